@@ -1,0 +1,764 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commit.c: requests to the kernel: commit, flush, checks after a read.
+ *
+ * Every request under way has a slot; its result decides what comes next for that one flow.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { TRIES_MAX = 6, TOLD_MAX = 10 };
+
+/* ---- what is to be written ---- */
+
+static uint32_t
+commit_timeout(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
+{
+	int64_t left;
+
+	if (n->cfg.commit_timeout_s != 0)
+		return n->cfg.commit_timeout_s;
+	if (!(f->has & HAS_TIMEOUT) || f->timeout_s == 0)
+		return commit_default_timeout(f);
+	left = (int64_t)f->timeout_s - ms_since(now, e->changed) / 1000;
+	/* Had it really run out, its end would have been told: traffic has renewed it since. */
+	return left > 0 ? (uint32_t)left : f->timeout_s;
+}
+
+/* What is to be written for this replica. */
+static void
+replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
+{
+	const uint32_t keep = ST_SEEN_REPLY | ST_ASSURED | ST_SRC_NAT | ST_DST_NAT |
+	    ST_SRC_NAT_DONE | ST_DST_NAT_DONE | ST_FIXED_TIMEOUT | ST_HELPER;
+
+	table_load(&n->remote, id, f);
+	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
+	f->status = (f->status & keep) | ST_CONFIRMED;
+	f->has |= HAS_TIMEOUT | HAS_STATUS | HAS_REPLY;
+	f->has &= ~(uint32_t)HAS_ID;
+	if (!flow_is_related(f))
+		f->has &= ~(uint32_t)(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
+}
+
+/* ---- slots ---- */
+
+static struct op_slot *
+slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
+{
+	for (size_t i = 0; n->ops_free > 0 && i < OPS_MAX; i++) {
+		uint32_t at = n->ops_next++ % OPS_MAX;
+		struct op_slot *s = &n->ops[at];
+
+		if (s->state != SLOT_FREE)
+			continue;
+		n->ops_free--;
+		n->jobs[job].out++;
+		s->state = SLOT_OUT;
+		s->job = (uint8_t)job;
+		s->tries = 0;
+		s->degraded = false;
+		s->counted = false;
+		s->loosen = false;
+		s->id = id;
+		s->birth = table_entry(t, id)->birth;
+		s->op.cookie = at;
+		s->op.tcp_liberal = false;
+		return s;
+	}
+	return NULL;
+}
+
+static void
+slot_free(struct node *n, struct op_slot *s)
+{
+	s->state = SLOT_FREE;
+	n->ops_free++;
+	n->jobs[s->job].out--;
+	if (s->job == JOB_INJECT)
+		remote_injected(n);
+}
+
+static void
+slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type)
+{
+	s->op.type = type;
+	s->state = SLOT_RETRY;
+	n->ops_retry++;
+}
+
+/* ---- commit ---- */
+
+static void
+tell_flow(struct node *n, enum notice_type type, const struct flow *f, int error,
+    unsigned int *told)
+{
+	struct notice *note;
+
+	if (++*told > TOLD_MAX)
+		return;
+	note = node_notice(n, type);
+	note->flow = *f;
+	note->error = error;
+}
+
+static void
+count(const struct op_slot *s, uint64_t *stat, uint32_t *tally)
+{
+	(*stat)++;
+	if (s->counted)
+		(*tally)++;
+}
+
+static void
+count_failed(struct node *n, const struct op_slot *s, int error)
+{
+	count(s, &n->stats.commit_failed, &n->tally.failed);
+	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
+}
+
+/*
+ * Chooses the request for a replica, given what is known of the kernel's entry.  False if nothing
+ * is to be written.
+ */
+static bool
+choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit_age age)
+{
+	switch (commit_decide(kernel, &s->op.flow, age)) {
+	case COMMIT_CREATE:
+		s->op.type = KOP_CREATE;
+		return true;
+	case COMMIT_UPDATE:
+		s->op.type = KOP_UPDATE;
+		/* These bits cannot be cleared; asking for it fails the whole request. */
+		s->op.flow.status |= kernel->status & (ST_SEEN_REPLY | ST_ASSURED);
+		return true;
+	case COMMIT_REPLACE:
+		s->op.type = KOP_REPLACE;
+		return true;
+	case COMMIT_LEAVE:
+		break;
+	}
+	count(s, &n->stats.commit_current, &n->tally.current);
+	return false;
+}
+
+/* Prepares the first request for one replica; false if none is needed. */
+static bool
+prepare(struct node *n, struct op_slot *s, ms_t now)
+{
+	const struct entry *r = table_entry(&n->remote, s->id);
+	enum commit_age age = AGE_REPLICA_NEWER;
+	const struct entry *l;
+	struct flow kernel;
+	uint32_t local;
+
+	replica_to_write(n, s->id, &s->op.flow, now);
+	s->op.tcp_liberal = !n->cfg.tcp_window_tracking && s->op.flow.key.l4 == L4_TCP;
+	if (s->op.tcp_liberal) {
+		s->op.flow.l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
+		s->op.flow.l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;
+		s->op.flow.has |= HAS_TCP_FLAGS;
+	}
+	local = table_find(&n->local, &s->op.flow.key);
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return choose(n, s, NULL, AGE_UNKNOWN);
+	l = table_entry(&n->local, local);
+	if (l->changed.ms > r->changed.ms)
+		age = AGE_KERNEL_NEWER;
+	table_load(&n->local, local, &kernel);
+	return choose(n, s, &kernel, age);
+}
+
+/* A replica died while (or after) we wrote it: take it out of the kernel unless it lives there. */
+static bool
+prepare_delete(struct node *n, struct op_slot *s)
+{
+	uint32_t local;
+
+	table_load(&n->remote, s->id, &s->op.flow);
+	local = table_find(&n->local, &s->op.flow.key);
+	if (local == ENTRY_NONE)
+		return false;
+	if ((table_entry(&n->local, local)->flags & (ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DEAD)) !=
+	    ENTRY_COMMITTED)
+		return false;
+	table_load(&n->local, local, &s->op.flow);
+	s->op.type = KOP_DELETE;
+	return true;
+}
+
+static bool
+is_related(const struct node *n, uint32_t id)
+{
+	struct flow f;
+
+	if (table_entry(&n->remote, id)->rare == 0)
+		return false;
+	table_load(&n->remote, id, &f);
+	return flow_is_related(&f);
+}
+
+/*
+ * Has the running commit passed this flow, so that it has to go back to it?  Not once the walk is
+ * over: a peer that goes on updating would keep the commit from ever ending.
+ */
+static bool
+commit_passed(const struct node *n, uint32_t id)
+{
+	const struct job *job = &n->jobs[JOB_COMMIT];
+
+	if (!job->running || job->phase == PHASE_LAST)
+		return false;
+	if (job->phase == PHASE_OWN)
+		return true;
+	if (is_related(n, id))
+		return job->phase == PHASE_RELATED && id <= job->cursor;
+	return job->phase == PHASE_RELATED || id <= job->cursor;
+}
+
+/* Is a write of this replica on its way to the kernel, or about to be tried again? */
+static bool
+write_under_way(const struct node *n, uint32_t id)
+{
+	uint32_t birth = table_entry(&n->remote, id)->birth;
+
+	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
+		const struct op_slot *s = &n->ops[i];
+
+		if (s->state != SLOT_FREE && !s->loosen && s->id == id && s->birth == birth &&
+		    (s->job == JOB_COMMIT || s->job == JOB_INJECT))
+			return true;
+	}
+	return false;
+}
+
+void
+commit_follow(struct node *n, uint32_t id)
+{
+	if (table_entry(&n->remote, id)->queue != 0)
+		return;
+	if (n->cfg.write_through || commit_passed(n, id) || write_under_way(n, id))
+		queue_push(&n->remote, &n->inject, id);
+}
+
+void
+commit_start(struct node *n, ms_t now)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+
+	if (job->running)
+		return;
+	memset(job, 0, sizeof(*job));
+	memset(&n->tally, 0, sizeof(n->tally));
+	n->commit_errors_told = 0;
+	n->commit_conflicts_told = 0;
+	job->running = true;
+	job->started = now;
+	n->stats.commits++;
+	node_notice(n, NOTE_COMMIT_STARTED);
+}
+
+static bool
+pull_inject(struct node *n, struct kernel_op *op, ms_t now)
+{
+	uint32_t id;
+
+	while (n->inject.head != ENTRY_NONE) {
+		struct op_slot *s;
+		bool dead, write;
+
+		id = n->inject.head;
+		dead = table_entry(&n->remote, id)->flags & ENTRY_DEAD;
+		if (dead && write_under_way(n, id)) {
+			/* Nothing to take out yet; the answer brings it back here. */
+			queue_remove(&n->remote, &n->inject, id);
+			remote_injected(n);
+			continue;
+		}
+		s = slot_take(n, JOB_INJECT, &n->remote, id);
+		if (s == NULL)
+			return false;
+		queue_remove(&n->remote, &n->inject, id);
+		write = dead ? prepare_delete(n, s) : prepare(n, s, now);
+		if (write) {
+			s->wanted = s->op.type;
+			*op = s->op;
+			return true;
+		}
+		slot_free(n, s);
+		if (dead)
+			remote_remove(n, id);
+	}
+	return false;
+}
+
+static bool
+pull_commit(struct node *n, struct kernel_op *op, ms_t now)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+	struct op_slot *s;
+	uint32_t id;
+
+	while (job->running && job->phase < PHASE_OWN && n->ops_free > 0) {
+		id = table_next(&n->remote, job->cursor);
+		if (id == ENTRY_NONE) {
+			/* Related flows need their masters in place. */
+			if (job->out > 0)
+				return false;
+			job->phase++;
+			job->cursor = 0;
+			continue;
+		}
+		job->cursor = id;
+		if ((table_entry(&n->remote, id)->flags & ENTRY_DEAD) ||
+		    is_related(n, id) != (job->phase == PHASE_RELATED))
+			continue;
+		s = slot_take(n, JOB_COMMIT, &n->remote, id);
+		s->counted = true;
+		n->tally.total++;
+		if (prepare(n, s, now)) {
+			s->wanted = s->op.type;
+			*op = s->op;
+			return true;
+		}
+		slot_free(n, s);
+	}
+	return false;
+}
+
+/* Does the kernel, for all we know, still hold this TCP flow to the windows that it saw itself? */
+static bool
+is_strict(const struct flow *f)
+{
+	const struct flow_tcp *tcp = &f->l4.tcp;
+
+	return f->key.l4 == L4_TCP &&
+	    (!(f->has & HAS_TCP_FLAGS) ||
+		!(tcp->flags_orig & tcp->flags_repl & TCP_FLAG_LIBERAL));
+}
+
+/*
+ * Flows that this kernel has from before may have gone on elsewhere meanwhile, also those that no
+ * peer has named yet or whose entry was left alone: by the windows it remembers, their next segments
+ * would be invalid.  So a takeover switches the checks off for all, as it does for what it writes.
+ */
+static bool
+pull_loosen(struct node *n, struct kernel_op *op)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+	const uint32_t key = HAS_ADDRS | HAS_L4PROTO | HAS_PORTS | HAS_ZONE;
+	struct op_slot *s;
+	struct flow f;
+	uint32_t id;
+
+	while (job->running && job->phase == PHASE_OWN && n->ops_free > 0) {
+		id = n->cfg.tcp_window_tracking ? ENTRY_NONE : table_next(&n->local, job->cursor);
+		if (id == ENTRY_NONE) {
+			if (job->out > 0)
+				return false;
+			job->phase = PHASE_LAST;
+			job->count = n->inject.count + n->jobs[JOB_INJECT].out;
+			return false;
+		}
+		job->cursor = id;
+		table_load(&n->local, id, &f);
+		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || !is_strict(&f))
+			continue;
+		s = slot_take(n, JOB_COMMIT, &n->local, id);
+		s->loosen = true;
+		s->op.type = KOP_UPDATE;
+		s->op.tcp_liberal = true;
+		s->op.flow = f;
+		s->op.flow.has &= key;
+		*op = s->op;
+		return true;
+	}
+	return false;
+}
+
+/* ---- flush and verify ---- */
+
+void
+kernel_flush_start(struct node *n, ms_t now)
+{
+	struct job *job = &n->jobs[JOB_FLUSH];
+
+	if (job->running)
+		return;
+	memset(job, 0, sizeof(*job));
+	job->running = true;
+	job->started = now;
+}
+
+void
+kernel_verify_start(struct node *n, ms_t now)
+{
+	struct job *job = &n->jobs[JOB_VERIFY];
+	uint32_t out = job->out;
+
+	memset(job, 0, sizeof(*job));
+	job->out = out;
+	job->running = true;
+	job->started = now;
+}
+
+/* Walks the local table: a look at each flow that the last read did not name, or a delete of each. */
+static bool
+pull_walk(struct node *n, enum job_id id_job, struct kernel_op *op)
+{
+	struct job *job = &n->jobs[id_job];
+	struct op_slot *s;
+	uint32_t id;
+
+	while (job->running && n->ops_free > 0) {
+		const struct entry *e;
+
+		id = table_next(&n->local, job->cursor);
+		if (id == ENTRY_NONE)
+			return false;
+		job->cursor = id;
+		e = table_entry(&n->local, id);
+		if ((e->flags & ENTRY_DEAD) || (id_job == JOB_VERIFY && e->gen == n->read_gen))
+			continue;
+		s = slot_take(n, id_job, &n->local, id);
+		table_load(&n->local, id, &s->op.flow);
+		s->op.type = id_job == JOB_VERIFY ? KOP_GET : KOP_DELETE;
+		s->wanted = s->op.type;
+		*op = s->op;
+		return true;
+	}
+	return false;
+}
+
+bool
+commit_pull(struct node *n, struct kernel_op *op, ms_t now)
+{
+	for (size_t i = 0; n->ops_retry > 0 && i < OPS_MAX; i++) {
+		if (n->ops[i].state != SLOT_RETRY)
+			continue;
+		n->ops[i].state = SLOT_OUT;
+		n->ops_retry--;
+		*op = n->ops[i].op;
+		return true;
+	}
+	/* What has an end comes first: the stream of the peers' changes has none. */
+	if (pull_commit(n, op, now) || pull_loosen(n, op) || pull_walk(n, JOB_VERIFY, op) ||
+	    pull_walk(n, JOB_FLUSH, op) || pull_inject(n, op, now))
+		return true;
+	commit_settle(n, now);
+	return false;
+}
+
+static void
+commit_done(struct node *n, ms_t now)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+	struct notice *note;
+
+	job->running = false;
+	n->tally.took_ms = ms_since(now, job->started);
+	note = node_notice(n, NOTE_COMMIT_DONE);
+	note->commit = n->tally;
+}
+
+void
+commit_settle(struct node *n, ms_t now)
+{
+	struct job *commit = &n->jobs[JOB_COMMIT];
+	struct job *verify = &n->jobs[JOB_VERIFY];
+	struct job *flush = &n->jobs[JOB_FLUSH];
+
+	if (commit->running && commit->phase == PHASE_LAST && commit->out == 0 &&
+	    commit->count == 0)
+		commit_done(n, now);
+	if (verify->running && verify->out == 0 &&
+	    table_next(&n->local, verify->cursor) == ENTRY_NONE) {
+		verify->running = false;
+		local_verify_done(n, now);
+	}
+	if (flush->running && flush->out == 0 &&
+	    table_next(&n->local, flush->cursor) == ENTRY_NONE) {
+		flush->running = false;
+		node_notice(n, NOTE_KERNEL_FLUSH_DONE)->count = flush->count;
+	}
+}
+
+/* ---- results ---- */
+
+/* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */
+static void
+written(struct node *n, struct op_slot *s, ms_t now)
+{
+	/* What the kernel leaves aside in an update (kernel.h); the mapping is the same anyway. */
+	const uint32_t only_created = HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	struct flow *f = &s->op.flow;
+	struct entry *e;
+	uint32_t id;
+
+	if (!filter_passes(&n->cfg.filter, f))
+		return;
+	if (s->op.type == KOP_UPDATE)
+		f->has &= ~only_created;
+	id = table_find(&n->local, &f->key);
+	if (id != ENTRY_NONE && s->op.type == KOP_CREATE) {
+		struct flow before;
+
+		/* Kept without HAS_ID: the flow that is gone, whose end is still to be told. */
+		table_load(&n->local, id, &before);
+		f->id = before.id;
+	}
+	id = local_upsert(n, f, s->op.type != KOP_UPDATE, now);
+	if (id == ENTRY_NONE)
+		return;
+	e = table_entry(&n->local, id);
+	e->flags |= ENTRY_COMMITTED;
+	if (s->op.type != KOP_UPDATE)
+		e->flags = (uint16_t)(e->flags & ~ENTRY_LIVE);
+	if (table_entry(&n->remote, s->id)->birth == s->birth)
+		e->changed = table_entry(&n->remote, s->id)->changed;
+	sync_refresh_later(n, id, now);
+}
+
+static void
+write_done(struct node *n, struct op_slot *s, ms_t now)
+{
+	switch (s->op.type) {
+	case KOP_CREATE:
+		count(s, &n->stats.commit_created, &n->tally.created);
+		break;
+	case KOP_UPDATE:
+		count(s, &n->stats.commit_updated, &n->tally.updated);
+		break;
+	case KOP_REPLACE:
+		count(s, &n->stats.commit_replaced, &n->tally.replaced);
+		tell_flow(n, NOTE_COMMIT_CONFLICT, &s->op.flow, 0, &n->commit_conflicts_told);
+		break;
+	case KOP_DELETE:
+	case KOP_GET:
+		break;
+	}
+	if (s->degraded)
+		count(s, &n->stats.commit_degraded, &n->tally.degraded);
+	written(n, s, now);
+	slot_free(n, s);
+}
+
+/* Takes away the attribute that this error speaks of; false if there is none to take away. */
+static bool
+strip(struct op_slot *s, int error)
+{
+	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	uint32_t *has = &s->op.flow.has;
+	uint32_t bits = 0;
+
+	switch (error) {
+	case ENOENT: /* the master is not there */
+		bits = master;
+		break;
+	case EOPNOTSUPP: /* no such helper */
+	case ENOMEM:
+		bits = *has & HAS_HELPER ? HAS_HELPER : HAS_LABELS;
+		break;
+	case ERANGE: /* labels longer than the kernel's */
+	case ENOSPC:
+		bits = HAS_LABELS;
+		break;
+	case EINVAL:
+		bits = *has & HAS_LABELS ? HAS_LABELS : HAS_SEQADJ | HAS_SYNPROXY;
+		break;
+	default:
+		break;
+	}
+	if (!(*has & bits))
+		return false;
+	*has &= ~bits;
+	if (bits == HAS_HELPER)
+		s->op.flow.status &= ~(uint32_t)ST_HELPER;
+	s->degraded = true;
+	return true;
+}
+
+/*
+ * The flow is not to be written after all.  A replacement has two halves, and the first may have
+ * deleted the old entry although the second failed: our picture of it is checked.
+ */
+static void
+give_up(struct node *n, struct op_slot *s, int error)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+
+	count_failed(n, s, error);
+	if (s->op.type != KOP_REPLACE || local == ENTRY_NONE) {
+		slot_free(n, s);
+		return;
+	}
+	slot_free(n, s);
+	s = slot_take(n, JOB_VERIFY, &n->local, local);
+	table_load(&n->local, local, &s->op.flow);
+	slot_retry(n, s, KOP_GET);
+}
+
+static void
+create_failed(struct node *n, struct op_slot *s, int error)
+{
+	if (error == EEXIST && s->op.type == KOP_CREATE) {
+		/* Somebody was faster.  See what is there before judging. */
+		slot_retry(n, s, KOP_GET);
+		return;
+	}
+	if (error == EAGAIN || error == EINTR || error == ETIMEDOUT || strip(s, error)) {
+		slot_retry(n, s, s->op.type);
+		return;
+	}
+	give_up(n, s, error);
+}
+
+static void
+update_failed(struct node *n, struct op_slot *s, int error)
+{
+	if (error == ENOENT) {
+		slot_retry(n, s, KOP_CREATE);
+	} else if (error == EBUSY && (s->op.flow.has & HAS_STATUS)) {
+		s->op.flow.has &= ~(uint32_t)HAS_STATUS;
+		slot_retry(n, s, KOP_UPDATE);
+	} else if (error == EAGAIN || error == EINTR || error == ETIMEDOUT || strip(s, error)) {
+		slot_retry(n, s, KOP_UPDATE);
+	} else {
+		give_up(n, s, error);
+	}
+}
+
+/* The answer to a look at what stands in the way of a create. */
+static void
+looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	if (res->error == 0 && res->has_flow) {
+		if (choose(n, s, &res->flow, AGE_UNKNOWN))
+			slot_retry(n, s, s->op.type);
+		else
+			slot_free(n, s);
+	} else {
+		/* Nothing under the original tuple: another flow has the reply tuple. */
+		count_failed(n, s, res->error == ENOENT ? EEXIST : res->error);
+		slot_free(n, s);
+	}
+}
+
+static void
+write_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	if (s->op.type == KOP_GET)
+		looked(n, s, res);
+	else if (res->error == 0)
+		write_done(n, s, now);
+	else if (++s->tries >= TRIES_MAX)
+		give_up(n, s, res->error);
+	else if (s->op.type == KOP_UPDATE)
+		update_failed(n, s, res->error);
+	else
+		create_failed(n, s, res->error);
+}
+
+/* The local flow that a request was about, if it is still the same one. */
+static uint32_t
+slot_local(const struct node *n, const struct op_slot *s)
+{
+	const struct entry *e = table_entry(&n->local, s->id);
+
+	return (e->flags & ENTRY_USED) && e->birth == s->birth && !(e->flags & ENTRY_DEAD)
+	    ? s->id
+	    : ENTRY_NONE;
+}
+
+static void
+walk_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t id = slot_local(n, s);
+	bool gone = res->error == ENOENT;
+
+	if (s->job == JOB_FLUSH && id != ENTRY_NONE && (gone || res->error == 0)) {
+		n->jobs[JOB_FLUSH].count += !gone;
+		n->stats.local_destroyed++;
+		local_gone(n, id);
+	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && gone) {
+		local_destroyed(n, id, now);
+	}
+	slot_free(n, s);
+}
+
+static void
+delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	const struct entry *e = table_entry(&n->remote, s->id);
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+
+	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
+	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		local_gone(n, local);
+	if ((e->flags & ENTRY_DEAD) && e->birth == s->birth)
+		remote_remove(n, s->id);
+	slot_free(n, s);
+}
+
+/* A replica that died while it was being written is taken out of the kernel now. */
+static void
+follow_dead(struct node *n, uint32_t id, uint32_t birth)
+{
+	const struct entry *e = table_entry(&n->remote, id);
+
+	if ((e->flags & ENTRY_DEAD) && e->birth == birth && e->queue == 0 &&
+	    !write_under_way(n, id))
+		queue_push(&n->remote, &n->inject, id);
+}
+
+static void
+loosened(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	uint32_t id = slot_local(n, s);
+	struct flow f;
+
+	/* An entry that is gone meanwhile needs nothing; its end is told by an event. */
+	if (res->error == 0 && id != ENTRY_NONE) {
+		table_load(&n->local, id, &f);
+		f.l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
+		f.l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;
+		f.has |= HAS_TCP_FLAGS;
+		table_store(&n->local, id, &f);
+		n->stats.commit_loosened++;
+	}
+	slot_free(n, s);
+}
+
+void
+commit_result(struct node *n, const struct kernel_result *res, ms_t now)
+{
+	struct op_slot *s;
+	uint32_t id, birth;
+
+	if (res->cookie >= OPS_MAX || n->ops[res->cookie].state != SLOT_OUT)
+		return;
+	s = &n->ops[res->cookie];
+	id = s->id;
+	birth = s->birth;
+	if (s->loosen) {
+		loosened(n, s, res);
+	} else if (s->job == JOB_VERIFY || s->job == JOB_FLUSH) {
+		walk_result(n, s, res, now);
+	} else {
+		if (s->op.type == KOP_DELETE)
+			delete_result(n, s, res);
+		else
+			write_result(n, s, res, now);
+		follow_dead(n, id, birth);
+	}
+	commit_settle(n, now);
+}
+
+void
+commit_init(struct node *n)
+{
+	n->ops_free = OPS_MAX;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commit.h: what becomes of one replica when the kernel may already have an entry for its tuple.
+ */
+#ifndef CORE_COMMIT_H
+#define CORE_COMMIT_H
+
+#include "flow.h"
+
+enum commit_age {
+	AGE_REPLICA_NEWER,
+	AGE_KERNEL_NEWER, /* the kernel reported something about its entry after our last news */
+	AGE_UNKNOWN,
+};
+
+enum commit_verdict {
+	COMMIT_CREATE,  /* the kernel has nothing */
+	COMMIT_UPDATE,  /* same mapping: change it in place */
+	COMMIT_REPLACE, /* another mapping that cannot be changed in place: delete and create */
+	COMMIT_LEAVE,   /* the kernel's entry is as good or better */
+};
+
+/*
+ * The rule: a live, fresher kernel entry is never deleted or set back for an older replica's sake.
+ * A kernel entry that never saw a reply is no evidence against a replica that did: it is what a
+ * stray packet leaves behind.  `kernel` is NULL if there is no entry.
+ */
+enum commit_verdict commit_decide(const struct flow *kernel, const struct flow *replica,
+    enum commit_age age);
+
+/* The kernel's default timeout, in seconds, for a flow in this state: for flows whose timeout the
+ * peer did not tell. */
+uint32_t commit_default_timeout(const struct flow *f);
+
+#endif

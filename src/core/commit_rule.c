@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * commit_rule.c: what may replace what.
+ */
+#include <string.h>
+
+#include "commit.h"
+
+/* How far a TCP connection has come; a lower rank never replaces a higher one unseen. */
+static int
+tcp_rank(const struct flow *f)
+{
+	static const int rank[TCP_STATE_MAX] = {
+	    [TCP_SYN_SENT] = 1, [TCP_SYN_SENT2] = 1, [TCP_SYN_RECV] = 2, [TCP_ESTABLISHED] = 3,
+	    [TCP_FIN_WAIT] = 4, [TCP_CLOSE_WAIT] = 5, [TCP_LAST_ACK] = 6, [TCP_TIME_WAIT] = 7,
+	    [TCP_CLOSE] = 7};
+
+	if (f->key.l4 != L4_TCP || !(f->has & HAS_STATE) || f->l4.tcp.state >= TCP_STATE_MAX)
+		return 0;
+	return rank[f->l4.tcp.state];
+}
+
+/* Does the replica have something that the kernel only takes when an entry is created? */
+static bool
+needs_creation(const struct flow *kernel, const struct flow *replica)
+{
+	if (!flow_reply_equal(&kernel->reply, &replica->reply))
+		return true;
+	if (flow_is_related(replica) && !(kernel->has & HAS_MASTER))
+		return true;
+	return (replica->has & HAS_HELPER) &&
+	    (!(kernel->has & HAS_HELPER) ||
+		strcmp(kernel->rare.helper, replica->rare.helper) != 0);
+}
+
+enum commit_verdict
+commit_decide(const struct flow *kernel, const struct flow *replica, enum commit_age age)
+{
+	bool stray;
+
+	if (kernel == NULL)
+		return COMMIT_CREATE;
+	stray = !(kernel->status & ST_SEEN_REPLY) && (replica->status & ST_SEEN_REPLY);
+	if (age == AGE_KERNEL_NEWER && !stray)
+		return COMMIT_LEAVE;
+	if (age == AGE_UNKNOWN && !stray) {
+		if (!flow_reply_equal(&kernel->reply, &replica->reply) ||
+		    tcp_rank(kernel) > tcp_rank(replica))
+			return COMMIT_LEAVE;
+		return COMMIT_UPDATE;
+	}
+	return needs_creation(kernel, replica) ? COMMIT_REPLACE : COMMIT_UPDATE;
+}
+
+uint32_t
+commit_default_timeout(const struct flow *f)
+{
+	/* net/netfilter defaults, seconds, as shown by sysctl net.netfilter. */
+	static const uint32_t tcp[TCP_STATE_MAX] = {
+	    [TCP_NONE] = 120, [TCP_SYN_SENT] = 120, [TCP_SYN_RECV] = 60,
+	    [TCP_ESTABLISHED] = 432000, [TCP_FIN_WAIT] = 120, [TCP_CLOSE_WAIT] = 60,
+	    [TCP_LAST_ACK] = 30, [TCP_TIME_WAIT] = 120, [TCP_CLOSE] = 10, [TCP_SYN_SENT2] = 120};
+
+	switch (f->key.l4) {
+	case L4_TCP:
+		if (!(f->has & HAS_STATE) || f->l4.tcp.state >= TCP_STATE_MAX)
+			return 120;
+		return tcp[f->l4.tcp.state];
+	case L4_UDP:
+	case L4_UDPLITE:
+		return f->status & ST_ASSURED ? 120 : 30;
+	case L4_SCTP:
+		return (f->has & HAS_STATE) && f->l4.sctp.state == 4 ? 210 : 30;
+	case L4_ICMP:
+	case L4_ICMPV6:
+		return 30;
+	case L4_GRE:
+		return f->status & ST_ASSURED ? 180 : 30;
+	default:
+		return 600;
+	}
+}

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine.h: what the parts of a node share.  Nothing outside core includes this.
+ * The parts stand in layers; each calls only those below it:
+ *
+ *   node.c       init, inputs, commands, time, views
+ *   peer.c       who we hear, their numbers, what they acknowledge
+ *   remote.c     peers' flows into the remote table
+ *   commit.c     requests to the kernel
+ *   local.c      kernel events and reads into the local table
+ *   sync.c       what leaves this node, and when
+ *   records.c    how flows wait in, and leave, the two tables
+ *   notice.c     what there is to say
+ */
+#ifndef CORE_ENGINE_H
+#define CORE_ENGINE_H
+
+#include "commit.h"
+#include "node.h"
+#include "table.h"
+#include "wire.h"
+
+enum {
+	NOTICES_MAX = 64,
+	CONTROLS_MAX = 2048,         /* control messages waiting to be sent: every one of those */
+	CONTROLS_BUSY = 256,         /* below, sent again, and what may come beside */
+	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
+	OPS_MAX = 256,               /* requests to the kernel under way */
+
+	KEEPALIVE_MS = 1000,
+	PEER_SILENT_MS = 10 * 1000,
+	PEER_GONE_MS = 600 * 1000,
+
+	/*
+	 * Messages per acknowledgement.  Acknowledgements are acknowledged, too, by every peer: with
+	 * no more messages per acknowledgement than there are peers they would never end.
+	 */
+	ACK_WINDOW_MIN = 2 * NODE_PEERS_MAX,
+
+	/*
+	 * A number further off than this, either way, is believed only when its successor follows,
+	 * and is a new instance then.  So many messages are not lost on a link that works; and the
+	 * nearer the bound, the fewer restarts whose HELLOs are lost pass for a mere gap.
+	 */
+	SEQ_FAR = 1 << 16,
+	/* A HELLO within this distance belongs to the instance that we know. */
+	HELLO_GAP_MAX = 4096,
+	/* A number that is lower by less is late while the last in order is not older than this. */
+	LATE_MS = 500,
+
+	/* A full resend, so that the smallest usual receive buffer (208 KiB) never overflows. */
+	BULK_BURST = 32, /* datagrams */
+	BULK_PAUSE_MS = 5,
+
+	/* How a full resend of a peer is known to be over (version 1 has no end mark). */
+	RESYNC_RETRY_MS = 5 * 1000,
+	RESYNC_TRIES = 3,
+	RESYNC_SETTLE_MS = 5 * 1000,
+	RESYNC_EMPTY_MS = 20 * 1000, /* the same if it names nothing: it may still read its table */
+	RESYNC_QUIET_MS = 2 * 1000,
+
+	/* After the start and -f internal, how long a full resend waits for the read that fills us. */
+	REFILL_WAIT_MS = 10 * 1000,
+
+	/* ALARM has no acknowledgements: a delete is said this many times. */
+	ALARM_DELETES = 3,
+	ALARM_DELETE_MS = 1000,
+};
+
+enum local_queue { Q_TX = 1, Q_UNACKED = 2, Q_BURIED = 3 };
+enum remote_queue { Q_INJECT = 1 };
+
+/* What distinguishes the modes; the engine has no other test for them. */
+struct sync_mode {
+	const char *name;
+	bool tracked;   /* numbers are checked, gaps asked for, messages acknowledged */
+	bool alive;     /* something is sent at least once a second */
+	bool refreshed; /* every flow is sent again and again; peers' flows expire */
+};
+
+extern const struct sync_mode sync_modes[];
+
+struct control {
+	uint8_t flags;
+	uint8_t acked; /* bit set of peers */
+	uint32_t seq;
+	uint32_t from, to;
+};
+
+enum resync_state {
+	RESYNC_NONE,   /* what we have of the peer is all it has */
+	RESYNC_WANTED, /* to be asked */
+	RESYNC_ASKED,
+	RESYNC_ACKED,  /* the peer knows; its flows are coming */
+	RESYNC_SWEEP,  /* flows it did not name again are being removed */
+};
+
+struct peer {
+	bool used;
+	bool silent;
+	bool gone;       /* silent for so long that nothing is kept for it; its flows stay its own */
+	bool in_hello;   /* its last message said HELLO */
+	bool hello_back; /* it has answered our HELLO */
+	bool seq_set;
+	bool ack_open;
+	bool jump_noted;
+	struct peer_addr addr;
+	ms_t heard;
+	ms_t advanced;     /* when it last said something new */
+	uint32_t last;     /* last number accepted */
+	uint32_t ack_from; /* start of what we have not acknowledged yet */
+	uint32_t window;   /* messages until the next acknowledgement */
+	uint32_t jump_next; /* number that would make a far jump believable */
+	uint32_t epoch;    /* its flows of earlier epochs are in doubt */
+	enum resync_state resync;
+	unsigned int resync_tries;
+	bool unanswered;   /* the tries are used up, and no acknowledgement came */
+	ms_t resync_at;    /* last step of the resync */
+	ms_t old_named;    /* when a doubtful flow was last named again */
+	bool any_named;    /* one was since the resync began */
+	uint32_t sweep_cursor;
+	uint32_t swept;
+	uint32_t flows;
+};
+
+/* The jobs that write to or ask the kernel. */
+/* Of a commit: flows on their own, flows that need a master, the kernel's own flows, what changed
+ * behind the walk. */
+enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_LAST };
+
+enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
+
+struct job {
+	bool running;
+	uint8_t phase;
+	uint32_t cursor;
+	uint32_t out;   /* its requests under way */
+	uint64_t count; /* flush: entries deleted; commit: changes still to be followed at its end */
+	ms_t started;
+};
+
+enum slot_state { SLOT_FREE, SLOT_OUT, SLOT_RETRY };
+
+struct op_slot {
+	uint8_t state;
+	uint8_t job;
+	uint8_t tries;
+	bool degraded;
+	bool counted;      /* belongs to the running commit's tally */
+	bool loosen;       /* of PHASE_OWN: id and birth are those of a local flow */
+	enum kernel_op_type wanted; /* what the request is for, behind a KOP_GET */
+	uint32_t id;
+	uint32_t birth;
+	struct kernel_op op;
+};
+
+struct node {
+	struct node_cfg cfg;
+	const struct sync_mode *mode;
+	struct node_stats stats;
+	uint64_t rng;
+
+	struct table local;
+	struct table remote;
+	struct queue tx;      /* local flows waiting to be sent */
+	struct queue unacked; /* local flows sent and not acknowledged, by number */
+	struct queue buried;  /* the same for flows that are dead */
+	struct queue inject;  /* remote flows waiting to be written to the kernel */
+
+	struct peer peers[NODE_PEERS_MAX];
+
+	uint32_t next_seq;
+	bool hello_say;       /* our messages say HELLO */
+	bool owe_hello_back;
+	ms_t hello_answered;  /* first HELLO_BACK */
+	ms_t keepalive;       /* next time that something must be sent */
+	ms_t housekeeping;
+
+	struct control controls[CONTROLS_MAX]; /* ring */
+	uint32_t controls_head, controls_count;
+	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
+	uint32_t sent_head, sent_count;
+
+	uint32_t bulk_left;   /* entries of the local table still to be looked at */
+	uint32_t bulk_cursor;
+	uint64_t bulk_flows;
+	unsigned int bulk_burst; /* datagrams left in this burst */
+	ms_t bulk_next;
+	bool bulk_waits;      /* wanted, but the local table is being refilled */
+	ms_t bulk_waits_until;
+	bool local_emptied;   /* no kernel read since the start or since -f internal */
+
+	bool reading;
+	bool read_announce;
+	bool events_lost;     /* and no read begun since */
+	uint32_t read_gen;
+	uint32_t tombs;       /* flows that ended while the table is being read, see local_end() */
+
+	struct job jobs[4];   /* by enum job_id */
+	struct op_slot ops[OPS_MAX];
+	uint32_t ops_free, ops_retry;
+	uint32_t ops_next; /* where the search for a free slot goes on */
+	struct commit_tally tally;
+	unsigned int commit_errors_told, commit_conflicts_told;
+
+	bool local_full_told, remote_full_told;
+	struct notice notices[NOTICES_MAX]; /* ring */
+	uint32_t notices_head, notices_count;
+};
+
+static inline uint8_t
+peer_bit(const struct node *n, const struct peer *p)
+{
+	return (uint8_t)(1u << (p - n->peers));
+}
+
+/* Bit set of the peers that have to acknowledge. */
+static inline uint8_t
+peer_mask(const struct node *n)
+{
+	uint8_t mask = 0;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		if (n->peers[i].used && !n->peers[i].gone)
+			mask = (uint8_t)(mask | peer_bit(n, &n->peers[i]));
+	}
+	return mask;
+}
+
+/* notice.c */
+/* A place in the notice ring with its type set.  If the ring is full, an older notice goes that
+ * nobody waits for. */
+struct notice *node_notice(struct node *n, enum notice_type type);
+
+/* records.c: how flows wait in, and leave, the two tables */
+/* The flow is to be sent in its present state. */
+void local_pending(struct node *n, uint32_t id);
+/* Takes a flow out of the queues. */
+void local_unqueue(struct node *n, uint32_t id);
+/* Forgets a flow without a word. */
+void local_drop(struct node *n, uint32_t id);
+/*
+ * Removes a flow that is gone from the kernel and that nobody need be told of (any more).  While the
+ * table is being read its place is kept: what is still to come of the dump may be older than its
+ * end, and must not raise it.
+ */
+void local_end(struct node *n, uint32_t id);
+/* The same for one that has only now ended. */
+void local_gone(struct node *n, uint32_t id);
+/* The peer is the one that told us last. */
+void remote_own(struct node *n, struct entry *e, struct peer *p);
+void remote_remove(struct node *n, uint32_t id);
+/* One of the changes that the kernel had to follow is done with. */
+void remote_injected(struct node *n);
+
+/* sync.c: what leaves, and when */
+/* Queues a control message; false (and counted) if there is no room. */
+bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
+void sync_bulk(struct node *n, ms_t now);
+/* ALARM: when the flow is next sent if nothing happens to it. */
+void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
+void sync_tick(struct node *n, ms_t now);
+void sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now);
+void sync_nacked(struct node *n, uint32_t from, uint32_t to);
+/* Everything unacknowledged counts as acknowledged by this peer. */
+void sync_forgive(struct node *n, struct peer *p);
+/* The peer asks for everything: every flow, and every delete that it did not acknowledge. */
+void sync_tell_all(struct node *n, struct peer *p, ms_t now);
+/* The peer begins anew: flows are sent to it again, and so are deletes that may still concern it. */
+void sync_greet(struct node *n, struct peer *p, ms_t now);
+bool sync_seq_is_ours(const struct node *n, uint32_t seq);
+
+/* local.c: the kernel's flows as we know them */
+/* Enters or merges a flow; the new or old index, ENTRY_NONE if the table is full. */
+uint32_t local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now);
+/* The flow is gone from the kernel; tells the peers if they may know of it. */
+void local_destroyed(struct node *n, uint32_t id, ms_t now);
+void local_flush(struct node *n, ms_t now);
+/* A read is over: what was only kept for its sake goes. */
+void local_read_end(struct node *n, bool complete);
+void local_verify_done(struct node *n, ms_t now);
+
+/* commit.c: requests to the kernel */
+void commit_init(struct node *n);
+void commit_start(struct node *n, ms_t now);
+void kernel_flush_start(struct node *n, ms_t now);
+void kernel_verify_start(struct node *n, ms_t now);
+/* A remote flow changed or died: the kernel has to follow if it already has it. */
+void commit_follow(struct node *n, uint32_t id);
+bool commit_pull(struct node *n, struct kernel_op *op, ms_t now);
+void commit_result(struct node *n, const struct kernel_result *res, ms_t now);
+/* Notices jobs that have nothing left to do. */
+void commit_settle(struct node *n, ms_t now);
+
+/* remote.c: the peers' flows as they told them */
+void remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now);
+void remote_expire(struct node *n, ms_t now);
+/* A step of the removal of what a full resend did not name; true when through. */
+bool remote_sweep(struct node *n, struct peer *p, uint32_t budget);
+void remote_flush(struct node *n);
+void remote_orphan(struct node *n, struct peer *p);
+
+/* peer.c: who we hear, their numbers, what they acknowledge */
+struct peer *peer_find(struct node *n, const struct peer_addr *addr);
+/* The peer of this address, entered if it is new; NULL if there is no room. */
+struct peer *peer_heard(struct node *n, const struct peer_addr *addr, ms_t now);
+/* Sequence tracking: is the message to be used? */
+bool peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now);
+void peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire_class class,
+    ms_t now);
+void peer_housekeeping(struct node *n, ms_t now);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kernel.h: the value types that pass between core and whatever plays the kernel (ctnetlink in the
+ * daemon, a model table in the simulator).
+ */
+#ifndef CORE_KERNEL_H
+#define CORE_KERNEL_H
+
+#include "flow.h"
+
+enum kernel_event_type { KEV_NEW, KEV_UPDATE, KEV_DESTROY };
+
+struct kernel_event {
+	enum kernel_event_type type;
+	bool own; /* caused by one of our own writes (netlink port of the write socket) */
+	struct flow flow;
+};
+
+enum kernel_op_type {
+	KOP_CREATE,  /* fails with EEXIST if either tuple is taken */
+	KOP_UPDATE,  /* changes an existing entry in place; ENOENT if there is none */
+	KOP_REPLACE, /* delete (absent is fine) and create, two messages in one write */
+	KOP_DELETE,  /* by original tuple and zone, and by id if HAS_ID; ENOENT if there is none */
+	KOP_GET,     /* by original tuple and zone; the answer carries the flow */
+};
+
+/*
+ * One request to the kernel.  `flow` says exactly what is to be written: the status is masked, the
+ * timeout final, optional attributes that the kernel refused are gone.  Attributes by op:
+ *   CREATE, REPLACE  all that `flow.has` names; reply is what the kernel is to end up with
+ *   UPDATE           status, timeout, mark, protocol state, sequence adjustment, labels, synproxy
+ *   DELETE, GET      the key (and id)
+ */
+struct kernel_op {
+	enum kernel_op_type type;
+	uint32_t cookie;  /* given back with the result */
+	bool tcp_liberal; /* TCP: switch window checks off in both directions */
+	struct flow flow;
+};
+
+struct kernel_result {
+	uint32_t cookie;
+	int error;        /* 0, or a positive errno value as the kernel gave it */
+	bool has_flow;    /* KOP_GET that found something */
+	struct flow flow;
+};
+
+#endif

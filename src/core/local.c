@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * local.c: the kernel's flows as we know them ("cache internal").
+ */
+#include "engine.h"
+
+#include <string.h>
+
+static void
+note_full(struct node *n)
+{
+	n->stats.local_full++;
+	n->stats.local_create_failed++;
+	if (!n->local_full_told)
+		node_notice(n, NOTE_LOCAL_FULL)->count = n->local.limit;
+	n->local_full_told = true;
+}
+
+/* The dump has been read to its end: nothing older than what we know is still to come. */
+static void
+clear_tombs(struct node *n)
+{
+	uint32_t id = n->tombs > 0 ? table_next(&n->local, 0) : ENTRY_NONE;
+
+	for (; id != ENTRY_NONE; id = table_next(&n->local, id)) {
+		if (table_entry(&n->local, id)->flags == (ENTRY_USED | ENTRY_DEAD))
+			local_drop(n, id);
+	}
+	n->tombs = 0;
+}
+
+/* Makes room by forgetting the flow that died longest ago and still waits to be acknowledged. */
+static bool
+evict_dead(struct node *n)
+{
+	uint32_t id = n->buried.head;
+
+	if (id == ENTRY_NONE)
+		return false;
+	local_drop(n, id);
+	/* Where nobody is known to listen, hardly anything is lost. */
+	if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
+		node_notice(n, NOTE_EVICTED);
+	return true;
+}
+
+static bool
+make_room(struct node *n)
+{
+	if (n->tombs == 0)
+		return evict_dead(n);
+	clear_tombs(n);
+	return true;
+}
+
+/* Two flows on one tuple, one after the other?  The kernel's ids tell, where both are known. */
+static bool
+another_flow(const struct flow *known, const struct flow *f)
+{
+	return (known->has & HAS_ID) && (f->has & HAS_ID) && known->id != f->id;
+}
+
+/* Another flow has taken the tuple of this entry: nothing of the old one stays. */
+static void
+reborn(struct node *n, uint32_t id, const struct flow *f, ms_t now)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	table_revive(&n->local, id);
+	table_store(&n->local, id, f);
+	e->created = now;
+	e->flags |= ENTRY_FRESH;
+	e->flags = (uint16_t)(e->flags & ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED));
+	/* The end that waits to be acknowledged there is no longer the last word on the tuple. */
+	if (e->queue == Q_BURIED)
+		local_pending(n, id);
+}
+
+uint32_t
+local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
+{
+	uint32_t id = table_find(&n->local, &f->key);
+	struct flow old;
+
+	if (id == ENTRY_NONE) {
+		id = table_insert(&n->local, f, now);
+		if (id == ENTRY_NONE && make_room(n))
+			id = table_insert(&n->local, f, now);
+		if (id == ENTRY_NONE) {
+			note_full(n);
+			return ENTRY_NONE;
+		}
+		table_entry(&n->local, id)->flags |= ENTRY_FRESH;
+		n->stats.local_created++;
+	} else {
+		table_load(&n->local, id, &old);
+		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || replace ||
+		    another_flow(&old, f)) {
+			reborn(n, id, f, now);
+		} else {
+			flow_merge(&old, f);
+			table_store(&n->local, id, &old);
+			table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
+		}
+		n->stats.local_updated++;
+	}
+	table_entry(&n->local, id)->gen = n->read_gen;
+	return id;
+}
+
+void
+local_destroyed(struct node *n, uint32_t id, ms_t now)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	n->stats.local_destroyed++;
+	e->gen = n->read_gen;
+	/*
+	 * Nobody has heard of it: nobody need hear of its end.  That holds above all for flows that
+	 * we wrote for a peer and never saw alive: their expiry here says nothing about the flow.
+	 */
+	if (!(e->flags & ENTRY_ANNOUNCED)) {
+		local_end(n, id);
+		return;
+	}
+	table_bury(&n->local, id);
+	e->changed = now;
+	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
+	timer_stop(&n->local, id);
+	local_pending(n, id);
+	if (n->buried.count > n->cfg.resend_queue)
+		evict_dead(n);
+}
+
+static void
+own_event(struct node *n, const struct kernel_event *ev, ms_t now)
+{
+	struct flow known;
+	uint32_t id;
+
+	n->stats.kernel_own++;
+	if (ev->type != KEV_DESTROY) {
+		id = local_upsert(n, &ev->flow, ev->type == KEV_NEW, now);
+		if (id != ENTRY_NONE)
+			table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
+		return;
+	}
+	id = table_find(&n->local, &ev->flow.key);
+	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return;
+	table_load(&n->local, id, &known);
+	/* Of a replacement it is the first half: what we know without an id is the second. */
+	if ((known.has & HAS_ID) && known.id == ev->flow.id)
+		local_gone(n, id);
+}
+
+static void
+destroy_event(struct node *n, const struct flow *f, ms_t now)
+{
+	uint32_t id = table_find(&n->local, &f->key);
+	struct flow known;
+
+	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD)) {
+		n->stats.local_destroy_failed++;
+		if (id == ENTRY_NONE && n->reading) {
+			id = table_insert(&n->local, f, now);
+			if (id != ENTRY_NONE)
+				local_gone(n, id);
+		}
+		return;
+	}
+	table_load(&n->local, id, &known);
+	if ((f->has & HAS_ID) &&
+	    ((known.has & HAS_ID) ? known.id != f->id : known.id == f->id && f->id != 0)) {
+		/* The end of an earlier flow on this tuple, told after the birth of this one. */
+		n->stats.kernel_stale_destroy++;
+		if (!(known.has & HAS_ID)) {
+			/* It ends once; the kernel may give the number to the next one. */
+			known.id = 0;
+			table_store(&n->local, id, &known);
+		}
+		return;
+	}
+	local_destroyed(n, id, now);
+}
+
+void
+node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
+{
+	const struct flow *f = &ev->flow;
+	struct entry *e;
+	uint32_t id;
+
+	n->stats.kernel_events++;
+	if (!flow_is_complete(f)) {
+		n->stats.kernel_incomplete++;
+		return;
+	}
+	/* A flow that was let in in one state may end in another, and its end is told in any. */
+	if (!filter_passes(&n->cfg.filter, f) &&
+	    (ev->type != KEV_DESTROY || table_find(&n->local, &f->key) == ENTRY_NONE)) {
+		n->stats.kernel_filtered++;
+		return;
+	}
+	if (ev->own) {
+		own_event(n, ev, now);
+		return;
+	}
+	if (ev->type == KEV_DESTROY) {
+		destroy_event(n, f, now);
+		return;
+	}
+	id = local_upsert(n, f, ev->type == KEV_NEW, now);
+	if (id == ENTRY_NONE)
+		return;
+	e = table_entry(&n->local, id);
+	e->changed = now;
+	e->flags |= ENTRY_LIVE;
+	local_pending(n, id);
+	sync_refresh_later(n, id, now);
+}
+
+void
+node_kernel_overrun(struct node *n, ms_t now)
+{
+	(void)now;
+	n->stats.kernel_overruns++;
+	/* Whichever read finds what was lost, this one or the next, has to tell. */
+	n->events_lost = true;
+	n->read_announce |= n->reading;
+	node_notice(n, NOTE_KERNEL_READ_NEEDED);
+}
+
+void
+node_kernel_read_begin(struct node *n, bool announce, ms_t now)
+{
+	(void)now;
+	/* A read that interrupts one which was to be announced takes over that duty. */
+	n->read_announce = announce || n->events_lost || (n->reading && n->read_announce);
+	n->events_lost = false;
+	n->reading = true;
+	n->read_gen++;
+	n->jobs[JOB_VERIFY].running = false;
+	n->stats.kernel_resyncs++;
+}
+
+/* A table dump is complete where an event is not: what it lacks is not there. */
+static void
+complete_from_dump(const struct flow *known, struct flow *f)
+{
+	if (!(f->has & HAS_MARK)) {
+		f->mark = 0;
+		f->has |= HAS_MARK;
+	}
+	if ((known->has & HAS_LABELS) && !(f->has & HAS_LABELS)) {
+		memset(f->rare.labels, 0, sizeof(f->rare.labels));
+		f->has |= HAS_LABELS;
+	}
+}
+
+/*
+ * An event of this flow has come since the read began.  The dump may be older: it adds what events
+ * leave out and changes nothing, least of all that the flow has ended.
+ */
+static void
+add_from_dump(struct node *n, uint32_t id, const struct flow *dump)
+{
+	struct flow known, f = *dump;
+
+	table_load(&n->local, id, &known);
+	/* What we wrote ourselves has no id yet: the dump may name the flow that it replaced. */
+	if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || known.id != f.id ||
+	    !(known.has & HAS_ID) || !(f.has & HAS_ID))
+		return;
+	flow_merge(&f, &known);
+	table_store(&n->local, id, &f);
+}
+
+void
+node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
+{
+	struct flow f = *flow, known;
+	bool changed = true, known_to_peers = false;
+	struct entry *e;
+	uint32_t id;
+
+	if (!n->reading || !flow_is_complete(&f) || !filter_passes(&n->cfg.filter, &f))
+		return;
+	id = table_find(&n->local, &f.key);
+	flow_init(&known);
+	if (id != ENTRY_NONE && table_entry(&n->local, id)->gen == n->read_gen) {
+		add_from_dump(n, id, &f);
+		return;
+	}
+	if (id != ENTRY_NONE) {
+		known_to_peers = table_entry(&n->local, id)->flags & ENTRY_ANNOUNCED;
+		table_load(&n->local, id, &known);
+	}
+	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD) &&
+	    !another_flow(&known, &f)) {
+		complete_from_dump(&known, &f);
+		changed = !flow_same_content(&known, &f);
+		table_store(&n->local, id, &f);
+		e = table_entry(&n->local, id);
+		e->gen = n->read_gen;
+		e->flags |= changed ? ENTRY_UPDATED : 0;
+		/* An update takes nothing away. */
+		e->flags |= known.has & ~f.has & HAS_RARE ? ENTRY_FRESH : 0;
+	} else {
+		flow_init(&known);
+		complete_from_dump(&known, &f);
+		id = local_upsert(n, &f, true, now);
+	}
+	if (id == ENTRY_NONE || !changed)
+		return;
+	e = table_entry(&n->local, id);
+	e->changed = now;
+	/* Peers may know it from before our last start: they have to hear of its end. */
+	e->flags |= ENTRY_ANNOUNCED;
+	if (n->read_announce || known_to_peers) {
+		e->flags |= ENTRY_LIVE;
+		local_pending(n, id);
+	}
+	sync_refresh_later(n, id, now);
+}
+
+void
+local_read_end(struct node *n, bool complete)
+{
+	n->reading = false;
+	n->local_emptied = false;
+	clear_tombs(n);
+	n->events_lost |= !complete && n->read_announce;
+}
+
+void
+local_verify_done(struct node *n, ms_t now)
+{
+	node_notice(n, NOTE_KERNEL_READ_DONE)->count = n->local.count - n->local.dead;
+	n->read_announce = false;
+	if (n->bulk_waits) {
+		n->bulk_waits = false;
+		sync_bulk(n, now);
+	}
+}
+
+void
+local_flush(struct node *n, ms_t now)
+{
+	bool verifying = n->jobs[JOB_VERIFY].running;
+
+	for (uint32_t id = table_next(&n->local, 0); id != ENTRY_NONE; id = table_next(&n->local, id))
+		local_drop(n, id);
+	n->jobs[JOB_VERIFY].running = false;
+	n->local_emptied = true;
+	n->bulk_left = 0;
+	/* Nothing is left to be checked: that read is over, and somebody waits to hear so. */
+	if (verifying)
+		local_verify_done(n, now);
+}

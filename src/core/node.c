@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "node.h"
+
+#include <string.h>
+
+#include "engine.h"
+
+static size_t
+align64(size_t n)
+{
+	return (n + 63) & ~(size_t)63;
+}
+
+size_t
+node_size(const struct node_cfg *cfg)
+{
+	return align64(sizeof(struct node)) + 2 * table_size(cfg->limit);
+}
+
+static uint32_t
+or_default(uint32_t value, uint32_t fallback)
+{
+	return value != 0 ? value : fallback;
+}
+
+struct node *
+node_init(void *mem, const struct node_cfg *cfg, ms_t now)
+{
+	uint8_t *p = mem;
+	struct node *n = mem;
+
+	ASSERT(((uintptr_t)mem & 15) == 0);
+	n->cfg = *cfg;
+	n->cfg.refresh_s = or_default(cfg->refresh_s, 60);
+	n->cfg.cache_timeout_s = or_default(cfg->cache_timeout_s, 180);
+	n->cfg.resend_queue = or_default(cfg->resend_queue, 131072);
+	n->cfg.ack_window = or_default(cfg->ack_window, 300);
+	if (n->cfg.ack_window < ACK_WINDOW_MIN)
+		n->cfg.ack_window = ACK_WINDOW_MIN;
+	n->mode = &sync_modes[cfg->mode];
+	n->rng = cfg->secret[0] ^ (cfg->secret[1] << 1);
+	p += align64(sizeof(struct node));
+	table_init(&n->local, p, cfg->limit, cfg->secret, now);
+	p += table_size(cfg->limit);
+	table_init(&n->remote, p, cfg->limit, cfg->secret, now);
+	n->tx.id = Q_TX;
+	n->unacked.id = Q_UNACKED;
+	n->buried.id = Q_BURIED;
+	n->inject.id = Q_INJECT;
+	n->next_seq = cfg->first_seq;
+	n->hello_say = true;
+	n->local_emptied = true;
+	n->keepalive = now;
+	n->housekeeping = now;
+	commit_init(n);
+	/*
+	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
+	 * need, so that has to be asked into the dark; others of that mode leave it aside.
+	 */
+	if (!n->mode->tracked)
+		sync_control(n, WIRE_RESYNC, 0, 0);
+	return n;
+}
+
+const struct node_cfg *
+node_config(const struct node *n)
+{
+	return &n->cfg;
+}
+
+const struct node_stats *
+node_stats(const struct node *n)
+{
+	return &n->stats;
+}
+
+/* ---- inputs ---- */
+
+static void
+message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, ms_t now)
+{
+	enum wire_class class = wire_classify(m);
+	bool range = class == CLASS_ACK || class == CLASS_NACK;
+	struct peer *p;
+
+	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
+	if (!n->mode->tracked && m->flags != 0 && class != CLASS_RESYNC) {
+		n->stats.recv_flagged++;
+		return;
+	}
+	if (class == CLASS_BAD && !n->mode->tracked) {
+		n->stats.recv_bad_type++;
+		return;
+	}
+	if (class == CLASS_BAD || (range && seq_cmp(m->to, m->from) < 0)) {
+		n->stats.recv_bad_header++;
+		return;
+	}
+	p = peer_heard(n, from, now);
+	if (p == NULL)
+		return;
+	n->stats.recv_messages++;
+	if (!peer_track(n, p, m, now))
+		return;
+	if (class == CLASS_STATE)
+		remote_state(n, p, m, now);
+	else
+		peer_control(n, p, m, class, now);
+}
+
+void
+node_datagram(struct node *n, const struct peer_addr *from, const void *data, size_t len, ms_t now)
+{
+	struct wire_msg m;
+	struct rbuf r;
+
+	n->stats.recv_datagrams++;
+	rbuf_init(&r, data, len);
+	for (;;) {
+		switch (wire_next(&r, &m)) {
+		case WIRE_MSG:
+			message(n, from, &m, now);
+			continue;
+		case WIRE_BAD_VERSION:
+			n->stats.recv_bad_version++;
+			continue;
+		case WIRE_TRUNCATED:
+			n->stats.recv_truncated++;
+			return;
+		case WIRE_BAD_SIZE:
+			n->stats.recv_bad_size++;
+			return;
+		case WIRE_END:
+			return;
+		}
+	}
+}
+
+void
+node_kernel_read_end(struct node *n, bool complete, ms_t now)
+{
+	if (!n->reading)
+		return;
+	local_read_end(n, complete);
+	if (complete)
+		kernel_verify_start(n, now);
+	else
+		local_verify_done(n, now);
+}
+
+void
+node_kernel_result(struct node *n, const struct kernel_result *res, ms_t now)
+{
+	commit_result(n, res, now);
+}
+
+enum cmd_result
+node_command(struct node *n, enum node_cmd cmd, ms_t now)
+{
+	switch (cmd) {
+	case CMD_COMMIT:
+		commit_start(n, now);
+		return CMD_PENDING;
+	case CMD_FLUSH_KERNEL:
+		kernel_flush_start(n, now);
+		return CMD_PENDING;
+	case CMD_FLUSH_INTERNAL:
+		local_flush(n, now);
+		return CMD_DONE;
+	case CMD_FLUSH_EXTERNAL:
+		remote_flush(n);
+		return CMD_DONE;
+	case CMD_REQUEST_RESYNC:
+		sync_control(n, WIRE_RESYNC, 0, 0);
+		node_notice(n, NOTE_RESYNC_SENT);
+		return CMD_DONE;
+	case CMD_BULK:
+		sync_bulk(n, now);
+		return CMD_DONE;
+	}
+	return CMD_DONE;
+}
+
+/* A table that hovers at its limit is full all the time: only some room to breathe ends the spell. */
+static bool
+still_full(bool told, const struct table *t)
+{
+	return told && t->count >= t->limit - t->limit / 16;
+}
+
+void
+node_tick(struct node *n, ms_t now)
+{
+	sync_tick(n, now);
+	remote_expire(n, now);
+	if (ms_reached(now, n->housekeeping)) {
+		peer_housekeeping(n, now);
+		n->local_full_told = still_full(n->local_full_told, &n->local);
+		n->remote_full_told = still_full(n->remote_full_told, &n->remote);
+		n->housekeeping = ms_add(now, KEEPALIVE_MS);
+	}
+}
+
+/* ---- outputs ---- */
+
+bool
+node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now)
+{
+	return commit_pull(n, op, now);
+}
+
+ms_t
+node_deadline(const struct node *n)
+{
+	ms_t d = n->housekeeping;
+
+	if (n->mode->alive)
+		d = ms_earlier(d, n->keepalive);
+	if (n->bulk_left > 0)
+		d = ms_earlier(d, n->bulk_next);
+	if (n->bulk_waits)
+		d = ms_earlier(d, n->bulk_waits_until);
+	d = ms_earlier(d, timer_deadline(&n->local));
+	return ms_earlier(d, timer_deadline(&n->remote));
+}
+
+/* ---- views ---- */
+
+bool
+node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor, struct flow_view *out,
+    ms_t now)
+{
+	const struct table *table = t == TABLE_LOCAL ? &n->local : &n->remote;
+	const struct entry *e;
+
+	do {
+		*cursor = table_next(table, *cursor);
+		if (*cursor == ENTRY_NONE)
+			return false;
+		e = table_entry(table, *cursor);
+	} while (e->flags & ENTRY_DEAD);
+	memset(out, 0, sizeof(*out));
+	table_load(table, *cursor, &out->flow);
+	out->age_s = ms_since(now, e->created) / 1000;
+	out->expires_s = -1;
+	if (t == TABLE_REMOTE && n->mode->refreshed && e->t_slot != 0)
+		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
+	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)
+		out->peer = n->peers[e->peer].addr;
+	return true;
+}
+
+struct table_view
+node_table_view(const struct node *n, enum node_table t)
+{
+	const struct table *table = t == TABLE_LOCAL ? &n->local : &n->remote;
+
+	return (struct table_view){
+	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};
+}
+
+bool
+node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now)
+{
+	for (size_t at = 0; at < NODE_PEERS_MAX; at++) {
+		const struct peer *p = &n->peers[at];
+
+		if (!p->used || i-- > 0)
+			continue;
+		*out = (struct peer_view){.addr = p->addr,
+		    .heard_lately = !p->silent,
+		    .heard_ms_ago = ms_since(now, p->heard),
+		    .last_seq = p->last,
+		    .flows = p->flows,
+		    .in_sync = p->resync == RESYNC_NONE};
+		return true;
+	}
+	return false;
+}
+
+struct queue_view
+node_queue_view(const struct node *n)
+{
+	return (struct queue_view){.tx = n->tx.count + n->controls_count,
+	    .unacked = n->unacked.count + n->buried.count + n->sent_count,
+	    .unacked_max = n->cfg.resend_queue};
+}
+
+bool
+node_next_unacked(const struct node *n, uint32_t *cursor, struct unacked_view *out)
+{
+	const uint32_t local_end = n->local.high;
+	uint32_t i;
+
+	/* Cursor: local entries by index, then control messages by their place in the ring. */
+	while (*cursor < local_end) {
+		const struct entry *e = table_entry(&n->local, ++*cursor);
+
+		if ((e->flags & ENTRY_USED) && (e->queue == Q_UNACKED || e->queue == Q_BURIED)) {
+			*out = (struct unacked_view){.seq = e->seq};
+			return true;
+		}
+	}
+	i = *cursor - local_end;
+	if (i >= n->sent_count)
+		return false;
+	++*cursor;
+	*out = (struct unacked_view){.control = true,
+	    .seq = n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX].seq,
+	    .flags = n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX].flags};
+	return true;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * node.h: one replication node; the seam between what decides and what acts.
+ *
+ * Inputs are pushed and never block, allocate, call back or fail for lack of room: they count and
+ * degrade.  Outputs are pulled into the caller's memory until there are none.  Time is always an
+ * argument, and must not go backwards.  The daemon, the simulator, the tests and the fuzzers all
+ * drive this same interface.
+ */
+#ifndef CORE_NODE_H
+#define CORE_NODE_H
+
+#include "filter.h"
+#include "flow.h"
+#include "kernel.h"
+#include "stats.h"
+
+struct node; /* opaque */
+
+enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4 };
+
+enum sync_mode_id { MODE_FTFW, MODE_ALARM };
+
+/* Zero is the default wherever the comment names one. */
+struct node_cfg {
+	enum sync_mode_id mode;
+	uint32_t limit;            /* flows per table (HashLimit), 1 .. 2^24 */
+	uint32_t refresh_s;        /* ALARM: longest time between two sends of a flow (60) */
+	uint32_t cache_timeout_s;  /* ALARM: a peer's flow dies after this long in silence (180) */
+	uint32_t commit_timeout_s; /* timeout of committed flows; 0: the flow's own */
+	uint32_t resend_queue;     /* FT-FW: deletes kept until acknowledged (131072) */
+	uint32_t ack_window;       /* FT-FW: messages per acknowledgement (300), at least 16 */
+	bool tcp_window_tracking;  /* replicate window scale and keep window checks on */
+	bool write_through;        /* write peers' flows to the kernel as they arrive */
+	struct filter filter;
+	uint64_t secret[2];        /* 128 random bits: table hashing, refresh jitter */
+	uint32_t first_seq;        /* random: number of our first message */
+};
+
+/* Where a datagram came from.  A peer is a (link, address) pair. */
+struct peer_addr {
+	uint8_t link; /* index of the link it arrived on */
+	uint8_t l3;
+	struct ip_addr addr;
+};
+
+/* ---- life ---- */
+
+/* Bytes of zeroed memory, aligned to 16, that a node with this configuration needs.  Pages that are
+ * never touched need not exist. */
+size_t node_size(const struct node_cfg *cfg);
+
+/* Builds a node in `mem`, which must be zero and stay valid; *cfg is copied, filter nets are not. */
+struct node *node_init(void *mem, const struct node_cfg *cfg, ms_t now);
+
+const struct node_cfg *node_config(const struct node *n);
+const struct node_stats *node_stats(const struct node *n);
+
+/* ---- inputs ---- */
+
+void node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now);
+
+/* The kernel dropped events.  A notice asks for a full read of the kernel table. */
+void node_kernel_overrun(struct node *n, ms_t now);
+
+/*
+ * A full read of the kernel table: begin, one call per flow, end.  Flows that the read does not name
+ * are checked one by one (KOP_GET) and then treated as destroyed.  With `announce`, differences go
+ * to the peers as if they had been events.  A second begin restarts the read.
+ * NOTE_KERNEL_READ_DONE follows when the checks are through.
+ */
+void node_kernel_read_begin(struct node *n, bool announce, ms_t now);
+void node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now);
+/* `complete` is false if the read was cut short: then nothing is taken for destroyed. */
+void node_kernel_read_end(struct node *n, bool complete, ms_t now);
+
+void node_kernel_result(struct node *n, const struct kernel_result *res, ms_t now);
+
+/* `data` is one whole datagram.  Nothing in it is trusted. */
+void node_datagram(struct node *n, const struct peer_addr *from, const void *data, size_t len,
+    ms_t now);
+
+enum node_cmd {
+	CMD_COMMIT,         /* -c: remote table to the kernel; NOTE_COMMIT_DONE follows */
+	CMD_FLUSH_INTERNAL, /* -f internal */
+	CMD_FLUSH_EXTERNAL, /* -f external */
+	CMD_FLUSH_KERNEL,   /* -F: delete from the kernel what the local table names;
+	                       NOTE_KERNEL_FLUSH_DONE follows.  Read the kernel first. */
+	CMD_REQUEST_RESYNC, /* -n */
+	CMD_BULK,           /* -B */
+};
+
+enum cmd_result {
+	CMD_DONE,
+	CMD_PENDING, /* a notice will tell; the same command again meanwhile joins the one running */
+};
+
+enum cmd_result node_command(struct node *n, enum node_cmd cmd, ms_t now);
+
+/* Lets time pass: call at or after node_deadline(). */
+void node_tick(struct node *n, ms_t now);
+
+/* ---- outputs ---- */
+
+/*
+ * Writes the next datagram to send into buf[0..cap) and returns its length, or 0 if there is
+ * nothing to send now.  cap is the payload that fits the link's MTU.
+ */
+size_t node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now);
+
+/* Fills *op with the next request to the kernel; false if there is none. */
+bool node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now);
+
+/* When node_tick() has something to do next; MS_NEVER if never. */
+ms_t node_deadline(const struct node *n);
+
+enum notice_type {
+	NOTE_PEER_NEW,          /* peer: first heard */
+	NOTE_PEER_RESTARTED,    /* peer: said HELLO after it had been known */
+	NOTE_PEER_SILENT,       /* peer: nothing heard for a while */
+	NOTE_PEER_BACK,         /* peer: heard again after silence */
+	NOTE_RESYNC_REQUESTED,  /* peer: asks for everything we have */
+	NOTE_RESYNC_SENT,       /* we ask the peers for everything they have */
+	NOTE_BULK_STARTED,
+	NOTE_BULK_DONE,         /* count: flows sent */
+	NOTE_COMMIT_STARTED,
+	NOTE_COMMIT_DONE,       /* commit */
+	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
+	NOTE_COMMIT_CONFLICT,   /* flow: kernel entry replaced, NAT mapping differed (rate-limited) */
+	NOTE_KERNEL_READ_NEEDED, /* events were lost: read the kernel table */
+	NOTE_KERNEL_READ_DONE,  /* count: flows in the local table */
+	NOTE_KERNEL_FLUSH_DONE, /* count: entries deleted */
+	NOTE_LOCAL_FULL,        /* once per spell */
+	NOTE_REMOTE_FULL,       /* once per spell */
+	NOTE_SEQ_JUMP,          /* peer: numbers jumped too far, messages held back */
+	NOTE_EVICTED,           /* deletes forgotten unacknowledged: peers may keep dead flows */
+	NOTE_SWEPT,             /* peer, count: flows its full resend did not name again */
+};
+
+struct commit_tally {
+	uint32_t total;    /* flows looked at */
+	uint32_t created;
+	uint32_t updated;  /* in place */
+	uint32_t replaced; /* NAT mapping differed: old entry deleted, new one created */
+	uint32_t current;  /* kernel entry as good or newer: left alone */
+	uint32_t degraded; /* of created, updated, replaced: an attribute was refused */
+	uint32_t failed;
+	int64_t took_ms;
+};
+
+struct notice {
+	enum notice_type type;
+	struct peer_addr peer;
+	uint64_t count;
+	int error; /* errno value */
+	struct flow flow;
+	struct commit_tally commit;
+};
+
+/* Fills *out with the next notice; false if there is none. */
+bool node_pull_notice(struct node *n, struct notice *out);
+
+/* ---- views ---- */
+
+enum node_table { TABLE_LOCAL, TABLE_REMOTE };
+
+struct flow_view {
+	struct flow flow;
+	int64_t age_s;     /* since the flow was entered */
+	int64_t expires_s; /* remote flows in ALARM: seconds left; otherwise -1 */
+	struct peer_addr peer; /* remote flows: who owns it */
+};
+
+/*
+ * Walks a table: start with *cursor = 0, stop when it returns false.  The table may change between
+ * calls: a flow that stays is seen exactly once.  Destroyed flows that wait for acknowledgement are
+ * left out.
+ */
+bool node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor,
+    struct flow_view *out, ms_t now);
+
+struct table_view {
+	uint32_t active; /* flows, without dead ones */
+	uint32_t total;  /* with those that wait for acknowledgement */
+	uint32_t limit;
+};
+
+struct table_view node_table_view(const struct node *n, enum node_table t);
+
+struct peer_view {
+	struct peer_addr addr;
+	bool heard_lately;
+	int64_t heard_ms_ago;
+	uint32_t last_seq;
+	uint32_t flows;
+	bool in_sync; /* no resync towards us is outstanding */
+};
+
+/* Peer i of those known, false when i is past the last. */
+bool node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now);
+
+struct queue_view {
+	uint32_t tx;        /* flows and control messages waiting to be sent */
+	uint32_t unacked;   /* flows and control messages sent but not acknowledged */
+	uint32_t unacked_max;
+};
+
+struct queue_view node_queue_view(const struct node *n);
+
+/* Element i of the unacknowledged ones in sending order (for -s rsqueue). */
+struct unacked_view {
+	bool control;
+	uint32_t seq;
+	uint8_t flags;
+};
+
+/* Walks the unacknowledged elements: *cursor = 0 to start; false at the end. */
+bool node_next_unacked(const struct node *n, uint32_t *cursor, struct unacked_view *out);
+
+#endif

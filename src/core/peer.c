@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * peer.c: who we hear, in which order, and what has to be acknowledged (doc/WIRE.md section 4).
+ *
+ * Version 1 names no sender: a peer is the link and source address it is heard on.
+ */
+#include "engine.h"
+
+#include <string.h>
+
+static bool
+same_addr(const struct peer_addr *a, const struct peer_addr *b)
+{
+	return a->link == b->link && a->l3 == b->l3 &&
+	    memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
+}
+
+struct peer *
+peer_find(struct node *n, const struct peer_addr *addr)
+{
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		if (n->peers[i].used && same_addr(&n->peers[i].addr, addr))
+			return &n->peers[i];
+	}
+	return NULL;
+}
+
+/* Asks the peer for all it has; what it does not name again will be swept (FT-FW). */
+static void
+want_resync(struct peer *p, ms_t now)
+{
+	p->epoch++;
+	p->resync = RESYNC_WANTED;
+	p->resync_tries = 0;
+	p->unanswered = false;
+	p->resync_at = now;
+	p->old_named = now;
+	p->any_named = false;
+}
+
+/* A process that we did not know has begun to speak from this address. */
+static void
+new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
+{
+	p->last = seq - 1;
+	p->seq_set = true;
+	p->ack_open = false;
+	p->jump_noted = false;
+	want_resync(p, now);
+	sync_greet(n, p, now);
+}
+
+/* Nothing waits for this peer any longer; should it come back, it is compared with as a new one. */
+static void
+give_up(struct node *n, struct peer *p)
+{
+	p->gone = true;
+	p->seq_set = false;
+	p->ack_open = false;
+	p->hello_back = false;
+	p->resync = RESYNC_NONE;
+	p->unanswered = false;
+	sync_forgive(n, p);
+}
+
+/* A free place, or that of the peer that is gone the longest; NULL if all are here. */
+static struct peer *
+place_for_peer(struct node *n, ms_t now)
+{
+	struct peer *oldest = NULL;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (!p->used)
+			return p;
+		if (ms_since(now, p->heard) >= PEER_GONE_MS &&
+		    (oldest == NULL || p->heard.ms < oldest->heard.ms))
+			oldest = p;
+	}
+	if (oldest != NULL) {
+		give_up(n, oldest);
+		remote_orphan(n, oldest);
+	}
+	return oldest;
+}
+
+static struct peer *
+enter_peer(struct node *n, const struct peer_addr *addr, ms_t now)
+{
+	struct peer *p = place_for_peer(n, now);
+
+	if (p == NULL) {
+		n->stats.recv_no_peer_slot++;
+		return NULL;
+	}
+	memset(p, 0, sizeof(*p));
+	p->used = true;
+	p->addr = *addr;
+	p->window = n->cfg.ack_window;
+	node_notice(n, NOTE_PEER_NEW)->peer = *addr;
+	want_resync(p, now);
+	sync_greet(n, p, now);
+	return p;
+}
+
+struct peer *
+peer_heard(struct node *n, const struct peer_addr *addr, ms_t now)
+{
+	struct peer *p = peer_find(n, addr);
+
+	if (p == NULL)
+		p = enter_peer(n, addr, now);
+	if (p == NULL)
+		return NULL;
+	if (p->silent) {
+		/* What it deleted meanwhile may be beyond its means to tell us again. */
+		node_notice(n, NOTE_PEER_BACK)->peer = *addr;
+		p->silent = false;
+		want_resync(p, now);
+	}
+	if (p->gone) {
+		p->gone = false;
+		sync_greet(n, p, now);
+	}
+	p->heard = now;
+	return p;
+}
+
+/* A HELLO that the network delivered late or twice, to be told from one of a new instance. */
+static bool
+is_late_hello(const struct peer *p, uint32_t seq, ms_t now)
+{
+	int32_t ahead = seq_cmp(seq, p->last);
+
+	return p->seq_set && ahead <= 0 && ahead > -HELLO_GAP_MAX &&
+	    ms_since(now, p->advanced) < LATE_MS;
+}
+
+static void
+hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
+{
+	uint32_t ahead = m->seq - p->last - 1;
+	bool known = p->seq_set;
+
+	n->stats.seq_hello++;
+	if (is_late_hello(p, m->seq, now))
+		return;
+	n->owe_hello_back = true;
+	/* The instance we know says HELLO until it is answered; its numbers go on meanwhile. */
+	if (known && (ahead == 0 || (p->in_hello && ahead < HELLO_GAP_MAX)))
+		return;
+	new_instance(n, p, m->seq, now);
+	if (known)
+		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+}
+
+/* Stops saying HELLO when all that we hear have answered, or one has and time is up. */
+static void
+hello_answered(struct node *n, struct peer *p, ms_t now)
+{
+	bool all = true;
+
+	/* Before we have said it, the answer is to somebody else, or to who we were before. */
+	if (!n->hello_say || n->stats.send_messages == 0)
+		return;
+	if (n->hello_answered.ms == 0)
+		n->hello_answered = now;
+	p->hello_back = true;
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		if (n->peers[i].used && !n->peers[i].silent && !n->peers[i].hello_back)
+			all = false;
+	}
+	if (all || ms_since(now, n->hello_answered) > PEER_SILENT_MS)
+		n->hello_say = false;
+}
+
+/* A number far from what is expected: believed when the next message continues from it. */
+static bool
+jump_believed(struct node *n, struct peer *p, uint32_t seq)
+{
+	if (seq == p->jump_next && p->jump_noted) {
+		p->jump_noted = false;
+		return true;
+	}
+	n->stats.seq_jump_held++;
+	if (!p->jump_noted)
+		node_notice(n, NOTE_SEQ_JUMP)->peer = p->addr;
+	p->jump_noted = true;
+	p->jump_next = seq + 1;
+	return false;
+}
+
+static void
+accept_next(struct node *n, struct peer *p, uint32_t seq)
+{
+	if (!p->ack_open) {
+		p->ack_open = true;
+		p->ack_from = seq;
+	}
+	if (p->window > 0)
+		p->window--;
+	if (p->window == 0 && sync_control(n, WIRE_ACK, p->ack_from, seq)) {
+		p->window = n->cfg.ack_window;
+		p->ack_open = false;
+	}
+	p->last = seq;
+}
+
+static void
+accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
+{
+	n->stats.seq_lost += seq - p->last - 1;
+	/* What is missing may name flows that are in doubt. */
+	p->old_named = now;
+	if (p->ack_open)
+		sync_control(n, WIRE_ACK, p->ack_from, p->last);
+	sync_control(n, WIRE_NACK, p->last + 1, seq - 1);
+	n->stats.nack_sent++;
+	p->window = n->cfg.ack_window - 1;
+	p->ack_from = seq;
+	p->ack_open = true;
+	p->last = seq;
+}
+
+bool
+peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
+{
+	int32_t ahead;
+
+	if (!n->mode->tracked)
+		return true;
+	if (m->flags & WIRE_HELLO)
+		hello(n, p, m, now);
+	if (m->flags & WIRE_HELLO_BACK)
+		hello_answered(n, p, now);
+	if (!p->seq_set) {
+		p->seq_set = true;
+		p->last = m->seq - 1;
+	}
+	ahead = seq_cmp(m->seq, p->last);
+	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
+		if (!jump_believed(n, p, m->seq))
+			return false;
+		/* It started anew and all its HELLOs were lost. */
+		new_instance(n, p, m->seq, now);
+		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		ahead = 1;
+	}
+	if (ahead <= 0) {
+		n->stats.seq_before++;
+		return false;
+	}
+	if (ahead > 1 && n->controls_count >= CONTROLS_BUSY) {
+		/* What cannot be asked for now belongs to a later, larger gap, and so does this. */
+		n->stats.seq_gap_held++;
+		return false;
+	}
+	if (ahead == 1)
+		accept_next(n, p, m->seq);
+	else
+		accept_gap(n, p, m->seq, now);
+	p->in_hello = m->flags & WIRE_HELLO;
+	p->advanced = now;
+	return true;
+}
+
+void
+peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire_class class,
+    ms_t now)
+{
+	bool ours = sync_seq_is_ours(n, m->from) && sync_seq_is_ours(n, m->to);
+
+	switch (class) {
+	case CLASS_ACK:
+		/* An acknowledgement names no addressee; only the numbers tell whose it is. */
+		if (!ours) {
+			n->stats.ack_foreign++;
+			break;
+		}
+		n->stats.ack_received++;
+		sync_acked(n, p, m->from, m->to, now);
+		/* Now that it is known to hear us, it can be asked with success. */
+		if (p->unanswered) {
+			p->unanswered = false;
+			p->resync = RESYNC_WANTED;
+			p->resync_tries = 0;
+		}
+		break;
+	case CLASS_NACK:
+		if (!ours) {
+			n->stats.ack_foreign++;
+			break;
+		}
+		n->stats.nack_received++;
+		sync_nacked(n, m->from, m->to);
+		break;
+	case CLASS_RESYNC:
+		n->stats.resync_received++;
+		node_notice(n, NOTE_RESYNC_REQUESTED)->peer = p->addr;
+		sync_tell_all(n, p, now);
+		break;
+	case CLASS_ALIVE:
+	case CLASS_STATE:
+	case CLASS_BAD:
+		break;
+	}
+}
+
+/* Moves a peer's resync on as time passes. */
+static void
+resync_step(struct node *n, struct peer *p, ms_t now)
+{
+	switch (p->resync) {
+	case RESYNC_NONE:
+		break;
+	case RESYNC_WANTED:
+		sync_control(n, WIRE_RESYNC, 0, 0);
+		node_notice(n, NOTE_RESYNC_SENT)->peer = p->addr;
+		p->resync_tries++;
+		p->resync_at = now;
+		/* Without acknowledgements nobody knows when the answer is complete. */
+		p->resync = n->mode->tracked ? RESYNC_ASKED : RESYNC_NONE;
+		break;
+	case RESYNC_ASKED:
+		if (ms_since(now, p->resync_at) < RESYNC_RETRY_MS || p->silent)
+			break;
+		/* It may not hear us; or it acknowledges nothing, and sends all each time. */
+		p->unanswered = p->resync_tries >= RESYNC_TRIES;
+		p->resync = p->unanswered ? RESYNC_NONE : RESYNC_WANTED;
+		break;
+	case RESYNC_ACKED:
+		/* That a peer names nothing while nothing is heard of it says nothing. */
+		if (ms_since(now, p->heard) >= RESYNC_QUIET_MS)
+			p->old_named = now;
+		if (ms_since(now, p->resync_at) >=
+			(p->any_named ? RESYNC_SETTLE_MS : RESYNC_EMPTY_MS) &&
+		    ms_since(now, p->old_named) >= RESYNC_QUIET_MS) {
+			p->resync = RESYNC_SWEEP;
+			p->sweep_cursor = 0;
+			p->swept = 0;
+		}
+		break;
+	case RESYNC_SWEEP:
+		if (p->silent || !remote_sweep(n, p, 65536))
+			break;
+		p->resync = RESYNC_NONE;
+		if (p->swept > 0) {
+			struct notice *note = node_notice(n, NOTE_SWEPT);
+
+			note->peer = p->addr;
+			note->count = p->swept;
+		}
+		break;
+	}
+}
+
+void
+peer_housekeeping(struct node *n, ms_t now)
+{
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (!p->used)
+			continue;
+		if (!p->silent && n->mode->alive && ms_since(now, p->heard) >= PEER_SILENT_MS) {
+			p->silent = true;
+			node_notice(n, NOTE_PEER_SILENT)->peer = p->addr;
+		}
+		if (ms_since(now, p->heard) >= PEER_GONE_MS && n->mode->alive && !p->gone)
+			give_up(n, p);
+		resync_step(n, p, now);
+	}
+}

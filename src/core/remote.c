@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * remote.c: the peers' flows as they told them ("cache external").
+ */
+#include "engine.h"
+
+static void
+remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace, ms_t now)
+{
+	uint32_t id = table_find(&n->remote, &f->key);
+	struct flow known;
+	struct entry *e;
+	bool news = true;
+
+	if (id == ENTRY_NONE) {
+		id = table_insert(&n->remote, f, now);
+		if (id == ENTRY_NONE) {
+			n->stats.remote_full++;
+			n->stats.remote_create_failed++;
+			if (!n->remote_full_told)
+				node_notice(n, NOTE_REMOTE_FULL)->count = n->remote.limit;
+			n->remote_full_told = true;
+			return;
+		}
+		n->stats.remote_created++;
+		e = table_entry(&n->remote, id);
+	} else {
+		e = table_entry(&n->remote, id);
+		if (e->peer == (uint8_t)(p - n->peers) && e->gen != p->epoch) {
+			p->old_named = now;
+			p->any_named = true;
+		}
+		table_load(&n->remote, id, &known);
+		if (e->flags & ENTRY_DEAD) {
+			table_revive(&n->remote, id);
+			table_store(&n->remote, id, f);
+		} else if (replace) {
+			news = !flow_same_content(&known, f) || known.timeout_s != f->timeout_s;
+			table_store(&n->remote, id, f);
+		} else {
+			news = known.timeout_s != f->timeout_s && (f->has & HAS_TIMEOUT);
+			news |= flow_merge(&known, f);
+			table_store(&n->remote, id, &known);
+		}
+		n->stats.remote_updated++;
+	}
+	remote_own(n, e, p);
+	e->gen = p->epoch;
+	/* Said once more in a full resend or a refresh it is as old as it was. */
+	if (news)
+		e->changed = now;
+	if (n->mode->refreshed)
+		timer_set(&n->remote, id, ms_add(now, (int64_t)n->cfg.cache_timeout_s * 1000));
+	commit_follow(n, id);
+}
+
+/* The flow is gone at its owner; it stays until the kernel has followed, where it has to. */
+static void
+remote_died(struct node *n, uint32_t id)
+{
+	table_bury(&n->remote, id);
+	commit_follow(n, id);
+	if (table_entry(&n->remote, id)->queue == 0)
+		remote_remove(n, id);
+}
+
+static void
+remote_delete(struct node *n, struct peer *p, const struct flow *f)
+{
+	uint32_t id = table_find(&n->remote, &f->key);
+	struct entry *e;
+
+	if (id == ENTRY_NONE || (table_entry(&n->remote, id)->flags & ENTRY_DEAD)) {
+		n->stats.remote_destroy_failed++;
+		return;
+	}
+	e = table_entry(&n->remote, id);
+	/* Its old copy has expired there; whoever told us last still has the flow. */
+	if (e->peer != PEER_NONE && e->peer != (uint8_t)(p - n->peers)) {
+		n->stats.remote_destroy_not_owner++;
+		return;
+	}
+	n->stats.remote_destroyed++;
+	remote_died(n, id);
+}
+
+void
+remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
+{
+	struct flow f;
+
+	if (m->type > WIRE_CT_DEL) {
+		struct expect e;
+
+		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &n->stats.recv_unknown_attr) !=
+		    ATTR_OK)
+			n->stats.recv_bad_payload++;
+		else
+			n->stats.recv_expect_ignored++;
+		return;
+	}
+	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &n->stats.recv_unknown_attr) != ATTR_OK) {
+		n->stats.recv_bad_payload++;
+		return;
+	}
+	if (!flow_is_complete(&f)) {
+		n->stats.recv_incomplete++;
+		return;
+	}
+	if (m->type == WIRE_CT_DEL)
+		remote_delete(n, p, &f);
+	else
+		remote_upsert(n, p, &f, m->type == WIRE_CT_NEW, now);
+}
+
+void
+remote_expire(struct node *n, ms_t now)
+{
+	uint32_t id;
+
+	while ((id = timer_expired(&n->remote, now)) != ENTRY_NONE) {
+		n->stats.remote_expired++;
+		if (!(table_entry(&n->remote, id)->flags & ENTRY_DEAD))
+			remote_remove(n, id);
+	}
+}
+
+bool
+remote_sweep(struct node *n, struct peer *p, uint32_t budget)
+{
+	uint32_t id = p->sweep_cursor;
+
+	while (budget-- > 0) {
+		struct entry *e;
+
+		id = table_next(&n->remote, id);
+		if (id == ENTRY_NONE)
+			return true;
+		p->sweep_cursor = id;
+		e = table_entry(&n->remote, id);
+		if (e->peer != (uint8_t)(p - n->peers) || e->gen == p->epoch ||
+		    (e->flags & ENTRY_DEAD))
+			continue;
+		n->stats.remote_swept++;
+		p->swept++;
+		remote_died(n, id);
+	}
+	return false;
+}
+
+void
+remote_flush(struct node *n)
+{
+	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
+	     id = table_next(&n->remote, id))
+		remote_remove(n, id);
+}
+
+void
+remote_orphan(struct node *n, struct peer *p)
+{
+	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
+	     id = table_next(&n->remote, id)) {
+		struct entry *e = table_entry(&n->remote, id);
+
+		if (e->peer == (uint8_t)(p - n->peers))
+			e->peer = PEER_NONE;
+	}
+	p->flows = 0;
+}

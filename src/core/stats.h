@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * stats.h: every counter of a node, once.  The list makes the struct, the names and the help texts;
+ * all outputs walk the same rows.
+ */
+#ifndef CORE_STATS_H
+#define CORE_STATS_H
+
+#include "base.h"
+
+/* X(field, help) */
+#define NODE_STATS(X)                                                                              \
+	/* kernel events */                                                                        \
+	X(kernel_events, "conntrack events taken from the kernel")                                  \
+	X(kernel_own, "events caused by our own writes")                                            \
+	X(kernel_filtered, "events left out by the filter")                                         \
+	X(kernel_incomplete, "events whose tuple was incomplete")                                   \
+	X(kernel_stale_destroy, "destroy events of an earlier flow on the same tuple")              \
+	X(kernel_overruns, "times the kernel dropped events because our buffer was full")           \
+	X(kernel_resyncs, "full reads of the kernel table")                                         \
+	/* local table ("cache internal") */                                                       \
+	X(local_created, "flows entered in the local table")                                        \
+	X(local_create_failed, "flows not entered in the local table")                              \
+	X(local_full, "flows not entered because the local table was full")                         \
+	X(local_updated, "updates to flows of the local table")                                     \
+	X(local_update_failed, "updates that could not be stored")                                  \
+	X(local_destroyed, "flows removed from the local table")                                    \
+	X(local_destroy_failed, "destroy events for flows that were not in the local table")        \
+	/* remote table ("cache external") */                                                      \
+	X(remote_created, "peers' flows entered in the remote table")                               \
+	X(remote_create_failed, "peers' flows not entered in the remote table")                     \
+	X(remote_full, "peers' flows not entered because the remote table was full")                \
+	X(remote_updated, "updates to peers' flows")                                                \
+	X(remote_update_failed, "updates to peers' flows that could not be stored")                 \
+	X(remote_destroyed, "peers' flows removed from the remote table")                           \
+	X(remote_destroy_failed, "deletes for flows that were not in the remote table")             \
+	X(remote_destroy_not_owner, "deletes from a peer that does not own the flow")               \
+	X(remote_expired, "peers' flows that were not refreshed in time")                           \
+	X(remote_swept, "peers' flows that a full resend did not name again")                       \
+	/* datagrams and messages received */                                                      \
+	X(recv_datagrams, "datagrams received")                                                     \
+	X(recv_messages, "well-formed messages received")                                           \
+	X(recv_truncated, "messages shorter than their header")                                     \
+	X(recv_bad_size, "messages whose length field is wrong")                                    \
+	X(recv_bad_version, "messages of another protocol version")                                 \
+	X(recv_bad_header, "messages with an impossible type or flags")                             \
+	X(recv_bad_type, "messages of a type that this mode does not know")                         \
+	X(recv_bad_payload, "messages whose attributes are malformed")                              \
+	X(recv_incomplete, "messages without a complete tuple")                                     \
+	X(recv_unknown_attr, "attributes skipped because they are unknown")                         \
+	X(recv_flagged, "messages left out because of their flags (ALARM)")                         \
+	X(recv_expect_ignored, "expectation messages, which are not replicated yet")                \
+	X(recv_no_peer_slot, "datagrams from more peers than we keep")                              \
+	/* sequence tracking */                                                                    \
+	X(seq_lost, "messages that were missing when a later one arrived")                          \
+	X(seq_before, "messages that came late or twice")                                           \
+	X(seq_jump_held, "messages held back because their number jumped too far")                  \
+	X(seq_gap_held, "messages left aside because too many resend requests were waiting")          \
+	X(seq_hello, "HELLOs received")                                                             \
+	X(ack_received, "acknowledgements received for us")                                         \
+	X(ack_foreign, "acknowledgements meant for another node")                                   \
+	X(nack_received, "resend requests received for us")                                         \
+	X(nack_sent, "resend requests sent")                                                        \
+	X(nack_unknown, "resend requests for messages we no longer hold")                           \
+	X(resync_received, "requests for everything we have")                                       \
+	/* sending */                                                                              \
+	X(send_datagrams, "datagrams built")                                                        \
+	X(send_messages, "messages built")                                                          \
+	X(send_too_big, "messages that did not fit in a datagram")                                  \
+	X(send_resent, "flows sent again after a resend request")                                   \
+	X(send_helper_too_long, "helper names too long for the wire, left out")                     \
+	X(send_control_full, "control messages not queued because the queue was full")              \
+	X(unacked_evicted, "unacknowledged deletes forgotten because there were too many")          \
+	X(bulk_sends, "bulk sends started")                                                         \
+	/* commit */                                                                               \
+	X(commits, "commits started")                                                               \
+	X(commit_created, "flows created in the kernel")                                            \
+	X(commit_updated, "flows updated in the kernel in place")                                   \
+	X(commit_replaced, "kernel entries replaced because their NAT mapping differed")            \
+	X(commit_current, "flows whose kernel entry was already as good or newer")                  \
+	X(commit_degraded, "flows committed without an attribute that the kernel refused")          \
+	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
+	X(commit_failed, "flows that could not be committed")                                       \
+	/* notices */                                                                              \
+	X(notices_lost, "notices nobody fetched in time")
+
+#define X(field, help) uint64_t field;
+struct node_stats {
+	NODE_STATS(X)
+};
+#undef X
+
+struct stats_row {
+	const char *name;
+	const char *help;
+	size_t offset; /* of the uint64_t in struct node_stats */
+};
+
+/* One row per counter, in the order of the list; *count gets their number. */
+const struct stats_row *stats_rows(size_t *count);
+
+#endif

@@ -1,0 +1,553 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sync.c: what leaves this node, and when.
+ *
+ * The flow is queued, not the message: a message is written when the link takes it, from what the
+ * flow is then (doc/WIRE.md 3.8, 4.2).
+ */
+#include "engine.h"
+
+#include <string.h>
+
+const struct sync_mode sync_modes[] = {
+    [MODE_FTFW] = {.name = "FTFW", .tracked = true, .alive = true},
+    [MODE_ALARM] = {.name = "ALARM", .refreshed = true},
+};
+
+bool
+sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to)
+{
+	struct control *c;
+
+	if (n->controls_count == CONTROLS_MAX) {
+		n->stats.send_control_full++;
+		return false;
+	}
+	c = &n->controls[(n->controls_head + n->controls_count) % CONTROLS_MAX];
+	n->controls_count++;
+	memset(c, 0, sizeof(*c));
+	c->flags = flags;
+	c->from = from;
+	c->to = to;
+	return true;
+}
+
+static void
+bulk_done(struct node *n)
+{
+	node_notice(n, NOTE_BULK_DONE)->count = n->bulk_flows;
+}
+
+void
+sync_bulk(struct node *n, ms_t now)
+{
+	/* Half a table looks to the peer as if the other half were gone. */
+	if (n->local_emptied || n->reading) {
+		n->bulk_waits = true;
+		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
+		return;
+	}
+	if (n->local.count == n->local.dead)
+		return;
+	if (n->bulk_left == 0) {
+		n->stats.bulk_sends++;
+		n->bulk_flows = 0;
+		n->bulk_burst = BULK_BURST;
+		n->bulk_next = now;
+		node_notice(n, NOTE_BULK_STARTED);
+	}
+	/* A full circle from where the cursor is. */
+	n->bulk_left = n->local.high;
+}
+
+/* splitmix64: jitter, not secrets. */
+static uint64_t
+random_bits(struct node *n)
+{
+	uint64_t z = n->rng += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+void
+sync_refresh_later(struct node *n, uint32_t id, ms_t now)
+{
+	/* doc/WIRE.md 5.1: whole seconds up to RefreshTime, and up to one more. */
+	uint64_t r = random_bits(n);
+	int64_t whole = 1 + (int64_t)(r % n->cfg.refresh_s);
+	int64_t part = 200 * (1 + (int64_t)((r >> 32) % 5));
+
+	if (n->mode->refreshed)
+		timer_set(&n->local, id, ms_add(now, whole * 1000 + part));
+}
+
+void
+sync_tick(struct node *n, ms_t now)
+{
+	uint32_t id;
+	bool said = false;
+
+	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE)
+		local_pending(n, id);
+	if (n->bulk_waits && ms_reached(now, n->bulk_waits_until)) {
+		n->bulk_waits = false;
+		n->local_emptied = false;
+		sync_bulk(n, now);
+	}
+	if (!n->mode->alive || !ms_reached(now, n->keepalive))
+		return;
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (!p->used || !p->ack_open)
+			continue;
+		p->ack_open = !sync_control(n, WIRE_ACK, p->ack_from, p->last);
+		said = true;
+	}
+	if (!said)
+		sync_control(n, WIRE_ALIVE, 0, 0);
+	n->keepalive = ms_add(now, KEEPALIVE_MS);
+}
+
+/* ---- what peers say about what we sent ---- */
+
+bool
+sync_seq_is_ours(const struct node *n, uint32_t seq)
+{
+	uint64_t span = n->stats.send_messages < 1u << 30 ? n->stats.send_messages : 1u << 30;
+
+	return n->next_seq - seq - 1 < span;
+}
+
+/* A flow that all peers have: nothing more to remember. */
+static void
+settled(struct node *n, uint32_t id)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	local_unqueue(n, id);
+	e->flags = (uint16_t)(e->flags & ~ENTRY_FRESH);
+	if (e->flags & ENTRY_DEAD)
+		local_end(n, id);
+}
+
+/* How many messages ago this number was given out.  Unlike the difference of two numbers it has no
+ * sign to turn over, however long an entry waits. */
+static uint32_t
+age_of(const struct node *n, uint32_t seq)
+{
+	return n->next_seq - seq;
+}
+
+static uint32_t
+entry_age(const struct node *n, uint32_t id)
+{
+	return age_of(n, table_entry(&n->local, id)->seq);
+}
+
+/*
+ * The first entry of a queue that is not older than `age`; ENTRY_NONE if there is none.  Queues are
+ * in the order of numbers.  An acknowledgement speaks of what was sent last or of what has waited
+ * longest, hardly of what is in between: the search begins at the nearer end.
+ */
+static uint32_t
+queue_seek(const struct node *n, const struct queue *q, uint32_t age)
+{
+	uint32_t id = q->head, prev = q->tail;
+
+	if (id == ENTRY_NONE || entry_age(n, id) <= age)
+		return id;
+	if (entry_age(n, prev) > age)
+		return ENTRY_NONE;
+	if (entry_age(n, id) - age < age - entry_age(n, prev)) {
+		while (entry_age(n, id) > age)
+			id = table_entry(&n->local, id)->q_next;
+		return id;
+	}
+	while (entry_age(n, prev) <= age) {
+		id = prev;
+		prev = table_entry(&n->local, prev)->q_prev;
+	}
+	return id;
+}
+
+static void
+queue_acked(struct node *n, struct queue *q, uint8_t bit, uint32_t from, uint32_t to)
+{
+	uint8_t all = peer_mask(n);
+	uint32_t id = queue_seek(n, q, age_of(n, from));
+
+	while (id != ENTRY_NONE) {
+		struct entry *e = table_entry(&n->local, id);
+		uint32_t next = e->q_next;
+
+		if (entry_age(n, id) < age_of(n, to))
+			break;
+		e->acked |= bit;
+		if ((e->acked & all) == all)
+			settled(n, id);
+		id = next;
+	}
+}
+
+static struct control *
+sent_at(struct node *n, uint32_t i)
+{
+	return &n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX];
+}
+
+/* Takes acknowledged control messages out of their ring.  One that nobody will ever acknowledge, as
+ * it was lost before the peer's first number, must not keep those behind it. */
+static void
+trim_sent(struct node *n)
+{
+	uint8_t all = peer_mask(n);
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < n->sent_count; i++) {
+		if ((sent_at(n, i)->acked & all) == all)
+			continue;
+		if (i != kept)
+			*sent_at(n, kept) = *sent_at(n, i);
+		kept++;
+	}
+	n->sent_count = kept;
+}
+
+void
+sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now)
+{
+	uint8_t bit = peer_bit(n, p);
+
+	queue_acked(n, &n->unacked, bit, from, to);
+	queue_acked(n, &n->buried, bit, from, to);
+	for (uint32_t i = 0; i < n->sent_count; i++) {
+		struct control *c = sent_at(n, i);
+
+		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
+			continue;
+		c->acked |= bit;
+		if ((c->flags & WIRE_RESYNC) && p->resync == RESYNC_ASKED) {
+			p->resync = RESYNC_ACKED;
+			p->resync_at = now;
+			p->old_named = now;
+		}
+	}
+	trim_sent(n);
+}
+
+static bool
+queue_nacked(struct node *n, struct queue *q, uint32_t from, uint32_t to)
+{
+	uint32_t id = queue_seek(n, q, age_of(n, from));
+	bool any = false;
+
+	while (id != ENTRY_NONE) {
+		struct entry *e = table_entry(&n->local, id);
+		uint32_t next = e->q_next;
+
+		if (entry_age(n, id) < age_of(n, to))
+			break;
+		local_pending(n, id);
+		n->stats.send_resent++;
+		any = true;
+		id = next;
+	}
+	return any;
+}
+
+void
+sync_nacked(struct node *n, uint32_t from, uint32_t to)
+{
+	bool any = queue_nacked(n, &n->unacked, from, to);
+
+	any |= queue_nacked(n, &n->buried, from, to);
+	for (uint32_t i = 0; i < n->sent_count; i++) {
+		struct control *c = sent_at(n, i);
+
+		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0 || c->acked == 0xff)
+			continue;
+		sync_control(n, c->flags, c->from, c->to);
+		c->acked = 0xff; /* goes out under a new number */
+		any = true;
+	}
+	trim_sent(n);
+	if (!any)
+		n->stats.nack_unknown++;
+}
+
+static void
+queue_forgiven(struct node *n, struct queue *q, uint8_t bit)
+{
+	uint8_t all = peer_mask(n);
+	uint32_t id = q->head;
+
+	while (id != ENTRY_NONE) {
+		struct entry *e = table_entry(&n->local, id);
+		uint32_t next = e->q_next;
+
+		e->acked |= bit;
+		if ((e->acked & all) == all)
+			settled(n, id);
+		id = next;
+	}
+}
+
+void
+sync_forgive(struct node *n, struct peer *p)
+{
+	uint8_t bit = peer_bit(n, p);
+
+	queue_forgiven(n, &n->unacked, bit);
+	queue_forgiven(n, &n->buried, bit);
+	for (uint32_t i = 0; i < n->sent_count; i++)
+		sent_at(n, i)->acked |= bit;
+	trim_sent(n);
+}
+
+void
+sync_tell_all(struct node *n, struct peer *p, ms_t now)
+{
+	uint8_t bit = peer_bit(n, p);
+
+	for (uint32_t id = n->buried.head, next; id != ENTRY_NONE; id = next) {
+		next = table_entry(&n->local, id)->q_next;
+		if (!(table_entry(&n->local, id)->acked & bit))
+			local_pending(n, id);
+	}
+	sync_bulk(n, now);
+}
+
+void
+sync_greet(struct node *n, struct peer *p, ms_t now)
+{
+	/*
+	 * It may be no newcomer but somebody who knows us, or only look like one: who still has a
+	 * flow that is gone here has to hear of it, and nothing but the delete says so.
+	 */
+	sync_tell_all(n, p, now);
+	sync_forgive(n, p);
+}
+
+/* ---- building datagrams ---- */
+
+static uint8_t
+hello_flags(const struct node *n)
+{
+	uint8_t flags = 0;
+
+	if (n->mode->tracked && n->hello_say)
+		flags |= WIRE_HELLO;
+	if (n->mode->tracked && n->owe_hello_back)
+		flags |= WIRE_HELLO_BACK;
+	return flags;
+}
+
+static uint32_t
+message_sent(struct node *n)
+{
+	n->owe_hello_back = false;
+	n->stats.send_messages++;
+	return n->next_seq++;
+}
+
+/* Remembers a control message that must arrive. */
+static void
+remember(struct node *n, const struct control *c, uint32_t seq)
+{
+	struct control *kept;
+
+	if (!n->mode->tracked || !(c->flags & (WIRE_ACK | WIRE_NACK | WIRE_RESYNC)) ||
+	    peer_mask(n) == 0)
+		return;
+	if (n->sent_count == UNACKED_CONTROLS_MAX) {
+		n->sent_head = (n->sent_head + 1) % UNACKED_CONTROLS_MAX;
+		n->sent_count--;
+	}
+	kept = sent_at(n, n->sent_count++);
+	*kept = *c;
+	kept->seq = seq;
+	kept->acked = 0;
+}
+
+static bool
+put_controls(struct node *n, struct wbuf *wb)
+{
+	while (n->controls_count > 0) {
+		const struct control *c = &n->controls[n->controls_head];
+
+		if (!wire_put_control(wb, (uint8_t)(c->flags | hello_flags(n)), n->next_seq, c->from,
+			c->to))
+			return false;
+		remember(n, c, message_sent(n));
+		n->controls_head = (n->controls_head + 1) % CONTROLS_MAX;
+		n->controls_count--;
+	}
+	return true;
+}
+
+/* Which attributes of this flow go out. */
+static uint32_t
+attr_mask(struct node *n, const struct flow *f)
+{
+	uint32_t mask = UINT32_MAX;
+
+	if (!n->cfg.tcp_window_tracking)
+		mask &= ~(uint32_t)HAS_WSCALE;
+	/* Whoever sets a timeout of his own for committed flows sends none (doc/WIRE.md 5.3). */
+	if (n->cfg.commit_timeout_s != 0)
+		mask &= ~(uint32_t)HAS_TIMEOUT;
+	if (f->key.l4 == L4_GRE && f->key.sport == 0 && f->key.dport == 0)
+		mask &= ~(uint32_t)HAS_PORTS;
+	if ((f->has & HAS_HELPER) && strlen(f->rare.helper) > 11) {
+		n->stats.send_helper_too_long++;
+		mask &= ~(uint32_t)HAS_HELPER;
+	}
+	return mask;
+}
+
+static void
+flow_sent(struct node *n, uint32_t id, ms_t now)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	e->seq = message_sent(n);
+	e->acked = 0;
+	e->flags |= ENTRY_ANNOUNCED;
+	if (n->mode->tracked && (e->flags & ENTRY_DEAD)) {
+		/* Also if nobody is known: who hears us may not be heard yet, and missed this. */
+		queue_push(&n->local, &n->buried, id);
+	} else if (n->mode->tracked && peer_mask(n) != 0) {
+		queue_push(&n->local, &n->unacked, id);
+	} else if (!(e->flags & ENTRY_DEAD)) {
+		sync_refresh_later(n, id, now);
+	} else if (n->mode->refreshed && e->resends > 0) {
+		e->resends--;
+		timer_set(&n->local, id, ms_add(now, ALARM_DELETE_MS));
+	} else {
+		local_end(n, id);
+	}
+}
+
+/* Appends one flow, which is in no queue.  False if the datagram is full. */
+static bool
+put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
+{
+	uint16_t flags = table_entry(&n->local, id)->flags;
+	enum wire_type type = WIRE_CT_NEW;
+	struct flow f;
+
+	/*
+	 * An update is merged: what an earlier flow on the tuple had and this one has not would stay.
+	 * So a flow is new until all have acknowledged it as such, without acknowledgements always.
+	 */
+	if (flags & ENTRY_DEAD)
+		type = WIRE_CT_DEL;
+	else if ((flags & (ENTRY_UPDATED | ENTRY_FRESH)) == ENTRY_UPDATED)
+		type = WIRE_CT_UPD;
+	table_load(&n->local, id, &f);
+	if (!wire_put_flow(wb, type, hello_flags(n), n->next_seq, &f, attr_mask(n, &f)))
+		return false;
+	flow_sent(n, id, now);
+	return true;
+}
+
+/* A flow that does not fit in an empty datagram never will. */
+static void
+too_big(struct node *n, uint32_t id)
+{
+	n->stats.send_too_big++;
+	if (table_entry(&n->local, id)->flags & ENTRY_DEAD)
+		local_end(n, id);
+}
+
+static bool
+put_pending(struct node *n, struct wbuf *wb, ms_t now)
+{
+	while (n->tx.head != ENTRY_NONE) {
+		uint32_t id = n->tx.head;
+
+		queue_remove(&n->local, &n->tx, id);
+		if (put_flow(n, wb, id, now))
+			continue;
+		if (wbuf_len(wb) == 0) {
+			too_big(n, id);
+			continue;
+		}
+		/* Back to where it was: nothing may overtake it. */
+		queue_push_front(&n->local, &n->tx, id);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Is this flow nothing but a peer's, which we wrote to the kernel as it came?  Its owner has it in
+ * the kernel, too, and says itself what it has: told back, it would outlive its own end.
+ */
+static bool
+is_mirrored(const struct node *n, uint32_t id)
+{
+	const struct entry *e = table_entry(&n->local, id);
+	uint32_t replica;
+
+	if (!n->cfg.write_through || (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
+		return false;
+	replica = table_find(&n->remote, entry_key(e));
+	return replica != ENTRY_NONE && !(table_entry(&n->remote, replica)->flags & ENTRY_DEAD);
+}
+
+static void
+put_bulk(struct node *n, struct wbuf *wb, ms_t now)
+{
+	size_t before = wbuf_len(wb);
+	bool full = false;
+
+	if (n->bulk_left == 0)
+		return;
+	if (n->bulk_burst == 0) {
+		if (!ms_reached(now, n->bulk_next))
+			return;
+		n->bulk_burst = BULK_BURST;
+	}
+	while (n->bulk_left > 0 && !full) {
+		uint32_t id = n->bulk_cursor >= n->local.high ? 1 : n->bulk_cursor + 1;
+		struct entry *e = table_entry(&n->local, id);
+
+		/* Who needs everything may have anything. */
+		if ((e->flags & (ENTRY_USED | ENTRY_DEAD)) == ENTRY_USED)
+			e->flags |= ENTRY_FRESH;
+		/* What is queued goes out anyway; the dead are not news. */
+		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
+		    !is_mirrored(n, id)) {
+			local_unqueue(n, id);
+			n->bulk_flows++;
+			full = !put_flow(n, wb, id, now);
+			/* It begins the next datagram, if it fits in one at all. */
+			if (full)
+				queue_push(&n->local, &n->tx, id);
+		}
+		n->bulk_cursor = id;
+		if (--n->bulk_left == 0)
+			bulk_done(n);
+	}
+	if (wbuf_len(wb) > before && --n->bulk_burst == 0)
+		n->bulk_next = ms_add(now, BULK_PAUSE_MS);
+}
+
+size_t
+node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now)
+{
+	struct wbuf wb;
+
+	wbuf_init(&wb, buf, cap);
+	if (put_controls(n, &wb) && put_pending(n, &wb, now))
+		put_bulk(n, &wb, now);
+	if (wbuf_len(&wb) == 0)
+		return 0;
+	n->stats.send_datagrams++;
+	n->keepalive = ms_add(now, KEEPALIVE_MS);
+	return wbuf_len(&wb);
+}
