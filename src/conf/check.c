@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * check.c: what can only be said once the whole file has been read.
+ */
+#include "parser.h"
+
+#include <string.h>
+
+enum {
+	RESEND_BYTES_EACH = 64, /* what one unacknowledged delete used to cost, about */
+	RESEND_MIN = 1024,
+	RESEND_MAX = 1u << 24,
+};
+
+static const struct pos whole_file = {0, 0};
+
+static bool
+is_seen(const struct parser *p, const char *name, uint32_t scope)
+{
+	return parse_seen(p, name, scope).line != 0;
+}
+
+/* ---- settings that follow from others ---- */
+
+static void
+finish_links(struct parser *p)
+{
+	struct config *c = p->c;
+	size_t chosen = 0;
+
+	for (size_t i = 0; i < c->links_count; i++) {
+		/* Checksum at the level of Sync speaks for all links, wherever it stands. */
+		if (is_seen(p, "Checksum", IN_SYNC) && !p->d.links[i].has_checksum)
+			c->links[i].checksum = p->d.sync_checksum;
+		if (c->links[i].is_default)
+			chosen = i;
+		c->links[i].is_default = false;
+	}
+	if (c->links_count > 0)
+		c->links[chosen].is_default = true;
+}
+
+static void
+finish_resend(struct parser *p)
+{
+	uint32_t entries = p->d.resend_bytes / RESEND_BYTES_EACH;
+
+	if (p->d.resend_bytes == 0 || is_seen(p, "ResendQueueSize", IN_FTFW))
+		return;
+	if (entries < RESEND_MIN)
+		entries = RESEND_MIN;
+	p->c->node.resend_queue = entries < RESEND_MAX ? entries : RESEND_MAX;
+}
+
+static void
+finish_scheduler(struct parser *p)
+{
+	struct config *c = p->c;
+
+	if (c->sched_type != SCHED_TYPE_NONE && c->sched_priority == 0) {
+		parse_diag(p, DIAG_WARNING, parse_seen(p, "Type", IN_SCHEDULER),
+		    "found a Scheduler Type, expected a Priority from 1 to 99 with it: ignored");
+		c->sched_type = SCHED_TYPE_NONE;
+	} else if (c->sched_type == SCHED_TYPE_NONE && c->sched_priority != 0) {
+		parse_diag(p, DIAG_WARNING, parse_seen(p, "Priority", IN_SCHEDULER),
+		    "found a Scheduler Priority, expected a Type with it: ignored");
+		c->sched_priority = 0;
+	}
+}
+
+/* ---- what is missing, and what does not fit together ---- */
+
+static void
+check_sections(struct parser *p)
+{
+	struct pos sync = parse_seen(p, "Sync", IN_TOP), stats = parse_seen(p, "Stats", IN_TOP);
+
+	if (p->c->has_sync && stats.line != 0)
+		parse_diag(p, DIAG_ERROR, stats,
+		    "found Stats beside Sync of line %u, expected only one of them", sync.line);
+	if (p->lost)
+		return;
+	if (!p->c->has_sync && stats.line == 0)
+		parse_diag(p, DIAG_ERROR, whole_file,
+		    "found no Sync section, expected one: there is nothing to do");
+	if (p->c->has_sync && !p->d.has_mode)
+		parse_diag(p, DIAG_WARNING, sync, "found no Mode in Sync. Defaulting to FT-FW.");
+	if (p->c->has_sync && p->c->links_count == 0)
+		parse_diag(p, DIAG_ERROR, sync,
+		    "found no dedicated link in Sync, expected a Multicast section");
+}
+
+static void
+check_timeouts(struct parser *p)
+{
+	const struct node_cfg *n = &p->c->node;
+	struct pos pos = parse_seen(p, "CacheTimeout", IN_ALARM);
+	struct pos commit = parse_seen(p, "CommitTimeout", IN_SYNC);
+
+	if (pos.line == 0)
+		pos = parse_seen(p, "RefreshTime", IN_ALARM);
+	if (n->mode == MODE_ALARM && n->cache_timeout_s <= n->refresh_s)
+		parse_diag(p, DIAG_WARNING, pos,
+		    "found CacheTimeout %u, expected more than RefreshTime, which is %u: flows of "
+		    "the peer will come and go", n->cache_timeout_s, n->refresh_s);
+	if (p->d.disable_external && n->commit_timeout_s != 0)
+		parse_diag(p, DIAG_WARNING, commit,
+		    "found CommitTimeout with DisableExternalCache, expected one of them: "
+		    "nothing is ever committed");
+}
+
+static void
+check_filter(struct parser *p)
+{
+	static const char text[] = "found an empty Accept list, expected something to accept: no "
+	    "flow will pass";
+	static const uint8_t none[sizeof(((struct filter *)NULL)->protos)];
+	const struct filter *f = &p->c->node.filter;
+
+	if (p->lost)
+		return;
+	if (f->proto_polarity == FILTER_ACCEPT && memcmp(f->protos, none, sizeof(none)) == 0)
+		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_PROTOCOL], text);
+	if (f->addr_polarity == FILTER_ACCEPT && f->nets_count == 0)
+		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_ADDRESS], text);
+	if (f->state_polarity == FILTER_ACCEPT && f->tcp_states == 0)
+		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_STATE], text);
+}
+
+static void
+check_syslog(struct parser *p)
+{
+	if (p->c->syslog_facility >= 0 && p->d.stats_facility >= 0 &&
+	    p->c->syslog_facility != p->d.stats_facility)
+		parse_diag(p, DIAG_WARNING, parse_seen(p, "Syslog", IN_STATS),
+		    "found another facility than in General, expected the same: that of General is "
+		    "taken");
+}
+
+/* ---- what this version reads but does not carry out ---- */
+
+static void
+not_provided(struct parser *p, struct pos pos, const char *what, const char *instead)
+{
+	parse_diag(p, DIAG_ERROR, pos, "found %s, which this version does not provide%s", what,
+	    instead);
+}
+
+static void
+check_provided(struct parser *p)
+{
+	const struct config *c = p->c;
+	struct pos stats = parse_seen(p, "Stats", IN_TOP);
+	struct pos helper = parse_seen(p, "Helper", IN_TOP);
+	bool multicast = c->links_count == 0 || c->links[0].transport == TRANSPORT_MULTICAST;
+
+	if (p->d.notrack)
+		not_provided(p, p->d.mode_pos, "Mode NOTRACK", ": use FTFW or ALARM");
+	if (!multicast)
+		not_provided(p, p->d.links[0].pos,
+		    c->links[0].transport == TRANSPORT_UDP ? "a UDP link" : "a TCP link",
+		    ": use Multicast");
+	if (c->links_count > 1)
+		not_provided(p, p->d.links[1].pos, "a second link", ": keep one");
+	if (stats.line != 0 && !c->has_sync)
+		not_provided(p, stats, "a Stats section", "");
+	if (p->d.disable_internal)
+		not_provided(p, parse_seen(p, "DisableInternalCache", IN_NOTRACK),
+		    "DisableInternalCache on", "");
+	if (p->d.disable_external)
+		not_provided(p, parse_seen(p, "DisableExternalCache", IN_FTFW),
+		    "DisableExternalCache on",
+		    ": CacheWriteThrough on (in Sync) writes the peer's flows to the kernel "
+		    "at once");
+	if (p->d.poll_s != 0)
+		not_provided(p, parse_seen(p, "PollSecs", IN_GENERAL), "PollSecs",
+		    ": events are always used");
+	if (p->d.expectations)
+		parse_diag(p, DIAG_WARNING, parse_seen(p, "ExpectationSync", IN_OPTIONS),
+		    "found ExpectationSync, which has no effect: expectations are not "
+		    "replicated by this version");
+	if (helper.line != 0)
+		parse_diag(p, DIAG_WARNING, helper,
+		    "found Helper, which has no effect: userspace helpers are not run by this "
+		    "version");
+}
+
+void
+check_whole(struct parser *p)
+{
+	finish_links(p);
+	finish_resend(p);
+	finish_scheduler(p);
+	check_sections(p);
+	check_timeouts(p);
+	check_filter(p);
+	check_syslog(p);
+	check_provided(p);
+}

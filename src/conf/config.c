@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.c: defaults, and the configuration printed back.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parser.h"
+
+void
+config_defaults(struct config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->node.mode = MODE_FTFW;
+	c->node.limit = 262144;
+	c->node.refresh_s = 60;
+	c->node.cache_timeout_s = 180;
+	c->node.resend_queue = 131072;
+	c->node.ack_window = 300;
+	c->node.filter.nets = c->nets;
+	c->syslog_facility = -1;
+	strcpy(c->lock_file, "/var/lock/conntrackd.lock");
+	c->event_iteration_limit = 100;
+	c->overrun_resync_s = 30;
+	c->hash_size = 65536;
+	c->purge_timeout_s = 60;
+	c->systemd = true;
+}
+
+struct printer {
+	char *out;
+	size_t cap, len;
+};
+
+static void put(struct printer *pr, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+static void
+put(struct printer *pr, const char *fmt, ...)
+{
+	size_t left = pr->len < pr->cap ? pr->cap - pr->len : 0;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(left > 0 ? pr->out + pr->len : NULL, left, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		pr->len += (size_t)n;
+}
+
+static const char *
+on_off(bool flag)
+{
+	return flag ? "on" : "off";
+}
+
+static void
+print_mode(struct printer *pr, const struct config *c)
+{
+	const struct node_cfg *n = &c->node;
+
+	if (n->mode == MODE_ALARM) {
+		put(pr, "\tMode ALARM {\n");
+	} else {
+		put(pr, "\tMode FTFW {\n");
+		put(pr, "\t\tResendQueueSize %u\n", n->resend_queue);
+		put(pr, "\t\tACKWindowSize %u\n", n->ack_window);
+	}
+	put(pr, "\t}\n");
+	/* These may stand in Sync whatever the mode is. */
+	put(pr, "\tRefreshTime %u\n", n->refresh_s);
+	put(pr, "\tCacheTimeout %u\n", n->cache_timeout_s);
+	put(pr, "\tCommitTimeout %u\n", n->commit_timeout_s);
+	put(pr, "\tPurgeTimeout %u\n", c->purge_timeout_s);
+}
+
+static void
+print_link(struct printer *pr, const struct config_link *l)
+{
+	const char *family = l->l3 == L3_IPV6 ? "IPv6" : "IPv4";
+	char addr[ADDR_TEXT_MAX];
+
+	put(pr, "\tMulticast%s {\n", l->is_default ? " Default" : "");
+	addr_print(l->l3, &l->group, addr);
+	put(pr, "\t\t%s_address %s\n", family, addr);
+	if (l->l3 == L3_IPV4) {
+		addr_print(l->l3, &l->local, addr);
+		put(pr, "\t\tIPv4_interface %s\n", addr);
+	}
+	put(pr, "\t\tInterface %s\n", l->ifname);
+	put(pr, "\t\tGroup %u\n", l->port);
+	if (l->sndbuf != 0)
+		put(pr, "\t\tSndSocketBuffer %u\n", l->sndbuf);
+	if (l->rcvbuf != 0)
+		put(pr, "\t\tRcvSocketBuffer %u\n", l->rcvbuf);
+	put(pr, "\t\tChecksum %s\n\t}\n", on_off(l->checksum));
+}
+
+static void
+print_sync(struct printer *pr, const struct config *c)
+{
+	if (!c->has_sync)
+		return;
+	put(pr, "Sync {\n");
+	print_mode(pr, c);
+	for (size_t i = 0; i < c->links_count; i++)
+		print_link(pr, &c->links[i]);
+	if (c->node.write_through)
+		put(pr, "\tCacheWriteThrough on\n");
+	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n\t}\n}\n",
+	    on_off(c->node.tcp_window_tracking));
+}
+
+static const char *
+polarity_name(enum filter_polarity polarity)
+{
+	return polarity == FILTER_ACCEPT ? "Accept" : "Ignore";
+}
+
+static void
+print_protocols(struct printer *pr, const struct filter *f)
+{
+	put(pr, "\t\tProtocol %s {\n", polarity_name(f->proto_polarity));
+	for (unsigned int i = 0; i < 256; i++) {
+		const char *name = proto_name((uint8_t)i);
+
+		if (!(f->protos[i / 8] & (1u << (i % 8))))
+			continue;
+		if (name != NULL)
+			put(pr, "\t\t\t%s\n", name);
+		else
+			put(pr, "\t\t\t%u\n", i);
+	}
+	put(pr, "\t\t}\n");
+}
+
+static void
+print_filter(struct printer *pr, const struct filter *f)
+{
+	char addr[ADDR_TEXT_MAX];
+
+	put(pr, "\tFilter {\n");
+	if (f->proto_polarity != FILTER_NONE)
+		print_protocols(pr, f);
+	if (f->addr_polarity != FILTER_NONE) {
+		put(pr, "\t\tAddress %s {\n", polarity_name(f->addr_polarity));
+		for (size_t i = 0; i < f->nets_count; i++) {
+			const struct filter_net *net = &f->nets[i];
+
+			addr_print(net->l3, &net->addr, addr);
+			put(pr, "\t\t\tIPv%d_address %s/%u\n", net->l3 == L3_IPV6 ? 6 : 4, addr,
+			    net->prefix);
+		}
+		put(pr, "\t\t}\n");
+	}
+	if (f->state_polarity != FILTER_NONE) {
+		put(pr, "\t\tState %s {\n", polarity_name(f->state_polarity));
+		if (f->tcp_states != 0)
+			put(pr, "\t\t\t");
+		for (unsigned int i = 0; i < TCP_STATE_MAX; i++) {
+			if (f->tcp_states & (1u << i))
+				put(pr, "%s ", tcp_state_name(i));
+		}
+		put(pr, "%s\t\t}\n", f->tcp_states != 0 ? "for TCP\n" : "");
+	}
+	put(pr, "\t}\n");
+}
+
+static void
+print_general(struct printer *pr, const struct config *c)
+{
+	const struct filter *f = &c->node.filter;
+
+	put(pr, "General {\n");
+	put(pr, "\tHashSize %u\n", c->hash_size);
+	put(pr, "\tHashLimit %u\n", c->node.limit);
+	put(pr, "\tLogFile %s\n", c->has_log_file ? c->log_file : "off");
+	put(pr, "\tSyslog %s\n",
+	    c->syslog_facility >= 0 ? facility_name(c->syslog_facility) : "off");
+	put(pr, "\tLockFile %s\n", c->lock_file);
+	if (c->unix_path[0] != '\0')
+		put(pr, "\tUNIX {\n\t\tPath %s\n\t}\n", c->unix_path);
+	if (c->netlink_rcvbuf != 0)
+		put(pr, "\tNetlinkBufferSize %u\n", c->netlink_rcvbuf);
+	if (c->netlink_rcvbuf_max != 0)
+		put(pr, "\tNetlinkBufferSizeMaxGrowth %u\n", c->netlink_rcvbuf_max);
+	if (c->overrun_resync_s != 0)
+		put(pr, "\tNetlinkOverrunResync %u\n", c->overrun_resync_s);
+	else
+		put(pr, "\tNetlinkOverrunResync off\n");
+	put(pr, "\tNetlinkEventsReliable %s\n", on_off(c->netlink_reliable));
+	put(pr, "\tEventIterationLimit %u\n", c->event_iteration_limit);
+	if (c->sched_type != SCHED_TYPE_NONE)
+		put(pr, "\tScheduler {\n\t\tType %s\n\t\tPriority %u\n\t}\n",
+		    c->sched_type == SCHED_TYPE_RR ? "RR" : "FIFO", c->sched_priority);
+	put(pr, "\tSystemd %s\n", on_off(c->systemd));
+	if (f->proto_polarity != FILTER_NONE || f->addr_polarity != FILTER_NONE ||
+	    f->state_polarity != FILTER_NONE)
+		print_filter(pr, f);
+	put(pr, "}\n");
+}
+
+size_t
+config_print(const struct config *c, char *out, size_t cap)
+{
+	struct printer pr = {.out = out, .cap = cap};
+
+	if (cap > 0)
+		out[0] = '\0';
+	print_sync(&pr, c);
+	print_general(&pr, c);
+	return pr.len;
+}

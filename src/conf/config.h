@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * config.h: the configuration as plain data: what conntrackd.conf(5) can say, with defaults.
+ */
+#ifndef CONF_CONFIG_H
+#define CONF_CONFIG_H
+
+#include "node.h"
+
+enum {
+	CONFIG_PATH_MAX = 257,      /* LogFile, LockFile: 256 characters */
+	CONFIG_UNIX_PATH_MAX = 108, /* UNIX Path: 107 characters */
+	CONFIG_IFNAME_MAX = 16,
+	CONFIG_NETS_MAX = 1024,
+};
+
+enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
+
+struct config_link {
+	enum config_transport transport;
+	bool is_default;
+	char ifname[CONFIG_IFNAME_MAX];
+	uint8_t l3;
+	struct ip_addr group; /* UDP, TCP: address of the peer */
+	struct ip_addr local;
+	uint16_t port; /* host order */
+	uint32_t sndbuf;
+	uint32_t rcvbuf;
+	bool checksum;
+};
+
+enum config_sched { SCHED_TYPE_NONE, SCHED_TYPE_RR, SCHED_TYPE_FIFO };
+
+struct config {
+	struct node_cfg node; /* secret and first_seq are left to the daemon */
+	/* What node.filter.nets points at: a copy of a struct config must point at its own. */
+	struct filter_net nets[CONFIG_NETS_MAX];
+
+	bool has_sync;
+	struct config_link links[NODE_LINKS_MAX];
+	size_t links_count;
+
+	bool has_log_file;
+	char log_file[CONFIG_PATH_MAX];
+	int syslog_facility; /* as in <syslog.h>, -1: off */
+	char lock_file[CONFIG_PATH_MAX];
+	char unix_path[CONFIG_UNIX_PATH_MAX]; /* empty: none */
+	uint32_t netlink_rcvbuf;     /* bytes; 0: as the system has it */
+	uint32_t netlink_rcvbuf_max; /* bytes */
+	bool netlink_reliable;       /* events are retried rather than dropped by the kernel */
+	uint32_t event_iteration_limit;
+	uint32_t overrun_resync_s; /* 0: never */
+	uint32_t hash_size;
+	uint32_t purge_timeout_s; /* delay of the flush that -t schedules */
+	enum config_sched sched_type;
+	uint32_t sched_priority; /* 1..99; 0 without a type */
+	bool systemd;            /* tell the service manager about start, watchdog and stop */
+};
+
+enum diag_level { DIAG_WARNING, DIAG_ERROR };
+
+/* One remark about the file: `text` says what was found and what was expected. */
+struct diag {
+	enum diag_level level;
+	unsigned int line, col; /* from 1; 0: the file as a whole */
+	char text[240];
+};
+
+enum { CONFIG_DIAGS_MAX = 64 };
+
+struct diags {
+	struct diag list[CONFIG_DIAGS_MAX];
+	size_t count;  /* sorted by position; remarks about the whole file come last */
+	size_t errors; /* also those that found no room in the list */
+};
+
+/* All defaults, as if the file were empty. */
+void config_defaults(struct config *c);
+
+/*
+ * Parses `text` and cross-checks the whole.  All errors are collected; if there is one, returns
+ * false and *c must not be used.  Reads no file, resolves no name outside its own tables, prints
+ * nothing.
+ */
+bool config_parse(struct config *c, const char *text, size_t len, struct diags *diags);
+
+/* Prints the effective configuration so that it parses back to the same; returns the length it
+ * needs (like snprintf). */
+size_t config_print(const struct config *c, char *out, size_t cap);
+
+#endif

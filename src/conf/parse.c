@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * parse.c: walks the sections and goes on after a mistake.
+ *
+ * One mistake shall give one message.  After an error the rest of the line is skipped up to the
+ * next keyword or brace; and since the braces are counted before anything else, a missing one is
+ * noticed where it is missing and not at the end of the file.
+ */
+#include "parser.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void parse_items(struct parser *p, uint32_t scope, const char *name, struct pos opened);
+
+/* The few keywords of a small section, "A or B", or its name. */
+static void
+expected_keywords(uint32_t scope, char *out, size_t cap)
+{
+	char section[64];
+	size_t count, here = 0, len = 0;
+	const struct keyword *table = keyword_table(&count);
+
+	for (size_t i = 0; i < count; i++)
+		here += (table[i].scopes & scope) != 0;
+	scope_names(scope, section, sizeof(section));
+	if (here > 3) {
+		snprintf(out, cap, "a keyword of %s", section);
+		return;
+	}
+	for (size_t i = 0; i < count && len < cap; i++) {
+		if (table[i].scopes & scope)
+			len += (size_t)snprintf(out + len, cap - len, "%s%s", len > 0 ? " or " : "",
+			    table[i].name);
+	}
+}
+
+static void
+unknown_keyword(struct parser *p)
+{
+	char shown[SHOWN_MAX], section[64], wanted[96], home[128];
+	uint32_t scope = parse_scope(p), homes = 0;
+	size_t count;
+	const struct keyword *table = keyword_table(&count);
+	const char *better = NULL;
+	bool only_case = false;
+
+	for (size_t i = 0; i < count; i++) {
+		if (token_is(&p->tok, table[i].name))
+			homes |= table[i].scopes;
+	}
+	token_show(&p->tok, shown);
+	scope_names(scope, section, sizeof(section));
+	expected_keywords(scope, wanted, sizeof(wanted));
+	/* The search for what was meant costs something, and beyond the limit nobody reads it. */
+	if (p->diags->errors < CONFIG_DIAGS_MAX)
+		better = keyword_suggest(&p->tok, scope, &only_case);
+	if (homes != 0) {
+		scope_names(homes, home, sizeof(home));
+		parse_diag(p, DIAG_ERROR, p->tok.pos, "found %s in %s, expected it only in %s",
+		    shown, section, home);
+	} else if (p->tok.len >= 2 && memcmp(p->tok.text, "//", 2) == 0) {
+		parse_diag(p, DIAG_ERROR, p->tok.pos,
+		    "found %s, expected %s (comments begin with '#')", shown, wanted);
+	} else if (better != NULL && only_case) {
+		parse_diag(p, DIAG_ERROR, p->tok.pos,
+		    "found %s, expected %s (keywords are case-sensitive: %s)", shown, wanted,
+		    better);
+	} else if (better != NULL) {
+		parse_diag(p, DIAG_ERROR, p->tok.pos, "found %s, expected %s (did you mean %s?)",
+		    shown, wanted, better);
+	} else {
+		parse_diag(p, DIAG_ERROR, p->tok.pos, "found %s, expected %s%s", shown, wanted,
+		    parse_punctuation_hint(&p->tok));
+	}
+	parse_skip_statement(p);
+}
+
+/* Opens the block if its '{' is there, or if it is plain that only the '{' is missing. */
+static bool
+open_block(struct parser *p, const struct keyword *kw, uint32_t scope)
+{
+	char shown[SHOWN_MAX];
+
+	if (p->tok.type == TOK_OPEN) {
+		parse_advance(p);
+		return true;
+	}
+	p->lost = true;
+	if (p->tok.type != TOK_BAD)
+		parse_diag(p, DIAG_ERROR, p->tok.pos, "found %s, expected '{' to open %s",
+		    token_show(&p->tok, shown), kw->name);
+	/* What stands before the brace may just be a word too many. */
+	if (p->tok.type == TOK_BAD || keyword_find(&p->tok, parse_scope(p) | scope) == NULL)
+		parse_skip_line(p, p->tok.pos.line);
+	if (p->tok.type == TOK_OPEN) {
+		parse_advance(p);
+		return true;
+	}
+	return keyword_find(&p->tok, scope) != NULL &&
+	    keyword_find(&p->tok, parse_scope(p)) == NULL;
+}
+
+static void
+parse_section(struct parser *p, const struct keyword *kw, struct pos pos)
+{
+	uint32_t scope = kw->opens;
+	size_t errors = p->diags->errors;
+
+	if (kw->enter != NULL && !kw->enter(p, pos, &scope)) {
+		if (p->tok.type == TOK_OPEN)
+			parse_skip_block(p);
+		return;
+	}
+	if (open_block(p, kw, scope))
+		parse_items(p, scope, kw->name, pos);
+	if (kw->leave != NULL)
+		kw->leave(p, pos, p->diags->errors != errors);
+}
+
+static void
+parse_keyword(struct parser *p)
+{
+	size_t count;
+	const struct keyword *kw = keyword_find(&p->tok, parse_scope(p));
+	struct pos pos = p->tok.pos;
+	struct sighting *seen = &p->seen[kw - keyword_table(&count)];
+
+	if (kw->obsolete != NULL && seen->count == 0)
+		parse_diag(p, DIAG_WARNING, pos, "found obsolete '%s': %s", kw->name, kw->obsolete);
+	seen->last = pos;
+	seen->count++;
+	parse_advance(p);
+	if (kw->arg == ARG_BLOCK)
+		parse_section(p, kw, pos);
+	else
+		parse_argument(p, kw);
+}
+
+/* One item; false if the block ends before it because of a missing brace. */
+static bool
+parse_item(struct parser *p, uint32_t scope)
+{
+	if (keyword_find(&p->tok, scope) != NULL) {
+		parse_keyword(p);
+		return true;
+	}
+	if (parse_closes_early(p))
+		return false;
+	if (scope == IN_PROTOCOLS)
+		parse_protocol(p);
+	else if (scope == IN_STATES)
+		parse_states(p);
+	else
+		unknown_keyword(p);
+	return true;
+}
+
+static void
+unclosed(struct parser *p, const char *name, struct pos opened)
+{
+	/* The innermost section speaks for all. */
+	if (p->closed_for != p->lex.end)
+		parse_diag(p, DIAG_ERROR, p->tok.pos,
+		    "found the end of the file, expected '}' to close %s of line %u", name,
+		    opened.line);
+	p->closed_for = p->lex.end;
+	p->lost = true;
+}
+
+/* Items up to the end of the block (or of the file, at the top level). */
+static void
+parse_items(struct parser *p, uint32_t scope, const char *name, struct pos opened)
+{
+	bool open = true;
+
+	ASSERT(p->depth < SCOPE_DEPTH_MAX);
+	p->scopes[p->depth++] = scope;
+	while (open) {
+		struct pos pos = p->tok.pos;
+
+		switch (p->tok.type) {
+		case TOK_WORD:
+			open = parse_item(p, scope);
+			break;
+		case TOK_OPEN:
+			parse_diag(p, DIAG_ERROR, pos, "found '{', expected a keyword before it");
+			parse_skip_block(p);
+			p->lost = true;
+			break;
+		case TOK_CLOSE:
+			open = scope == IN_TOP;
+			if (open)
+				parse_diag(p, DIAG_ERROR, pos,
+				    "found '}', expected a section: none is open here");
+			parse_advance(p);
+			break;
+		case TOK_BAD:
+			parse_advance(p);
+			parse_skip_line(p, pos.line);
+			break;
+		case TOK_END:
+			open = false;
+			if (scope != IN_TOP)
+				unclosed(p, name, opened);
+			break;
+		}
+	}
+	p->depth--;
+}
+
+/* How many braces the text opens and never closes. */
+static size_t
+count_missing_closes(struct lexer lx)
+{
+	size_t depth = 0;
+	struct token t;
+
+	do {
+		t = lex_next(&lx);
+		if (t.type == TOK_OPEN)
+			depth++;
+		else if (t.type == TOK_CLOSE && depth > 0)
+			depth--;
+	} while (t.type != TOK_END);
+	return depth;
+}
+
+bool
+config_parse(struct config *c, const char *text, size_t len, struct diags *diags)
+{
+	struct parser p = {.c = c, .diags = diags, .d.stats_facility = -1};
+
+	config_defaults(c);
+	diags->count = 0;
+	diags->errors = 0;
+	lex_init(&p.lex, text, len);
+	p.missing_closes = count_missing_closes(p.lex);
+	parse_advance(&p);
+	parse_items(&p, IN_TOP, "", (struct pos){0, 0});
+	check_whole(&p);
+	parse_sort_diags(diags);
+	return diags->errors == 0;
+}
