@@ -1,0 +1,633 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ctnl.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netlink.h>
+
+#include "ctnl_msg.h"
+
+enum {
+	/* An event is one message of well under a page. */
+	EVENT_BUF = 16 * 1024,
+	/* The kernel fills dump datagrams up to the size of the reader's buffer, at most 32 KiB. */
+	DUMP_BUF = 64 * 1024,
+	ANSWER_BUF = 16 * 1024,
+	/* One sendmsg; below the default send buffer of the kernel. */
+	REQUEST_BUF = 128 * 1024,
+	/* Answers to one sendmsg: room for a flow for every op, at several kilobytes of kernel
+	 * memory each. */
+	ANSWER_RCVBUF = 4 * 1024 * 1024,
+	/* The kernel has answered by the time sendmsg() returns; this is for one that has not. */
+	ANSWER_WAIT_MS = 1000,
+	/* Each op takes this many sequence numbers (REPLACE sends two messages). */
+	SEQS_PER_OP = 2,
+	/* kernel_result.error while an exchange runs. */
+	UNANSWERED = -1,
+};
+
+struct ctnl {
+	struct mnl_socket *event;
+	struct mnl_socket *dump; /* NULL if it could not be opened again */
+	struct mnl_socket *write;
+	uint32_t write_port;
+	uint32_t rcvbuf;
+	uint32_t rcvbuf_max;
+	uint32_t dump_seq;
+	bool dumping;
+	bool dump_intr; /* a part of the answer had NLM_F_DUMP_INTR */
+	uint32_t write_seq;
+	struct ctnl_counters counters;
+	/* Apart from each other, so that a callback may write. */
+	_Alignas(8) char event_buf[EVENT_BUF];
+	_Alignas(8) char dump_buf[DUMP_BUF];
+	_Alignas(8) char answer_buf[ANSWER_BUF];
+	_Alignas(8) char request_buf[REQUEST_BUF];
+};
+
+static int
+socket_open(struct mnl_socket **out)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int err;
+
+	if (!nl)
+		return -errno;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0) {
+		err = -errno;
+		mnl_socket_close(nl);
+		return err;
+	}
+	*out = nl;
+	return 0;
+}
+
+/*
+ * Receives one datagram of the kernel's.  Returns its length, 0 for one to be passed over (from
+ * another process, or longer than the buffer), -EAGAIN if none waits, or another negative errno.
+ */
+static int
+receive(struct mnl_socket *nl, void *buf, size_t cap, bool *too_long)
+{
+	struct sockaddr_nl from = {.nl_family = AF_NETLINK};
+	struct iovec iov = {.iov_base = buf, .iov_len = cap};
+	struct msghdr msg = {
+	    .msg_name = &from,
+	    .msg_namelen = sizeof(from),
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	};
+	ssize_t len;
+
+	*too_long = false;
+	do
+		len = recvmsg(mnl_socket_get_fd(nl), &msg, MSG_DONTWAIT);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0)
+		return 0;
+	if (msg.msg_flags & MSG_TRUNC) {
+		*too_long = true;
+		return 0;
+	}
+	return (int)len;
+}
+
+/* True and the conntrack message type if `nlh` is a conntrack message that carries a flow. */
+static bool
+is_flow_message(const struct nlmsghdr *nlh, uint8_t *type)
+{
+	if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_CTNETLINK)
+		return false;
+	*type = NFNL_MSG_TYPE(nlh->nlmsg_type);
+	return *type == IPCTNL_MSG_CT_NEW || *type == IPCTNL_MSG_CT_DELETE;
+}
+
+/*
+ * The kernel takes a request of n bytes to mean 2n bytes of its own accounting, and tells 2n from
+ * then on.  The configuration counts in what it tells (doc/WIRE.md 6.1).
+ */
+static int
+rcvbuf_set(struct mnl_socket *nl, uint32_t bytes)
+{
+	const uint32_t most = INT32_MAX;
+	int fd = mnl_socket_get_fd(nl);
+	int half = (int)((bytes < most ? bytes : most) / 2);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &half, sizeof(half)) == 0)
+		return 0;
+	/* In a user namespace of its own a process may do all but exceed the system's limit. */
+	if (errno == EPERM && setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &half, sizeof(half)) == 0)
+		return 0;
+	return -errno;
+}
+
+static int
+rcvbuf_get(struct mnl_socket *nl, uint32_t *out)
+{
+	int bytes = 0;
+	socklen_t len = sizeof(bytes);
+
+	if (getsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_RCVBUF, &bytes, &len) < 0)
+		return -errno;
+	*out = bytes > 0 ? (uint32_t)bytes : 0;
+	return 0;
+}
+
+static int
+option_set(struct mnl_socket *nl, int option, int value)
+{
+	return mnl_socket_setsockopt(nl, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/*
+ * Drops what the write socket caused: the kernel names the requester in nlmsg_pid, in host order,
+ * while a filter loads words from network order.  Filters run before the receive buffer is charged,
+ * so a commit of any size cannot overrun the event socket.
+ */
+static int
+filter_own(struct mnl_socket *nl, uint32_t own_port)
+{
+	struct sock_filter code[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, 0),
+	    BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+	};
+	struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+
+	if (setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) <
+	    0)
+		return -errno;
+	return 0;
+}
+
+static int
+event_open(struct ctnl *c, const struct ctnl_cfg *cfg)
+{
+	const int groups[] = {
+	    NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+	int err = socket_open(&c->event);
+
+	if (!err && cfg->rcvbuf > 0)
+		err = rcvbuf_set(c->event, cfg->rcvbuf);
+	if (!err)
+		err = rcvbuf_get(c->event, &c->rcvbuf);
+	if (!err && cfg->reliable)
+		err = option_set(c->event, NETLINK_BROADCAST_ERROR, 1);
+	if (!err && cfg->reliable)
+		err = option_set(c->event, NETLINK_NO_ENOBUFS, 1);
+	if (!err)
+		err = filter_own(c->event, c->write_port);
+	for (size_t i = 0; i < ARRAY_LEN(groups) && !err; i++)
+		err = option_set(c->event, NETLINK_ADD_MEMBERSHIP, groups[i]);
+	return err;
+}
+
+int
+ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
+{
+	struct ctnl *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->rcvbuf_max = cfg->rcvbuf_max;
+	err = socket_open(&c->write);
+	if (!err)
+		err = rcvbuf_set(c->write, ANSWER_RCVBUF);
+	if (!err)
+		err = option_set(c->write, NETLINK_CAP_ACK, 1);
+	if (!err) {
+		c->write_port = mnl_socket_get_portid(c->write);
+		err = event_open(c, cfg);
+	}
+	if (!err)
+		err = socket_open(&c->dump);
+	if (err) {
+		ctnl_close(c);
+		return err;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+ctnl_close(struct ctnl *c)
+{
+	if (!c)
+		return;
+	if (c->event)
+		mnl_socket_close(c->event);
+	if (c->dump)
+		mnl_socket_close(c->dump);
+	if (c->write)
+		mnl_socket_close(c->write);
+	free(c);
+}
+
+int
+ctnl_event_fd(const struct ctnl *c)
+{
+	return mnl_socket_get_fd(c->event);
+}
+
+int
+ctnl_dump_fd(const struct ctnl *c)
+{
+	return c->dump ? mnl_socket_get_fd(c->dump) : -1;
+}
+
+static void
+event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void *ctx)
+{
+	struct kernel_event ev;
+	uint8_t type;
+
+	if (!is_flow_message(nlh, &type)) {
+		c->counters.events_unknown++;
+		return;
+	}
+	if (!ctnl_msg_parse(nlh, &ev.flow)) {
+		c->counters.events_bad++;
+		return;
+	}
+	ev.own = nlh->nlmsg_pid == c->write_port;
+	if (type == IPCTNL_MSG_CT_DELETE)
+		ev.type = KEV_DESTROY;
+	else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
+		ev.type = KEV_NEW;
+	else
+		ev.type = KEV_UPDATE;
+	fn(ctx, &ev);
+}
+
+int
+ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
+{
+	unsigned int count;
+
+	for (count = 0; count < max && count < INT32_MAX; count++) {
+		bool too_long;
+		int len = receive(c->event, c->event_buf, sizeof(c->event_buf), &too_long);
+		const struct nlmsghdr *nlh = (const void *)c->event_buf;
+
+		if (len == -EAGAIN)
+			break;
+		if (len < 0)
+			return len;
+		if (too_long)
+			c->counters.events_bad++;
+		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+			event_message(c, nlh, fn, ctx);
+	}
+	return (int)count;
+}
+
+/* Throws the socket away and with it all that the kernel would still send. */
+static void
+dump_end(struct ctnl *c)
+{
+	mnl_socket_close(c->dump);
+	c->dump = NULL;
+	c->dumping = false;
+	(void)socket_open(&c->dump);
+}
+
+int
+ctnl_dump_start(struct ctnl *c)
+{
+	char buf[MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg)];
+	struct nfgenmsg *nfg;
+	struct nlmsghdr *nlh;
+	int err;
+
+	if (c->dumping)
+		return -EBUSY;
+	if (!c->dump) {
+		err = socket_open(&c->dump);
+		if (err)
+			return err;
+	}
+	nlh = mnl_nlmsg_put_header(buf);
+	nlh->nlmsg_type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_seq = ++c->dump_seq;
+	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	nfg->nfgen_family = AF_UNSPEC;
+	nfg->version = NFNETLINK_V0;
+	nfg->res_id = 0;
+	if (mnl_socket_sendto(c->dump, nlh, nlh->nlmsg_len) < 0)
+		return -errno;
+	c->dumping = true;
+	c->dump_intr = false;
+	return 0;
+}
+
+/* The errno value, positive, that an NLMSG_ERROR or NLMSG_DONE message carries; 0 if none. */
+static int
+message_error(const struct nlmsghdr *nlh)
+{
+	int err;
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(err))
+		return 0;
+	memcpy(&err, mnl_nlmsg_get_payload(nlh), sizeof(err));
+	return err < 0 && err > -4096 ? -err : 0;
+}
+
+/* Returns 1 if there is more to come, 0 at the end, or a negative errno value. */
+static int
+dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_flow_fn fn, void *ctx)
+{
+	struct flow flow;
+	uint8_t type;
+	int err;
+
+	if (nlh->nlmsg_seq != c->dump_seq)
+		return 1;
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		c->dump_intr = true;
+	switch (nlh->nlmsg_type) {
+	case NLMSG_NOOP:
+		return 1;
+	case NLMSG_ERROR:
+		err = message_error(nlh);
+		return err ? -err : -EPROTO;
+	case NLMSG_DONE:
+		err = message_error(nlh);
+		return err ? -err : c->dump_intr ? -EINTR : 0;
+	case NLMSG_OVERRUN:
+		return -ENOBUFS;
+	default:
+		break;
+	}
+	if (!is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
+		c->counters.dump_unknown++;
+	else if (!ctnl_msg_parse(nlh, &flow))
+		c->counters.dump_bad++;
+	else
+		fn(ctx, &flow);
+	return 1;
+}
+
+int
+ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx)
+{
+	int state = 1;
+
+	if (!c->dumping)
+		return -EINVAL;
+	for (unsigned int count = 0; count < max && state == 1; count++) {
+		bool too_long;
+		int len = receive(c->dump, c->dump_buf, sizeof(c->dump_buf), &too_long);
+		const struct nlmsghdr *nlh = (const void *)c->dump_buf;
+
+		if (len == -EAGAIN)
+			break;
+		if (len < 0)
+			state = len;
+		else if (too_long)
+			state = -EMSGSIZE;
+		/* A callback may end the dump, which leaves the buffer alone but not the socket. */
+		for (; state == 1 && c->dumping && mnl_nlmsg_ok(nlh, len);
+		     nlh = mnl_nlmsg_next(nlh, &len))
+			state = dump_message(c, nlh, fn, ctx);
+		if (!c->dumping)
+			return 0;
+	}
+	if (state == 0 || state == -EINTR)
+		c->dumping = false;
+	else if (state < 0)
+		dump_end(c);
+	return state;
+}
+
+void
+ctnl_dump_cancel(struct ctnl *c)
+{
+	if (c->dumping)
+		dump_end(c);
+}
+
+/* What is known about the ops of one sendmsg. */
+struct exchange {
+	const struct kernel_op *ops;
+	struct kernel_result *res;
+	size_t count;
+	uint32_t seq;	   /* of the first op */
+	uint32_t last_seq; /* of the message that asks for an acknowledgement */
+	bool finished;	   /* the last message was acknowledged, one way or the other */
+};
+
+/* One answer: which op is it for, and what does it say? */
+static void
+answer_message(const struct nlmsghdr *nlh, struct exchange *x)
+{
+	uint32_t offset = nlh->nlmsg_seq - x->seq;
+	size_t i = offset / SEQS_PER_OP;
+	struct kernel_result *res;
+	uint8_t type;
+
+	/* A late answer to an earlier exchange is nobody's. */
+	if (i >= x->count)
+		return;
+	res = &x->res[i];
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		int err = message_error(nlh);
+		bool first_half = x->ops[i].type == KOP_REPLACE && offset % SEQS_PER_OP == 0;
+
+		/* Nothing to delete is fine for a REPLACE, and anything worse shows again when
+		 * the second half comes. */
+		if (err && !first_half)
+			res->error = err;
+		if (nlh->nlmsg_seq == x->last_seq)
+			x->finished = true;
+		return;
+	}
+	if (x->ops[i].type != KOP_GET || !is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
+		return;
+	if (!ctnl_msg_parse(nlh, &res->flow)) {
+		res->error = EBADMSG;
+	} else if (flow_key_equal(&res->flow.key, &x->ops[i].flow.key)) {
+		res->has_flow = true;
+		res->error = 0;
+	} else {
+		/* The kernel also finds entries by their reply tuple: that is another flow. */
+		res->error = ENOENT;
+	}
+}
+
+/* Reads answers until the last message has its own.  0, or a negative errno value if some were
+ * lost. */
+static int
+answers_read(struct ctnl *c, struct exchange *x)
+{
+	/* Each message has at most a flow and an acknowledgement; the rest is for late ones. */
+	const unsigned int most = 8 * CTNL_BATCH_MAX;
+	bool waited = false;
+	int lost = 0;
+
+	for (unsigned int count = 0; count < most && !x->finished; count++) {
+		bool too_long;
+		int len = receive(c->write, c->answer_buf, sizeof(c->answer_buf), &too_long);
+		const struct nlmsghdr *nlh = (const void *)c->answer_buf;
+
+		if (len == -EAGAIN) {
+			struct pollfd pfd = {.fd = mnl_socket_get_fd(c->write), .events = POLLIN};
+
+			if (lost || waited || poll(&pfd, 1, ANSWER_WAIT_MS) <= 0)
+				return lost ? lost : -ETIMEDOUT;
+			waited = true;
+			continue;
+		}
+		if (len == -ENOBUFS) {
+			/* Answers were dropped, but those before them are still queued. */
+			lost = len;
+			continue;
+		}
+		if (len < 0)
+			return len;
+		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+			answer_message(nlh, x);
+	}
+	return x->finished ? lost : -ETIMEDOUT;
+}
+
+/* Sends `len` bytes of requests and fills in what they came to. */
+static int
+exchange_run(struct ctnl *c, struct exchange *x, size_t len, struct nlmsghdr *last)
+{
+	int err;
+
+	last->nlmsg_flags |= NLM_F_ACK;
+	x->last_seq = last->nlmsg_seq;
+	x->finished = false;
+	for (size_t i = 0; i < x->count; i++)
+		x->res[i].error = UNANSWERED;
+	if (mnl_socket_sendto(c->write, c->request_buf, len) < 0)
+		err = -errno;
+	else
+		err = answers_read(c, x);
+	/* Silence means done, as long as the final acknowledgement came and none was lost: but a
+	 * GET owes us a flow. */
+	for (size_t i = 0; i < x->count; i++) {
+		if (x->res[i].error != UNANSWERED)
+			continue;
+		if (err)
+			x->res[i].error = -err;
+		else
+			x->res[i].error = x->ops[i].type == KOP_GET ? ENOENT : 0;
+	}
+	return err;
+}
+
+/* The last of the messages at `first`, which are `len` bytes long. */
+static struct nlmsghdr *
+last_message(void *first, size_t len)
+{
+	struct nlmsghdr *nlh = first;
+
+	while (nlh->nlmsg_len < len) {
+		len -= nlh->nlmsg_len;
+		nlh = (void *)((char *)nlh + nlh->nlmsg_len);
+	}
+	return nlh;
+}
+
+int
+ctnl_write(struct ctnl *c, const struct kernel_op *ops, size_t n, struct kernel_result *res)
+{
+	int err = 0;
+
+	ASSERT(n <= CTNL_BATCH_MAX);
+	for (size_t i = 0; i < n; i++) {
+		memset(&res[i], 0, sizeof(res[i]));
+		res[i].cookie = ops[i].cookie;
+	}
+	for (size_t done = 0; done < n;) {
+		struct exchange x = {.ops = ops + done, .res = res + done, .seq = c->write_seq};
+		struct nlmsghdr *last = NULL;
+		size_t len = 0;
+
+		/* An op that makes no message ends the run; it is next then, and refused below. */
+		while (done + x.count < n && len + CTNL_MSG_MAX <= REQUEST_BUF) {
+			size_t bytes =
+			    ctnl_msg_build(&x.ops[x.count], x.seq + SEQS_PER_OP * (uint32_t)x.count,
+				c->request_buf + len, CTNL_MSG_MAX);
+
+			if (bytes == 0)
+				break;
+			last = last_message(c->request_buf + len, bytes);
+			len += bytes;
+			x.count++;
+		}
+		if (x.count == 0) {
+			res[done++].error = EINVAL;
+			continue;
+		}
+		c->write_seq += SEQS_PER_OP * (uint32_t)x.count;
+		if (!err) {
+			err = exchange_run(c, &x, len, last);
+		} else {
+			for (size_t i = 0; i < x.count; i++)
+				x.res[i].error = -err;
+		}
+		done += x.count;
+	}
+	return err;
+}
+
+uint32_t
+ctnl_rcvbuf(const struct ctnl *c)
+{
+	return c->rcvbuf;
+}
+
+bool
+ctnl_rcvbuf_grow(struct ctnl *c)
+{
+	uint32_t before = c->rcvbuf;
+
+	if (before > c->rcvbuf_max / 2)
+		return false;
+	if (rcvbuf_set(c->event, before * 2) < 0 || rcvbuf_get(c->event, &c->rcvbuf) < 0)
+		return false;
+	return c->rcvbuf > before;
+}
+
+const struct ctnl_counters *
+ctnl_counters(const struct ctnl *c)
+{
+	return &c->counters;
+}
+
+int
+ctnl_events_always(void)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_events", O_RDWR | O_CLOEXEC);
+	char value[4] = "";
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (read(fd, value, sizeof(value) - 1) < 0)
+		r = -errno;
+	else if (value[0] == '0')
+		r = -ENODATA;
+	else if (value[0] == '2')
+		r = pwrite(fd, "1", 1, 0) == 1 ? 1 : -errno;
+	close(fd);
+	return r;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ctnl.h: the ctnetlink sockets: events in, table dumps in, batched writes out.
+ *
+ * Three sockets: events (multicast groups NEW, UPDATE, DESTROY), dump, write.  Events caused by the
+ * write socket are dropped by a socket filter on the event socket before they cost anything, and
+ * are marked `own` should one come through.  Functions that fail return a negative errno value and
+ * log nothing.
+ */
+#ifndef IO_CTNL_H
+#define IO_CTNL_H
+
+#include "kernel.h"
+
+struct ctnl; /* opaque */
+
+struct ctnl_cfg {
+	uint32_t rcvbuf;     /* bytes wanted in force on the event socket; 0: kernel default */
+	uint32_t rcvbuf_max; /* bytes up to which ctnl_rcvbuf_grow() may go; 0: never */
+	bool reliable;       /* no event is lost silently: packets wait or are dropped instead */
+};
+
+enum { CTNL_BATCH_MAX = 256 };
+
+/*
+ * Opens and subscribes.  From here on nothing that happens to flows made later is missed.  Flows
+ * that are older may stay silent: with net.netfilter.nf_conntrack_events at its default of 2 the
+ * kernel gives a flow the means to report events only if somebody listens when it is made.
+ */
+int ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg);
+void ctnl_close(struct ctnl *c);
+
+/* To be asked anew each turn: ctnl_dump_fd() changes after ctnl_dump_cancel() or a failed dump, and
+ * is -1 if no socket could be opened then (ctnl_dump_start() tries again). */
+int ctnl_event_fd(const struct ctnl *c);
+int ctnl_dump_fd(const struct ctnl *c);
+
+typedef void (*ctnl_event_fn)(void *ctx, const struct kernel_event *ev);
+typedef void (*ctnl_flow_fn)(void *ctx, const struct flow *flow);
+
+/*
+ * Reads at most `max` waiting datagrams from the event socket and calls fn for each event in them.
+ * Returns the number read (0: nothing waits), -ENOBUFS after the kernel dropped events, or another
+ * negative errno value.  Messages that cannot be parsed are counted, see ctnl_counters().
+ *
+ * After -ENOBUFS, what was queued before the loss still waits, and the kernel drops all further
+ * events until that queue is empty, without saying so again: read on to 0 before asking for a dump.
+ */
+int ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx);
+
+/* Asks for all flows (IPv4 and IPv6); answers are read with ctnl_dump_read() when the dump
+ * descriptor is readable.  -EBUSY if a dump is under way. */
+int ctnl_dump_start(struct ctnl *c);
+
+/* Reads at most `max` datagrams of the answer.  Returns 1 if there is more to come, 0 after the
+ * last flow, a negative errno value if the dump failed (it is over then); -EINTR: read to the end,
+ * but the table changed shape meanwhile, so that flows may be missing.  -EINVAL if no dump is under
+ * way. */
+int ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx);
+
+/* Ends a dump early; what was still coming is thrown away. */
+void ctnl_dump_cancel(struct ctnl *c);
+
+/*
+ * Carries out ops[0..n), n <= CTNL_BATCH_MAX, in order, in few system calls, and fills res[0..n):
+ * res[i] answers ops[i].  Asks the kernel to acknowledge failures and the end only.  Returns 0, or
+ * a negative errno value when the socket itself failed (then res[i].error is set for all that got
+ * no answer; such a request may have been carried out nevertheless).
+ *
+ * res[i].error is the kernel's, except: EINVAL for an op whose key has no layer 3 protocol; ENOENT
+ * also for a GET that the kernel answers with another flow, EBADMSG if its answer does not parse.
+ * The answer to a REPLACE is that of its second half.
+ *
+ * The kernel looks entries up by either of their tuples: an UPDATE, or a DELETE without id, for the
+ * key A -> B also hits the entry whose reply tuple is A -> B.
+ */
+int ctnl_write(struct ctnl *c, const struct kernel_op *ops, size_t n, struct kernel_result *res);
+
+/* Bytes of receive buffer in force on the event socket, as the configuration counts them: what
+ * getsockopt() tells, the kernel's doubling of a request already included. */
+uint32_t ctnl_rcvbuf(const struct ctnl *c);
+
+/* Doubles the receive buffer, not beyond rcvbuf_max.  True if it grew. */
+bool ctnl_rcvbuf_grow(struct ctnl *c);
+
+/*
+ * Makes the kernel report on every flow, also on those that are made while nobody listens, as during
+ * a restart of ours: sets net.netfilter.nf_conntrack_events to 1 where it is 2 (see ctnl_open()).
+ * Returns 1 if it was changed, 0 if there was no need, -ENODATA if events are switched off (0), or
+ * another negative errno value.
+ */
+int ctnl_events_always(void);
+
+struct ctnl_counters {
+	uint64_t events_unknown; /* event messages of a type we do not know */
+	uint64_t events_bad;     /* event messages that did not parse */
+	uint64_t dump_unknown;
+	uint64_t dump_bad;
+};
+
+const struct ctnl_counters *ctnl_counters(const struct ctnl *c);
+
+#endif

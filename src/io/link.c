@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "link.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "link_ops.h"
+
+/* Own datagrams skipped in one call: a network that returns everything must not keep us here. */
+enum { SKIP_MAX = 64 };
+
+static const struct link_ops *const transports[] = {
+    [LINK_MULTICAST] = &link_mcast_ops,
+};
+
+int
+link_fail(struct link_why *why, int err, const char *fmt, ...)
+{
+	size_t used;
+	va_list ap;
+	int n;
+
+	if (why->text == NULL || why->len == 0)
+		return -err;
+	va_start(ap, fmt);
+	n = vsnprintf(why->text, why->len, fmt, ap);
+	va_end(ap);
+	used = n < 0 ? 0 : (size_t)n;
+	if (err != 0 && used < why->len)
+		snprintf(why->text + used, why->len - used, ": %s", strerror(err));
+	return -err;
+}
+
+/* Any descriptor does for interface ioctls; the link may have none at the moment. */
+static int
+interface_ioctl(unsigned long request, struct ifreq *ifr)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, request, ifr) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* MTU of an interface or a negative errno value. */
+static int
+interface_mtu(unsigned int ifindex)
+{
+	struct ifreq ifr = {0};
+	int err;
+
+	if (if_indextoname(ifindex, ifr.ifr_name) == NULL)
+		return -errno;
+	err = interface_ioctl(SIOCGIFMTU, &ifr);
+	return err < 0 ? err : ifr.ifr_mtu;
+}
+
+/* Sets the payload limit.  Where two interfaces are involved the datagrams have to fit both: they
+ * leave through one, and the administrator named the other. */
+static int
+read_mtu(struct link *l)
+{
+	int header = l->cfg.l3 == L3_IPV6 ? l->ops->header_ipv6 : l->ops->header_ipv4;
+	int mtu = interface_mtu(l->ifindex);
+	int payload;
+
+	if (mtu < 0)
+		return mtu;
+	if (l->out_ifindex != l->ifindex) {
+		int other = interface_mtu(l->out_ifindex);
+
+		if (other < 0)
+			return other;
+		if (other < mtu)
+			mtu = other;
+	}
+	payload = mtu - header;
+	if (payload < LINK_PAYLOAD_MIN)
+		payload = LINK_PAYLOAD_MIN;
+	if (payload > LINK_PAYLOAD_MAX)
+		payload = LINK_PAYLOAD_MAX;
+	l->payload_max = (size_t)payload;
+	return 0;
+}
+
+static void
+shut(struct link *l)
+{
+	l->ops->close(l);
+	l->ifindex = 0;
+	l->out_ifindex = 0;
+}
+
+static int
+start(struct link *l, struct link_why *why)
+{
+	int err;
+
+	l->ifindex = if_nametoindex(l->cfg.ifname);
+	if (l->ifindex == 0)
+		return link_fail(why, errno, "interface %s", l->cfg.ifname);
+	l->out_ifindex = l->ifindex;
+	err = l->ops->open(l, why);
+	if (err == 0) {
+		err = read_mtu(l);
+		if (err < 0)
+			link_fail(why, -err, "reading the MTU of interface %s", l->cfg.ifname);
+	}
+	if (err < 0)
+		shut(l);
+	return err;
+}
+
+int
+link_open(struct link **out, const struct link_cfg *cfg, char *why, size_t why_len)
+{
+	struct link_why w = {.text = why, .len = why_len};
+	struct link *l;
+	int err;
+
+	ASSERT((size_t)cfg->transport < ARRAY_LEN(transports));
+	ASSERT(cfg->l3 == L3_IPV4 || cfg->l3 == L3_IPV6);
+	*out = NULL;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return link_fail(&w, ENOMEM, "interface %s", cfg->ifname);
+	l->ops = transports[cfg->transport];
+	l->cfg = *cfg;
+	l->payload_max = LINK_PAYLOAD_MIN;
+	l->send_fd = -1;
+	l->recv_fd = -1;
+	err = start(l, &w);
+	if (err < 0) {
+		free(l);
+		return err;
+	}
+	*out = l;
+	return 0;
+}
+
+void
+link_close(struct link *l)
+{
+	if (l == NULL)
+		return;
+	l->ops->close(l);
+	free(l);
+}
+
+/* Indices count up: an interface that was created anew has another one.  An equal index means that
+ * the interface under our sockets is still there. */
+static bool
+sockets_alive(const struct link *l)
+{
+	char name[IF_NAMESIZE];
+
+	return l->ifindex != 0 && if_nametoindex(l->cfg.ifname) == l->ifindex &&
+	       if_indextoname(l->out_ifindex, name) != NULL;
+}
+
+int
+link_refresh(struct link *l, char *why, size_t why_len)
+{
+	struct link_why w = {.text = why, .len = why_len};
+	int err;
+
+	if (!sockets_alive(l)) {
+		shut(l);
+		return start(l, &w);
+	}
+	err = read_mtu(l);
+	if (err < 0)
+		link_fail(&w, -err, "reading the MTU of interface %s", l->cfg.ifname);
+	return err;
+}
+
+int
+link_recv_fd(const struct link *l)
+{
+	return l->recv_fd;
+}
+
+int
+link_send_fd(const struct link *l)
+{
+	return l->send_fd;
+}
+
+ssize_t
+link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from)
+{
+	if (l->recv_fd < 0)
+		return -EAGAIN;
+	for (int i = 0; i < SKIP_MAX; i++) {
+		bool own = false;
+		ssize_t n;
+
+		memset(from, 0, sizeof(*from));
+		n = l->ops->recv(l, buf, cap, from, &own);
+		if (n == -EAGAIN || n == -EINTR)
+			return -EAGAIN;
+		if (n < 0) {
+			l->counters.recv_errors++;
+			return n;
+		}
+		if (own) {
+			l->counters.recv_own++;
+			continue;
+		}
+		from->link = l->cfg.index;
+		l->counters.recv_datagrams++;
+		l->counters.recv_bytes += (uint64_t)n;
+		return n;
+	}
+	return -EAGAIN;
+}
+
+int
+link_send(struct link *l, const void *buf, size_t len)
+{
+	int err = l->send_fd < 0 ? -ENETDOWN : l->ops->send(l, buf, len);
+
+	if (err == -EAGAIN || err == -EINTR)
+		return -EAGAIN;
+	if (err < 0) {
+		l->counters.sent_errors++;
+		/* The datagram may have been too long for an MTU that was changed. */
+		if (err == -EMSGSIZE)
+			(void)read_mtu(l);
+		return err;
+	}
+	l->counters.sent_datagrams++;
+	l->counters.sent_bytes += len;
+	return 0;
+}
+
+size_t
+link_payload_max(const struct link *l)
+{
+	return l->payload_max;
+}
+
+enum link_status
+link_status(const struct link *l)
+{
+	struct ifreq ifr = {0};
+
+	memcpy(ifr.ifr_name, l->cfg.ifname, sizeof(ifr.ifr_name));
+	if (interface_ioctl(SIOCGIFFLAGS, &ifr) < 0 || !(ifr.ifr_flags & IFF_UP))
+		return LINK_DOWN;
+	return ifr.ifr_flags & IFF_RUNNING ? LINK_RUNNING : LINK_NO_CARRIER;
+}
+
+const struct link_cfg *
+link_config(const struct link *l)
+{
+	return &l->cfg;
+}
+
+const struct link_counters *
+link_counters(const struct link *l)
+{
+	return &l->counters;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link.h: dedicated links: one interface, one transport, datagrams in and out.
+ *
+ * Functions that fail return a negative errno value and log nothing; link_open() also says in words
+ * which step failed.
+ */
+#ifndef IO_LINK_H
+#define IO_LINK_H
+
+#include <net/if.h>
+#include <sys/types.h>
+
+#include "node.h"
+
+struct link; /* opaque */
+
+enum link_transport { LINK_MULTICAST };
+
+struct link_cfg {
+	enum link_transport transport;
+	uint8_t index;             /* given back as peer_addr.link */
+	char ifname[IF_NAMESIZE];  /* Interface */
+	uint8_t l3;                /* L3_IPV4 or L3_IPV6 */
+	struct ip_addr group;      /* group joined and destination */
+	struct ip_addr local;      /* IPv4_interface: address of ours to join and send with */
+	uint16_t port;             /* host order (Group) */
+	uint32_t sndbuf;           /* bytes, 0: kernel default */
+	uint32_t rcvbuf;
+	bool checksum;             /* UDP checksum on what we send (IPv4) */
+	bool is_default;
+};
+
+enum link_status { LINK_RUNNING, LINK_NO_CARRIER, LINK_DOWN };
+
+struct link_counters {
+	uint64_t sent_bytes, sent_datagrams, sent_errors;
+	uint64_t recv_bytes, recv_datagrams, recv_errors;
+	uint64_t recv_own; /* our own datagrams that came back */
+};
+
+/*
+ * Opens the sockets of one link; *cfg is copied.  The interface may be down.  0 and a link that the
+ * caller closes, or a negative errno value and in why[0..why_len) what failed, in words without a
+ * line break: the step, the interface or address, the reason.
+ *
+ * The sockets stay on one interface: `ifname` if it carries `local` (or `local` is zero), otherwise
+ * the one that does.  IPv6 looks at `ifname` only.
+ */
+int link_open(struct link **out, const struct link_cfg *cfg, char *why, size_t why_len);
+void link_close(struct link *l);
+
+/*
+ * Reads the MTU again, and opens new sockets if the interface was removed and created anew (the old
+ * ones belong to the dead one).  Cheap enough for once a second, in every state of the interface.
+ * 0, or a negative errno value and the reason as in link_open(); the link then sends and receives
+ * nothing until a later call succeeds.  Descriptors may change.
+ */
+int link_refresh(struct link *l, char *why, size_t why_len);
+
+/* For loop_add(); -1 while there is no socket, see link_refresh(). */
+int link_recv_fd(const struct link *l);
+int link_send_fd(const struct link *l);
+
+/*
+ * Receives one datagram.  Returns its length, -EAGAIN if none waits, or another negative errno value
+ * (counted; -EMSGSIZE: it was longer than `cap` and is lost).  Only what was sent to the group, to
+ * our port, and arrived on our interface is seen; our own datagrams, should the network return
+ * them, are counted and skipped.
+ */
+ssize_t link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from);
+
+/* Sends one datagram.  0, -EAGAIN if the socket is full (wait until link_send_fd() is writable), or
+ * another negative errno value (counted; the datagram is lost, the link stays usable). */
+int link_send(struct link *l, const void *buf, size_t len);
+
+enum { LINK_PAYLOAD_MIN = 512, LINK_PAYLOAD_MAX = 65000 };
+
+/* Payload of the largest datagram that the interface carries in one piece: MTU - 28, or MTU - 48
+ * for IPv6; never less than LINK_PAYLOAD_MIN or more than LINK_PAYLOAD_MAX.  As of link_open(),
+ * link_refresh(), or a failed link_send(). */
+size_t link_payload_max(const struct link *l);
+
+/* Asks the kernel how the interface named in the configuration is doing now; LINK_DOWN also if it
+ * does not exist. */
+enum link_status link_status(const struct link *l);
+const struct link_cfg *link_config(const struct link *l);
+const struct link_counters *link_counters(const struct link *l);
+
+#endif

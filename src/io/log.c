@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The text, and before it date, pid and level. */
+enum { LINE_MAX_LEN = LOG_TEXT_MAX + 100 };
+
+struct log {
+	bool terminal;
+	int fd;	      /* log file, -1 for none */
+	char *path;   /* owned, NULL for none */
+	bool torn;    /* the last line in the file has no end */
+	int facility; /* -1: no syslog */
+};
+
+static const struct {
+	const char *name;
+	int priority; /* syslog's */
+	int terminal_fd;
+} levels[] = {
+    [LOG_LV_INFO] = {"info", LOG_INFO, STDOUT_FILENO},
+    [LOG_LV_NOTICE] = {"notice", LOG_NOTICE, STDOUT_FILENO},
+    [LOG_LV_WARNING] = {"warning", LOG_WARNING, STDERR_FILENO},
+    [LOG_LV_ERROR] = {"ERROR", LOG_ERR, STDERR_FILENO},
+};
+
+struct log *
+log_open_terminal(void)
+{
+	struct log *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->terminal = true;
+	l->fd = -1;
+	l->facility = -1;
+	return l;
+}
+
+/* Non-blocking, so that a FIFO without a reader is an error and not a daemon that hangs. */
+static int
+open_file(const char *path)
+{
+	int fd = open(path,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static void
+close_file(struct log *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	l->torn = false;
+}
+
+int
+log_open(struct log *l, const struct log_cfg *cfg)
+{
+	char *path = NULL;
+	int fd = -1;
+
+	if (cfg->path != NULL) {
+		path = strdup(cfg->path);
+		if (path == NULL)
+			return -ENOMEM;
+		fd = open_file(path);
+		if (fd < 0) {
+			free(path);
+			return fd;
+		}
+	}
+	close_file(l);
+	free(l->path);
+	l->path = path;
+	l->fd = fd;
+	if (l->facility >= 0)
+		closelog();
+	l->facility = cfg->syslog_facility;
+	if (l->facility >= 0)
+		openlog("conntrack-tools", LOG_PID, l->facility);
+	return 0;
+}
+
+void
+log_close(struct log *l)
+{
+	if (l == NULL)
+		return;
+	if (l->facility >= 0)
+		closelog();
+	close_file(l);
+	free(l->path);
+	free(l);
+}
+
+void
+log_detach(struct log *l)
+{
+	l->terminal = false;
+}
+
+int
+log_reopen(struct log *l)
+{
+	int fd;
+
+	if (l->path == NULL)
+		return 0;
+	fd = open_file(l->path);
+	if (fd < 0)
+		return fd;
+	close_file(l);
+	l->fd = fd;
+	return 0;
+}
+
+/* Nothing in the text may look like a second line or steer a terminal: some of it comes from peers
+ * and configuration files.  Returns the new length. */
+static size_t
+sanitize(char *text, size_t len)
+{
+	while (len > 0 && text[len - 1] == '\n')
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c == '\n' || c == '\r')
+			text[i] = ' ';
+		else if ((c < 0x20 && c != '\t') || c == 0x7f)
+			text[i] = '?';
+	}
+	text[len] = '\0';
+	return len;
+}
+
+/* "[date] (pid=N) [level] ", as in every conntrackd. */
+static size_t
+write_prefix(char *out, size_t cap, enum log_level level)
+{
+	char date[32];
+	time_t now = time(NULL);
+	int len;
+
+	if (ctime_r(&now, date) == NULL)
+		strcpy(date, "?");
+	date[strcspn(date, "\n")] = '\0';
+	len = snprintf(out, cap, "[%s] (pid=%d) [%s] ", date, (int)getpid(), levels[level].name);
+	ASSERT(len > 0 && (size_t)len < cap);
+	return (size_t)len;
+}
+
+/* A line that a full disk cut short must not swallow the start of the next one. */
+static void
+write_file(struct log *l, const char *line, size_t len)
+{
+	char line_break = '\n';
+	size_t extra = l->torn ? 1 : 0;
+	const struct iovec iov[2] = {
+	    {.iov_base = &line_break, .iov_len = extra},
+	    {.iov_base = (char *)line, .iov_len = len},
+	};
+	ssize_t n = writev(l->fd, iov, 2);
+
+	if (n > 0)
+		l->torn = (size_t)n > extra && (size_t)n < extra + len;
+}
+
+static void
+write_terminal(int fd, const char *line, size_t len)
+{
+	/* Nobody is left to tell if this fails. */
+	if (write(fd, line, len) < 0)
+		return;
+}
+
+void
+log_write(struct log *l, enum log_level level, const char *fmt, ...)
+{
+	char line[LINE_MAX_LEN];
+	int saved_errno = errno;
+	size_t start, len;
+	va_list ap;
+	int n;
+
+	ASSERT((size_t)level < ARRAY_LEN(levels));
+	start = write_prefix(line, sizeof(line) - LOG_TEXT_MAX - 1, level);
+	errno = saved_errno; /* for %m */
+	va_start(ap, fmt);
+	n = vsnprintf(line + start, LOG_TEXT_MAX + 1, fmt, ap);
+	va_end(ap);
+	len = n < 0 ? 0 : (size_t)n;
+	if (len > LOG_TEXT_MAX)
+		len = LOG_TEXT_MAX;
+	len = sanitize(line + start, len);
+
+	if (l->facility >= 0)
+		syslog(l->facility | levels[level].priority, "%s", line + start);
+	line[start + len] = '\n';
+	if (l->fd >= 0)
+		write_file(l, line, start + len + 1);
+	if (l->terminal)
+		write_terminal(levels[level].terminal_fd, line, start + len + 1);
+	errno = saved_errno;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * log.h: log lines to a file, syslog and, until the daemon detaches, the terminal.
+ *
+ * File and terminal lines look as users grep for them:
+ *   [Mon Nov 23 02:42:34 2026] (pid=13848) [notice] text
+ * Levels: info, notice, warning, ERROR.  Terminal: info and notice to stdout, the rest to stderr.
+ * Syslog gets the text alone, with the ident "conntrack-tools" and the pid.
+ *
+ * Logging never fails: what a full disk or a closed terminal does not take is lost.  syslog(3)
+ * waits for a log daemon that accepts messages slowly, so callers limit the rate.
+ */
+#ifndef IO_LOG_H
+#define IO_LOG_H
+
+#include "base.h"
+
+enum log_level { LOG_LV_INFO, LOG_LV_NOTICE, LOG_LV_WARNING, LOG_LV_ERROR };
+
+struct log; /* opaque; one per process is usual, none is global */
+
+/* Longest text of one line; more is cut off. */
+enum { LOG_TEXT_MAX = 4000 };
+
+struct log_cfg {
+	const char *path;    /* log file, NULL for none; created 0600, appended to.  Absolute, if the
+	                        process changes its directory before log_reopen().  Copied. */
+	int syslog_facility; /* LOG_DAEMON, LOG_LOCAL0..7 as in <syslog.h>; -1 for none */
+};
+
+/* A log that writes to the terminal only.  NULL if there is no memory. */
+struct log *log_open_terminal(void);
+
+/*
+ * Adds file and syslog, in place of those of an earlier call.  0, or a negative errno value if the
+ * file cannot be opened (-ELOOP: it is a symbolic link); then the log is as it was before.
+ */
+int log_open(struct log *l, const struct log_cfg *cfg);
+void log_close(struct log *l);
+
+/* Stops writing to the terminal.  Call it before descriptors 1 and 2 become something else. */
+void log_detach(struct log *l);
+
+/* Reopens the file under its name (after rotation).  0, or a negative errno value; then the old
+ * file stays in use. */
+int log_reopen(struct log *l);
+
+/* One line, in one write to each place.  Line breaks inside the text become spaces, other control
+ * characters but tabs become question marks, line breaks at the end are dropped.  Keeps errno. */
+void log_write(struct log *l, enum log_level level, const char *fmt, ...) ATTR_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "render.h"
+
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+text_init(struct text *t, char *buf, size_t cap)
+{
+	ASSERT(cap > 0);
+	t->start = buf;
+	t->len = 0;
+	t->cap = cap;
+	t->overflow = false;
+	buf[0] = '\0';
+}
+
+void
+text_add(struct text *t, const char *fmt, ...)
+{
+	size_t room = t->cap - t->len;
+	va_list ap;
+	int n;
+
+	if (t->overflow)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(t->start + t->len, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room) {
+		/* A piece that does not fit is left out whole: no half numbers. */
+		t->start[t->len] = '\0';
+		t->overflow = true;
+		return;
+	}
+	t->len += (size_t)n;
+}
+
+void
+render_addr(struct text *t, uint8_t l3, const struct ip_addr *addr)
+{
+	char buf[INET6_ADDRSTRLEN];
+
+	if (inet_ntop(l3 == L3_IPV6 ? AF_INET6 : AF_INET, addr->b, buf, sizeof(buf)))
+		text_add(t, "%s", buf);
+}
+
+/* ---- names ---- */
+
+static const char *
+l4_name(uint8_t l4)
+{
+	switch (l4) {
+	case L4_ICMP:
+		return "icmp";
+	case L4_TCP:
+		return "tcp";
+	case L4_UDP:
+		return "udp";
+	case L4_DCCP:
+		return "dccp";
+	case L4_GRE:
+		return "gre";
+	case L4_ICMPV6:
+		return "icmpv6";
+	case L4_SCTP:
+		return "sctp";
+	case L4_UDPLITE:
+		return "udplite";
+	default:
+		return "unknown";
+	}
+}
+
+/* The kernel's names (enum tcp_conntrack, sctp_conntrack, ct_dccp_states); numbers past the end
+ * read NONE, as users of the format expect. */
+static const char *
+state_name(const struct flow *f)
+{
+	static const char *const tcp[] = {"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
+	    "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"};
+	static const char *const sctp[] = {"NONE", "CLOSED", "COOKIE_WAIT", "COOKIE_ECHOED",
+	    "ESTABLISHED", "SHUTDOWN_SENT", "SHUTDOWN_RECD", "SHUTDOWN_ACK_SENT", "HEARTBEAT_SENT",
+	    "HEARTBEAT_ACKED"};
+	static const char *const dccp[] = {"NONE", "REQUEST", "RESPOND", "PARTOPEN", "OPEN",
+	    "CLOSEREQ", "CLOSING", "TIMEWAIT", "IGNORE", "INVALID"};
+
+	if (!(f->has & HAS_STATE))
+		return NULL;
+	switch (f->key.l4) {
+	case L4_TCP:
+		return tcp[f->l4.tcp.state < ARRAY_LEN(tcp) ? f->l4.tcp.state : 0];
+	case L4_SCTP:
+		return sctp[f->l4.sctp.state < ARRAY_LEN(sctp) ? f->l4.sctp.state : 0];
+	case L4_DCCP:
+		return dccp[f->l4.dccp.state < ARRAY_LEN(dccp) ? f->l4.dccp.state : 0];
+	default:
+		return NULL;
+	}
+}
+
+/* ---- plain lines ---- */
+
+struct tuple {
+	uint8_t l3, l4;
+	const struct ip_addr *src, *dst;
+	uint16_t sport, dport; /* network order, as in flow_key */
+};
+
+static struct tuple
+tuple_orig(const struct flow *f)
+{
+	return (struct tuple){f->key.l3, f->key.l4, &f->key.src, &f->key.dst, f->key.sport,
+	    f->key.dport};
+}
+
+static struct tuple
+tuple_reply(const struct flow *f)
+{
+	return (struct tuple){f->key.l3, f->key.l4, &f->reply.src, &f->reply.dst, f->reply.sport,
+	    f->reply.dport};
+}
+
+static void
+add_tuple(struct text *t, const struct tuple *tp)
+{
+	uint8_t type_code[2];
+
+	text_add(t, "src=");
+	render_addr(t, tp->l3, tp->src);
+	text_add(t, " dst=");
+	render_addr(t, tp->l3, tp->dst);
+	text_add(t, " ");
+	if (flow_l4_has_ports(tp->l4)) {
+		text_add(t, "sport=%u dport=%u ", ntohs(tp->sport), ntohs(tp->dport));
+	} else if (flow_l4_is_icmp(tp->l4)) {
+		memcpy(type_code, &tp->dport, sizeof(type_code));
+		text_add(t, "type=%u code=%u id=%u ", type_code[0], type_code[1], ntohs(tp->sport));
+	} else if (tp->l4 == L4_GRE) {
+		text_add(t, "srckey=0x%x dstkey=0x%x ", ntohs(tp->sport), ntohs(tp->dport));
+	}
+}
+
+/* A helper name may come from a peer: nothing in it may end the line or move the cursor. */
+static void
+add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+{
+	text_add(t, "helper=");
+	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
+		bool plain = name[i] > ' ' && name[i] <= '~';
+
+		text_add(t, "%c", plain ? name[i] : '?');
+	}
+	text_add(t, " ");
+}
+
+/* Everything between the start of the line and the ages, with a space at the end. */
+static void
+add_flow(struct text *t, const struct flow *f, bool with_reply)
+{
+	const char *state = state_name(f);
+	struct tuple tp = tuple_orig(f);
+
+	text_add(t, "%-8s %u ", l4_name(f->key.l4), f->key.l4);
+	if (state)
+		text_add(t, "%s ", state);
+	add_tuple(t, &tp);
+	if ((f->has & HAS_STATUS) && !(f->status & ST_SEEN_REPLY))
+		text_add(t, "[UNREPLIED] ");
+	if (with_reply && (f->has & HAS_REPLY)) {
+		tp = tuple_reply(f);
+		add_tuple(t, &tp);
+	}
+	if (f->has & HAS_STATUS) {
+		if (f->status & ST_HW_OFFLOAD)
+			text_add(t, "[HW_OFFLOAD] ");
+		else if (f->status & ST_OFFLOAD)
+			text_add(t, "[OFFLOAD] ");
+		else if (f->status & ST_ASSURED)
+			text_add(t, "[ASSURED] ");
+	}
+	if (f->has & HAS_MARK)
+		text_add(t, "mark=%u ", f->mark);
+	if (f->has & HAS_ZONE)
+		text_add(t, "zone=%u ", f->key.zone);
+	if (f->has & HAS_HELPER)
+		add_helper(t, f->rare.helper);
+}
+
+void
+render_flow(struct text *t, enum node_table table, const struct flow_view *v)
+{
+	add_flow(t, &v->flow, table == TABLE_LOCAL);
+	if (v->expires_s >= 0)
+		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
+	text_add(t, "[active since %llds]\n", (long long)v->age_s);
+}
+
+void
+render_flow_brief(struct text *t, const struct flow *f)
+{
+	add_flow(t, f, true);
+	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
+		t->start[--t->len] = '\0';
+}
+
+/* ---- XML ---- */
+
+static void
+xml_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+{
+	text_add(t, "<helper>");
+	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
+		switch (name[i]) {
+		case '&':
+			text_add(t, "&amp;");
+			break;
+		case '<':
+			text_add(t, "&lt;");
+			break;
+		case '>':
+			text_add(t, "&gt;");
+			break;
+		default:
+			text_add(t, "%c", name[i] >= ' ' && name[i] <= '~' ? name[i] : '?');
+			break;
+		}
+	}
+	text_add(t, "</helper>");
+}
+
+static void
+xml_tuple(struct text *t, const char *direction, const struct tuple *tp)
+{
+	text_add(t, "<meta direction=\"%s\"><layer3 protonum=\"%u\" protoname=\"%s\"><src>",
+	    direction, tp->l3, tp->l3 == L3_IPV6 ? "ipv6" : "ipv4");
+	render_addr(t, tp->l3, tp->src);
+	text_add(t, "</src><dst>");
+	render_addr(t, tp->l3, tp->dst);
+	text_add(t, "</dst></layer3><layer4 protonum=\"%u\" protoname=\"%s\">", tp->l4,
+	    l4_name(tp->l4));
+	if (flow_l4_has_ports(tp->l4))
+		text_add(t, "<sport>%u</sport><dport>%u</dport>", ntohs(tp->sport),
+		    ntohs(tp->dport));
+	else if (tp->l4 == L4_GRE)
+		text_add(t, "<srckey>0x%x</srckey><dstkey>0x%x</dstkey>", ntohs(tp->sport),
+		    ntohs(tp->dport));
+	text_add(t, "</layer4></meta>");
+}
+
+/* What stands for the reply tuple of a flow of which only the original one is shown. */
+static void
+xml_no_tuple(struct text *t)
+{
+	text_add(t, "<meta direction=\"reply\"><layer3 protonum=\"0\" protoname=\"unknown\">"
+		    "<src></src><dst></dst></layer3><layer4 protonum=\"0\" protoname=\"unknown\">"
+		    "</layer4></meta>");
+}
+
+/* What belongs to the flow and not to a direction; no element if nothing of it is known. */
+static void
+xml_independent(struct text *t, const struct flow *f, bool with_id)
+{
+	const char *state = state_name(f);
+
+	if (!state && !with_id && !(f->has & (HAS_MARK | HAS_ZONE | HAS_STATUS | HAS_LABELS)))
+		return;
+	text_add(t, "<meta direction=\"independent\">");
+	if (state)
+		text_add(t, "<state>%s</state>", state);
+	if (f->has & HAS_MARK)
+		text_add(t, "<mark>%u</mark>", f->mark);
+	if (f->has & HAS_ZONE)
+		text_add(t, "<zone>%u</zone>", f->key.zone);
+	if (with_id)
+		text_add(t, "<id>%u</id>", f->id);
+	if (f->has & HAS_STATUS) {
+		if (f->status & ST_ASSURED)
+			text_add(t, "<assured/>");
+		if (!(f->status & ST_SEEN_REPLY))
+			text_add(t, "<unreplied/>");
+	}
+	text_add(t, "</meta>");
+}
+
+void
+render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v)
+{
+	const struct flow *f = &v->flow;
+	struct tuple tp = tuple_orig(f);
+
+	text_add(t, "<flow>");
+	xml_tuple(t, "original", &tp);
+	if (table == TABLE_LOCAL && (f->has & HAS_REPLY)) {
+		tp = tuple_reply(f);
+		xml_tuple(t, "reply", &tp);
+	} else {
+		xml_no_tuple(t);
+	}
+	xml_independent(t, f, table == TABLE_LOCAL && (f->has & HAS_ID));
+	if (f->has & HAS_HELPER)
+		xml_helper(t, f->rare.helper);
+	text_add(t, "</flow>\n");
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * render.h: flows and statistics as the text that scripts parse.  Pure: text into the caller's
+ * buffer, no I/O.
+ */
+#ifndef IO_RENDER_H
+#define IO_RENDER_H
+
+#include "link.h"
+#include "node.h"
+
+/*
+ * Text sink over the caller's memory, always NUL-terminated (which needs one byte of `cap`).  A
+ * piece that does not fit is dropped whole and sets `overflow`; so is everything after it.
+ */
+struct text {
+	char *start;
+	size_t len;
+	size_t cap;
+	bool overflow;
+};
+
+void text_init(struct text *t, char *buf, size_t cap);
+void text_add(struct text *t, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+/* Longest line that render_flow() or render_flow_xml() can produce, with its NUL. */
+enum { RENDER_FLOW_MAX = 2048 };
+
+/* One flow as -i (TABLE_LOCAL) or -e (TABLE_REMOTE) prints it, with newline. */
+void render_flow(struct text *t, enum node_table table, const struct flow_view *v);
+void render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v);
+
+/* A flow for log lines: one line, no newline, both tuples. */
+void render_flow_brief(struct text *t, const struct flow *f);
+
+/* An address in text form. */
+void render_addr(struct text *t, uint8_t l3, const struct ip_addr *addr);
+
+/* Everything -s can show, gathered by the daemon. */
+struct stats_input {
+	const struct node *node;
+	const struct link *const *links;
+	size_t links_count;
+	size_t link_active;
+	int64_t uptime_s;
+	uint32_t netlink_rcvbuf;
+	uint64_t events_unknown;
+	uint64_t events_bad;
+	uint64_t dump_unknown;
+	uint64_t ctl_read_failed;
+	uint64_t ctl_unknown;
+	uint64_t kernel_flushes;
+	ms_t now;
+};
+
+enum stats_what {
+	STATS_GENERAL, /* -s, -s ct */
+	STATS_NETWORK,
+	STATS_CACHE,
+	STATS_RUNTIME,
+	STATS_LINK,
+	STATS_RSQUEUE,
+	STATS_QUEUE,
+	STATS_PROCESS,
+	STATS_EXPECT,
+};
+
+/*
+ * Renders one block.  RENDER_STATS_MAX bytes hold any of them.  STATS_RSQUEUE gives the heading
+ * only; render_unacked() gives the rest.  Empty where the mode has nothing to show.
+ */
+enum { RENDER_STATS_MAX = 8192 };
+void render_stats(struct text *t, enum stats_what what, const struct stats_input *in);
+
+/* Renders elements of the resend queue from *cursor on while they fit (128 bytes hold one); false
+ * when all are out. */
+bool render_unacked(struct text *t, const struct node *n, uint32_t *cursor);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The blocks of conntrackd -s.  Scripts cut them by column: tabs, widths and empty lines are part
+ * of the interface (conntrackd(8), STATISTICS).
+ */
+#include <limits.h>
+
+#include "render.h"
+
+/* Counters of one table, under one name for both. */
+struct table_counters {
+	uint64_t created, create_failed, full;
+	uint64_t updated, update_failed;
+	uint64_t destroyed, destroy_failed, destroy_missing;
+};
+
+static struct table_counters
+table_counters(const struct node_stats *s, enum node_table table)
+{
+	if (table == TABLE_LOCAL)
+		return (struct table_counters){s->local_created, s->local_create_failed,
+		    s->local_full, s->local_updated, s->local_update_failed, s->local_destroyed,
+		    s->local_destroy_failed, s->local_destroy_failed};
+	return (struct table_counters){s->remote_created, s->remote_create_failed, s->remote_full,
+	    s->remote_updated, s->remote_update_failed, s->remote_destroyed,
+	    s->remote_destroy_failed + s->remote_destroy_not_owner, s->remote_destroy_failed};
+}
+
+static const char *
+table_name(enum node_table table)
+{
+	return table == TABLE_LOCAL ? "internal" : "external";
+}
+
+/* "a", spaces, value in `width` columns: text_add() with a 64-bit number. */
+static void
+row(struct text *t, const char *label, int width, uint64_t value)
+{
+	text_add(t, "%s%*llu\n", label, width, (unsigned long long)value);
+}
+
+static void
+row_failed(struct text *t, const char *label, uint64_t ok, uint64_t failed)
+{
+	text_add(t, "%s%12llu\tfailed:\t%12llu\n", label, (unsigned long long)ok,
+	    (unsigned long long)failed);
+}
+
+static void
+row_pair(struct text *t, const char *label, uint64_t a, uint64_t b)
+{
+	text_add(t, "%s%12llu/%12llu\n", label, (unsigned long long)a, (unsigned long long)b);
+}
+
+/* All reasons to throw a received message away. */
+static uint64_t
+malformed(const struct node_stats *s)
+{
+	return s->recv_truncated + s->recv_bad_size + s->recv_bad_version + s->recv_bad_header +
+	    s->recv_bad_type + s->recv_bad_payload;
+}
+
+static void
+table_general(struct text *t, const struct node *n, enum node_table table)
+{
+	struct table_counters c = table_counters(node_stats(n), table);
+
+	text_add(t, "cache %s:\n", table_name(table));
+	row(t, "current active connections:\t", 12, node_table_view(n, table).active);
+	row_failed(t, "connections created:\t\t", c.created, c.create_failed);
+	row_failed(t, "connections updated:\t\t", c.updated, c.update_failed);
+	row_failed(t, "connections destroyed:\t\t", c.destroyed, c.destroy_failed);
+	text_add(t, "\n");
+}
+
+static void
+table_extended(struct text *t, const struct node *n, enum node_table table)
+{
+	struct table_counters c = table_counters(node_stats(n), table);
+	struct table_view v = node_table_view(n, table);
+
+	text_add(t, "cache:%s\tactive objects:\t\t%12u\n", table_name(table), v.active);
+	row_pair(t, "\tactive/total entries:\t\t", v.active, v.total);
+	row_pair(t, "\tcreation OK/failed:\t\t", c.created, c.create_failed);
+	/* All memory is taken at start: an allocation cannot fail later. */
+	row(t, "\t\tno memory available:\t", 12, 0);
+	row(t, "\t\tno space left in cache:\t", 12, c.full);
+	row_pair(t, "\tupdate OK/failed:\t\t", c.updated, c.update_failed);
+	/* An update of an unknown flow creates it. */
+	row(t, "\t\tentry not found:\t", 12, 0);
+	row_pair(t, "\tdeletion created/failed:\t", c.destroyed, c.destroy_failed);
+	row(t, "\t\tentry not found:\t", 12, c.destroy_missing);
+	text_add(t, "\n");
+}
+
+static const char *
+transport_name(const struct link *l)
+{
+	switch (link_config(l)->transport) {
+	case LINK_MULTICAST:
+		return "multicast";
+	}
+	return "unknown";
+}
+
+static const char *
+status_name(enum link_status status)
+{
+	switch (status) {
+	case LINK_RUNNING:
+		return "RUNNING";
+	case LINK_NO_CARRIER:
+		return "NO-CARRIER";
+	case LINK_DOWN:
+		return "DOWN";
+	}
+	return "UNKNOWN";
+}
+
+static void
+link_rows(struct text *t, const struct link *l)
+{
+	const struct link_counters *c = link_counters(l);
+
+	text_add(t, "%20llu Bytes sent %20llu Bytes recv\n", (unsigned long long)c->sent_bytes,
+	    (unsigned long long)c->recv_bytes);
+	text_add(t, "%20llu Pckts sent %20llu Pckts recv\n", (unsigned long long)c->sent_datagrams,
+	    (unsigned long long)c->recv_datagrams);
+	text_add(t, "%20llu Error send %20llu Error recv\n\n", (unsigned long long)c->sent_errors,
+	    (unsigned long long)c->recv_errors);
+}
+
+/* The link we send on. */
+static void
+link_active(struct text *t, const struct stats_input *in)
+{
+	const struct link *l;
+
+	if (in->link_active >= in->links_count)
+		return;
+	l = in->links[in->link_active];
+	text_add(t, "%s traffic (active device=%s):\n", transport_name(l), link_config(l)->ifname);
+	link_rows(t, l);
+}
+
+static void
+stats_general(struct text *t, const struct stats_input *in)
+{
+	const struct node_stats *s = node_stats(in->node);
+
+	table_general(t, in->node, TABLE_LOCAL);
+	table_general(t, in->node, TABLE_REMOTE);
+	/* Traffic of flows is not accounted for here; the kernel knows it (conntrack -L). */
+	text_add(t, "traffic processed:\n%20u Bytes      %20u Pckts\n\n", 0u, 0u);
+	link_active(t, in);
+	text_add(t, "message tracking:\n%20llu Malformed msgs %20llu Lost msgs\n\n",
+	    (unsigned long long)malformed(s), (unsigned long long)s->seq_lost);
+}
+
+static void
+stats_network(struct text *t, const struct stats_input *in)
+{
+	const struct node_stats *s = node_stats(in->node);
+
+	text_add(t, "network statistics:\n\trecv:\n");
+	row(t, "\t\tMalformed messages:\t", 20, malformed(s));
+	row(t, "\t\tWrong protocol version:\t", 20, s->recv_bad_version);
+	row(t, "\t\tMalformed header:\t", 20, s->recv_bad_header);
+	row(t, "\t\tMalformed payload:\t", 20, s->recv_bad_payload);
+	row(t, "\t\tBad message type:\t", 20, s->recv_bad_type);
+	row(t, "\t\tTruncated message:\t", 20, s->recv_truncated);
+	row(t, "\t\tBad message size:\t", 20, s->recv_bad_size);
+	text_add(t, "\tsend:\n");
+	row(t, "\t\tMalformed messages:\t", 20, s->send_too_big);
+	text_add(t, "\nsequence tracking statistics:\n\trecv:\n");
+	row(t, "\t\tPackets lost:\t\t", 20, s->seq_lost);
+	row(t, "\t\tPackets before:\t\t", 20, s->seq_before);
+	text_add(t, "\n");
+	link_active(t, in);
+}
+
+static void
+add_uptime(struct text *t, int64_t uptime_s)
+{
+	int64_t minutes = (uptime_s > 0 ? uptime_s : 0) / 60;
+	int64_t days = minutes / (24 * 60);
+	int64_t hours = minutes / 60 % 24;
+
+	text_add(t, "daemon uptime: ");
+	if (days > 0)
+		text_add(t, "%lld %s ", (long long)days, days == 1 ? "day" : "days");
+	if (hours > 0)
+		text_add(t, "%lld h ", (long long)hours);
+	text_add(t, "%lld min\n\n", (long long)(minutes % 60));
+}
+
+static void
+stats_runtime(struct text *t, const struct stats_input *in)
+{
+	const struct node_stats *s = node_stats(in->node);
+
+	add_uptime(t, in->uptime_s);
+	text_add(t, "netlink stats:\n");
+	row(t, "\tevents received:\t", 20, s->kernel_events);
+	row(t, "\tevents filtered:\t", 20, s->kernel_filtered);
+	row(t, "\tevents unknown type:\t\t", 12, in->events_unknown);
+	row(t, "\tcatch event failed:\t\t", 12, in->events_bad);
+	row(t, "\tdump unknown type:\t\t", 12, in->dump_unknown);
+	row(t, "\tnetlink overrun:\t\t", 12, s->kernel_overruns);
+	row(t, "\tflush kernel table:\t\t", 12, in->kernel_flushes);
+	row(t, "\tresync with kernel table:\t", 12, s->kernel_resyncs);
+	row(t, "\tcurrent buffer size (in bytes):\t", 12, in->netlink_rcvbuf);
+	/* There are no child processes, and the event loop stops when it fails. */
+	text_add(t, "\nruntime stats:\n");
+	row(t, "\tchild process failed:\t\t", 12, 0);
+	row(t, "\t\tchild process segfault:\t", 12, 0);
+	row(t, "\t\tchild process termsig:\t", 12, 0);
+	row(t, "\tselect failed:\t\t\t", 12, 0);
+	row(t, "\twait failed:\t\t\t", 12, 0);
+	row(t, "\tlocal read failed:\t\t", 12, in->ctl_read_failed);
+	row(t, "\tlocal unknown request:\t\t", 12, in->ctl_unknown);
+	text_add(t, "\n");
+}
+
+static void
+stats_link(struct text *t, const struct stats_input *in)
+{
+	for (size_t i = 0; i < in->links_count; i++) {
+		const struct link *l = in->links[i];
+
+		text_add(t, "%s traffic device=%s status=%s role=%s:\n", transport_name(l),
+		    link_config(l)->ifname, status_name(link_status(l)),
+		    i == in->link_active ? "ACTIVE" : "BACKUP");
+		link_rows(t, l);
+	}
+}
+
+static void
+add_queue(struct text *t, const char *name, uint64_t current, uint64_t max, uint64_t no_space)
+{
+	text_add(t, "queue %s:\n", name);
+	row(t, "current elements:\t\t", 12, current);
+	row(t, "maximum elements:\t\t", 12, max);
+	row(t, "not enough space errors:\t", 12, no_space);
+	text_add(t, "\n");
+}
+
+static void
+stats_queue(struct text *t, const struct stats_input *in)
+{
+	/* There is no queue of failed datagrams; the block stays for those who look for it. */
+	enum { ERRORQ_MAX = 128 };
+	const struct node_stats *s = node_stats(in->node);
+	struct queue_view q = node_queue_view(in->node);
+
+	row(t, "allocated queue nodes:\t\t", 12, (uint64_t)q.tx + q.unacked);
+	text_add(t, "\n");
+	add_queue(t, "txqueue", q.tx, INT_MAX, s->send_control_full);
+	add_queue(t, "errorq", 0, ERRORQ_MAX, 0);
+	if (node_config(in->node)->mode == MODE_FTFW)
+		add_queue(t, "rsqueue", q.unacked, q.unacked_max, s->unacked_evicted);
+}
+
+void
+render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
+{
+	switch (what) {
+	case STATS_GENERAL:
+		stats_general(t, in);
+		break;
+	case STATS_NETWORK:
+		stats_network(t, in);
+		break;
+	case STATS_CACHE:
+		table_extended(t, in->node, TABLE_LOCAL);
+		table_extended(t, in->node, TABLE_REMOTE);
+		break;
+	case STATS_RUNTIME:
+		stats_runtime(t, in);
+		break;
+	case STATS_LINK:
+		stats_link(t, in);
+		break;
+	case STATS_RSQUEUE:
+		if (node_config(in->node)->mode == MODE_FTFW)
+			text_add(t, "resent queue (len=%u)\n", node_queue_view(in->node).unacked);
+		break;
+	case STATS_QUEUE:
+		stats_queue(t, in);
+		break;
+	case STATS_PROCESS:
+		/* A list of child processes: there are none. */
+	case STATS_EXPECT:
+		/* Expectations are not replicated: silent, as without ExpectationSync. */
+		break;
+	}
+}
+
+bool
+render_unacked(struct text *t, const struct node *n, uint32_t *cursor)
+{
+	uint32_t at = *cursor;
+	struct unacked_view v;
+
+	while (node_next_unacked(n, &at, &v)) {
+		if (v.control)
+			text_add(t, "control -> seq:%u flags:%u\n", v.seq, v.flags);
+		else
+			text_add(t, "object -> seq:%u\n", v.seq);
+		if (t->overflow) {
+			/* The sink is full, which is no error: go on from this element later. */
+			t->overflow = false;
+			return true;
+		}
+		*cursor = at;
+	}
+	*cursor = at;
+	return false;
+}
