@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "state.h"
+#include "lock.h"
+
+/* ---- reading the kernel table ---- */
+
+static void
+read_start(struct daemon *d, ms_t now)
+{
+	int r;
+
+	if (d->read_wanted == 0 || d->read_active != 0)
+		return;
+	d->read_active = d->read_wanted;
+	d->read_wanted = 0;
+	d->read_error = 0;
+	r = ctnl_dump_start(d->ctnl);
+	if (r < 0) {
+		report_read_failed(d, r);
+		return;
+	}
+	d->dump_open = true;
+	node_kernel_read_begin(d->node, d->read_active & READ_OVERRUN, now);
+}
+
+static void
+on_dump_flow(void *ctx, const struct flow *flow)
+{
+	struct daemon *d = ctx;
+
+	node_kernel_read_flow(d->node, flow, loop_now());
+}
+
+static void
+read_step(struct daemon *d, ms_t now)
+{
+	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dump_flow, d);
+
+	if (r > 0)
+		return;
+	d->dump_open = false;
+	/* -EINTR: read to the end, but the table changed shape and flows may be missing. */
+	if (r < 0 && r != -EINTR)
+		d->read_error = r;
+	/* The notice that follows ends this read, not one that would begin in between. */
+	node_kernel_read_end(d->node, r == 0, now);
+}
+
+/* ---- events ---- */
+
+struct event_ctx {
+	struct daemon *d;
+	ms_t now;
+};
+
+static void
+on_event(void *ctx, const struct kernel_event *ev)
+{
+	struct event_ctx *e = ctx;
+
+	node_kernel_event(e->d->node, ev, e->now);
+}
+
+static void
+grow_buffer(struct daemon *d)
+{
+	if (ctnl_rcvbuf_grow(d->ctnl)) {
+		log_write(d->log, LOG_LV_NOTICE,
+		    "netlink event socket buffer size has been doubled to %u bytes",
+		    ctnl_rcvbuf(d->ctnl));
+	} else if (!d->growth_told) {
+		d->growth_told = true;
+		log_write(d->log, LOG_LV_WARNING,
+		    "netlink event socket buffer size cannot be doubled further since it will "
+		    "exceed NetlinkBufferSizeMaxGrowth (%u bytes now)",
+		    ctnl_rcvbuf(d->ctnl));
+	}
+}
+
+static void
+read_events(struct daemon *d, ms_t now)
+{
+	struct event_ctx ctx = {.d = d, .now = now};
+	int r = ctnl_read_events(d->ctnl, d->cfg->event_iteration_limit, on_event, &ctx);
+
+	if (r == -ENOBUFS) {
+		grow_buffer(d);
+		node_kernel_overrun(d->node, now);
+	}
+}
+
+/* ---- the links ---- */
+
+static void
+receive(struct daemon *d, struct link *l, ms_t now)
+{
+	for (unsigned int i = 0; i < d->cfg->event_iteration_limit; i++) {
+		struct peer_addr from;
+		ssize_t len = link_recv(l, d->in, sizeof(d->in), &from);
+
+		if (len < 0)
+			return;
+		node_datagram(d->node, &from, d->in, (size_t)len, now);
+	}
+}
+
+static void
+send_pending(struct daemon *d, ms_t now)
+{
+	struct link *l = d->links[d->link_active];
+	size_t cap = link_payload_max(l);
+
+	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
+		if (d->out_len == 0)
+			d->out_len = node_pull_datagram(d->node, d->out, cap, now);
+		if (d->out_len == 0 || link_send(l, d->out, d->out_len) == -EAGAIN)
+			return;
+		d->out_len = 0;
+	}
+	d->more_kernel_work = true;
+}
+
+static void
+check_links(struct daemon *d, ms_t now)
+{
+	char why[256];
+
+	if (ms_since(now, d->links_checked) < 1000)
+		return;
+	d->links_checked = now;
+	/* What fails here the peers notice: they fall silent, which is reported. */
+	for (size_t i = 0; i < d->links_count; i++)
+		link_refresh(d->links[i], why, sizeof(why));
+}
+
+/* ---- writes to the kernel ---- */
+
+static void
+write_kernel(struct daemon *d, ms_t now)
+{
+	static const size_t batch = CTNL_BATCH_MAX;
+	struct kernel_op ops[CTNL_BATCH_MAX];
+	struct kernel_result results[CTNL_BATCH_MAX];
+	size_t n = 0;
+
+	while (n < batch && node_pull_kernel_op(d->node, &ops[n], now))
+		n++;
+	if (n == 0)
+		return;
+	ctnl_write(d->ctnl, ops, n, results);
+	now = loop_now();
+	for (size_t i = 0; i < n; i++)
+		node_kernel_result(d->node, &results[i], now);
+	/* The event socket gets its turn in between. */
+	d->more_kernel_work = true;
+}
+
+/* ---- the turn ---- */
+
+static void
+handle_signals(struct daemon *d)
+{
+	int sig;
+
+	for (int i = 0; i < LOOP_SIGNALS_MAX && (sig = loop_signal(&d->loop)) != 0; i++) {
+		switch (sig) {
+		case SIGTERM:
+		case SIGINT:
+			d->stopping = true;
+			break;
+		case SIGHUP:
+			if (log_reopen(d->log) == 0)
+				log_write(d->log, LOG_LV_NOTICE, "log file reopened");
+			break;
+		case SIGUSR1:
+			report_counters(d);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void
+handle_timers(struct daemon *d, ms_t now)
+{
+	if (ms_reached(now, d->overrun_read_at)) {
+		d->overrun_read_at = MS_NEVER;
+		want_read(d, READ_OVERRUN);
+	}
+	if (ms_reached(now, d->purge_at)) {
+		d->purge_at = MS_NEVER;
+		want_read(d, READ_PURGE);
+	}
+	if (ms_reached(now, d->watchdog_at)) {
+		notify_send(&d->notify, "WATCHDOG=1");
+		d->watchdog_at = ms_add(now, d->notify.watchdog_ms);
+	}
+	if (ms_reached(now, node_deadline(d->node)))
+		node_tick(d->node, now);
+	check_links(d, now);
+}
+
+static ms_t
+next_deadline(const struct daemon *d, ms_t now)
+{
+	ms_t at = node_deadline(d->node);
+
+	if (d->more_kernel_work || (d->read_wanted != 0 && d->read_active == 0))
+		return now;
+	/* While the link is full nothing can leave: no need to ask the node every moment. */
+	if (d->out_len > 0 && at.ms <= now.ms)
+		at = ms_add(now, 1);
+	at = ms_earlier(at, ctl_deadline(d->ctl));
+	at = ms_earlier(at, d->overrun_read_at);
+	at = ms_earlier(at, d->watchdog_at);
+	return ms_earlier(at, d->purge_at);
+}
+
+/* Commands are answered and the table is read: whoever started us may go on. */
+static void
+become_ready(struct daemon *d)
+{
+	const char zero = 0;
+
+	log_write(d->log, LOG_LV_NOTICE, "initialization completed");
+	notify_send(&d->notify, "READY=1\nMAINPID=%d\nSTATUS=Replicating", (int)getpid());
+	if (d->notify.watchdog_ms > 0)
+		d->watchdog_at = loop_now();
+	if (d->ready_fd >= 0) {
+		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+		log_write(d->log, LOG_LV_NOTICE, "-- starting in daemon mode --");
+		log_detach(d->log);
+		for (int fd = 0; null >= 0 && fd <= 2; fd++)
+			dup2(null, fd);
+		if (null > 2)
+			close(null);
+		if (write(d->ready_fd, &zero, 1) != 1)
+			log_write(d->log, LOG_LV_WARNING, "the starting process is gone");
+		close(d->ready_fd);
+		d->ready_fd = -1;
+	} else {
+		log_write(d->log, LOG_LV_NOTICE, "-- starting in console mode --");
+	}
+}
+
+static void
+take_notices(struct daemon *d)
+{
+	struct notice note;
+	bool was_ready = d->ready;
+
+	while (node_pull_notice(d->node, &note))
+		report_notice(d, &note);
+	if (d->ready && !was_ready)
+		become_ready(d);
+}
+
+static void
+turn(struct daemon *d)
+{
+	int event_index, dump_index, recv_index[NODE_LINKS_MAX];
+	ms_t now;
+
+	loop_begin(&d->loop);
+	event_index = loop_add(&d->loop, ctnl_event_fd(d->ctnl), POLLIN);
+	dump_index = d->dump_open ? loop_add(&d->loop, ctnl_dump_fd(d->ctnl), POLLIN) : -1;
+	for (size_t i = 0; i < d->links_count; i++)
+		recv_index[i] = loop_add(&d->loop, link_recv_fd(d->links[i]), POLLIN);
+	if (d->out_len > 0)
+		loop_add(&d->loop, link_send_fd(d->links[d->link_active]), POLLOUT);
+	ctl_prepare(d->ctl, &d->loop);
+	loop_wait(&d->loop, next_deadline(d, loop_now()));
+	d->more_kernel_work = false;
+	now = loop_now();
+
+	handle_signals(d);
+	if (loop_events(&d->loop, event_index))
+		read_events(d, now);
+	if (loop_events(&d->loop, dump_index))
+		read_step(d, now);
+	for (size_t i = 0; i < d->links_count; i++) {
+		if (loop_events(&d->loop, recv_index[i]))
+			receive(d, d->links[i], now);
+	}
+	ctl_dispatch(d->ctl, &d->loop, now);
+	handle_timers(d, now);
+	read_start(d, now);
+	write_kernel(d, now);
+	send_pending(d, now);
+	take_notices(d);
+}
+
+/* ---- start and stop ---- */
+
+static bool
+open_lock(struct daemon *d)
+{
+	const char *path = d->cfg->lock_file;
+	bool stale = false;
+	int owner = 0;
+
+	d->lock_fd = lock_take(path, &owner, &stale);
+	if (d->lock_fd == -EEXIST) {
+		log_write(d->log, LOG_LV_ERROR,
+		    "lockfile `%s' exists, perhaps conntrackd already running? (pid %d)", path,
+		    owner);
+		return false;
+	}
+	if (d->lock_fd < 0) {
+		log_write(d->log, LOG_LV_ERROR, "can't create lockfile `%s': %s", path,
+		    strerror(-d->lock_fd));
+		return false;
+	}
+	if (stale)
+		log_write(d->log, LOG_LV_NOTICE,
+		    "lockfile `%s' was left behind by a daemon that is gone", path);
+	lock_write_pid(d->lock_fd);
+	return true;
+}
+
+static bool
+open_ctl(struct daemon *d)
+{
+	struct ctl_ops ops = requests_ops(d);
+	int r = ctl_open(&d->ctl, d->cfg->unix_path, &ops);
+
+	if (r == 0)
+		return true;
+	log_write(d->log, LOG_LV_ERROR, "can't open unix socket `%s': %s", d->cfg->unix_path,
+	    r == -EADDRINUSE ? "another daemon answers on it" : strerror(-r));
+	return false;
+}
+
+static bool
+open_links(struct daemon *d)
+{
+	for (size_t i = 0; i < d->cfg->links_count; i++) {
+		const struct config_link *c = &d->cfg->links[i];
+		struct link_cfg cfg = {
+		    .transport = LINK_MULTICAST,
+		    .index = (uint8_t)i,
+		    .l3 = c->l3,
+		    .group = c->group,
+		    .local = c->local,
+		    .port = c->port,
+		    .sndbuf = c->sndbuf,
+		    .rcvbuf = c->rcvbuf,
+		    .checksum = c->checksum,
+		    .is_default = c->is_default,
+		};
+		char why[256] = "";
+
+		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
+		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
+			log_write(d->log, LOG_LV_ERROR, "can't open channel socket: %s", why);
+			return false;
+		}
+		d->links_count++;
+	}
+	return true;
+}
+
+static bool
+open_node(struct daemon *d)
+{
+	struct node_cfg cfg = d->cfg->node;
+
+	if (getrandom(cfg.secret, sizeof(cfg.secret), 0) != (ssize_t)sizeof(cfg.secret) ||
+	    getrandom(&cfg.first_seq, sizeof(cfg.first_seq), 0) != (ssize_t)sizeof(cfg.first_seq)) {
+		log_write(d->log, LOG_LV_ERROR, "can't get random numbers: %s", strerror(errno));
+		return false;
+	}
+	d->node_mem_size = node_size(&cfg);
+	/* Pages that are never touched are never there. */
+	d->node_mem = mmap(NULL, d->node_mem_size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (d->node_mem == MAP_FAILED) {
+		d->node_mem = NULL;
+		log_write(d->log, LOG_LV_ERROR, "can't allocate memory for %u flows: %s", cfg.limit,
+		    strerror(errno));
+		return false;
+	}
+	d->node = node_init(d->node_mem, &cfg, loop_now());
+	return true;
+}
+
+static void
+enable_events(struct daemon *d)
+{
+	int r = ctnl_events_always();
+
+	if (r > 0)
+		log_write(d->log, LOG_LV_NOTICE,
+		    "net.netfilter.nf_conntrack_events set to 1, so that flows made while this "
+		    "daemon is down report their end too");
+	else if (r == -ENODATA)
+		log_write(d->log, LOG_LV_WARNING,
+		    "net.netfilter.nf_conntrack_events is 0: the kernel reports nothing, nothing "
+		    "will be replicated");
+	else if (r < 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "can't set net.netfilter.nf_conntrack_events to 1: %s; flows made while this "
+		    "daemon is down may never report their end",
+		    strerror(-r));
+}
+
+static bool
+open_ctnl(struct daemon *d)
+{
+	struct ctnl_cfg cfg = {
+	    .rcvbuf = d->cfg->netlink_rcvbuf,
+	    .rcvbuf_max = d->cfg->netlink_rcvbuf_max,
+	    .reliable = d->cfg->netlink_reliable,
+	};
+	int r = ctnl_open(&d->ctnl, &cfg);
+
+	if (r < 0) {
+		log_write(d->log, LOG_LV_ERROR, "can't open netlink socket: %s%s", strerror(-r),
+		    r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
+		return false;
+	}
+	log_write(d->log, LOG_LV_NOTICE,
+	    "netlink event socket buffer size has been set to %u bytes", ctnl_rcvbuf(d->ctnl));
+	if (cfg.reliable)
+		log_write(d->log, LOG_LV_NOTICE, "reliable ctnetlink event delivery is ENABLED.");
+	enable_events(d);
+	return true;
+}
+
+static void
+set_scheduler(struct daemon *d)
+{
+	struct sched_param param = {.sched_priority = (int)d->cfg->sched_priority};
+	int policy = d->cfg->sched_type == SCHED_TYPE_RR ? SCHED_RR : SCHED_FIFO;
+
+	if (d->cfg->sched_type == SCHED_TYPE_NONE)
+		return;
+	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) != 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "scheduler configuration failed: %s. Continuing with system default scheduler.",
+		    strerror(errno));
+}
+
+static bool
+open_all(struct daemon *d)
+{
+	int r;
+
+	if (!open_lock(d))
+		return false;
+	set_scheduler(d);
+	r = loop_init(&d->loop);
+	if (r < 0) {
+		log_write(d->log, LOG_LV_ERROR, "can't set up signals: %s", strerror(-r));
+		return false;
+	}
+	/* The node before what feeds it; the table is read only after its events are subscribed to. */
+	return open_ctl(d) && open_node(d) && open_ctnl(d) && open_links(d);
+}
+
+/* The order matters to who waits for the end: first all is gone, then the client hears of it. */
+static void
+close_all(struct daemon *d)
+{
+	if (d->ctl != NULL)
+		ctl_stop_listening(d->ctl);
+	if (d->lock_fd >= 0)
+		lock_release(d->lock_fd, d->cfg->lock_file);
+	for (size_t i = 0; i < d->links_count; i++)
+		link_close(d->links[i]);
+	if (d->ctnl != NULL)
+		ctnl_close(d->ctnl);
+	requests_answer(d, WAIT_STOP, 0, NULL);
+	requests_answer(d, WAIT_COMMIT, 1, "the daemon is stopping");
+	requests_answer(d, WAIT_READ, 1, "the daemon is stopping");
+	requests_answer(d, WAIT_FLUSH, 1, "the daemon is stopping");
+	for (int i = 0; d->ctl != NULL && i < SHUTDOWN_TURNS; i++) {
+		loop_begin(&d->loop);
+		ctl_prepare(d->ctl, &d->loop);
+		loop_wait(&d->loop, ms_add(loop_now(), 1));
+		ctl_dispatch(d->ctl, &d->loop, loop_now());
+	}
+	if (d->ctl != NULL)
+		ctl_close(d->ctl);
+	if (d->node_mem != NULL)
+		munmap(d->node_mem, d->node_mem_size);
+	loop_close(&d->loop);
+	notify_close(&d->notify);
+}
+
+int
+daemon_run(const struct config *cfg, struct log *log, int ready_fd)
+{
+	static struct daemon d;
+
+	d = (struct daemon){
+	    .cfg = cfg,
+	    .log = log,
+	    .lock_fd = -1,
+	    .ready_fd = ready_fd,
+	    .loop = {.signal_fd = -1},
+	    .overrun_read_at = MS_NEVER,
+	    .purge_at = MS_NEVER,
+	    .watchdog_at = MS_NEVER,
+	    .notify = {.fd = -1},
+	};
+	d.started = loop_now();
+	if (cfg->systemd)
+		notify_open(&d.notify);
+	log_write(log, LOG_LV_NOTICE, "using user-space event filtering");
+	if (open_all(&d)) {
+		want_read(&d, READ_START);
+		while (!d.stopping)
+			turn(&d);
+		if (!d.failed)
+			log_write(log, LOG_LV_NOTICE, "---- shutdown received ----");
+	} else {
+		d.failed = true;
+		d.stopping = true;
+	}
+	notify_send(&d.notify, "STOPPING=1");
+	if (d.failed)
+		log_write(log, LOG_LV_ERROR,
+		    "conntrackd cannot start, please review your configuration");
+	close_all(&d);
+	return d.failed ? 1 : 0;
+}

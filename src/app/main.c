@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "daemon.h"
+
+enum { CONFIG_SIZE_MAX = 1024 * 1024 };
+
+/* Reads a whole file; a terminated buffer for free(), or NULL with errno set. */
+static char *
+read_file(const char *path, size_t *len)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
+	char *buf = NULL;
+	size_t have = 0;
+	ssize_t r = 1;
+
+	if (fd < 0)
+		return NULL;
+	buf = malloc(CONFIG_SIZE_MAX + 1);
+	while (buf != NULL && r > 0 && have < CONFIG_SIZE_MAX) {
+		r = read(fd, buf + have, CONFIG_SIZE_MAX - have);
+		if (r > 0)
+			have += (size_t)r;
+	}
+	saved = r < 0 ? errno : EFBIG;
+	close(fd);
+	if (buf == NULL || r != 0) {
+		free(buf);
+		errno = buf == NULL ? ENOMEM : saved;
+		return NULL;
+	}
+	buf[have] = '\0';
+	*len = have;
+	return buf;
+}
+
+static void
+print_diag(struct log *log, const char *path, const struct diag *d)
+{
+	enum log_level level = d->level == DIAG_ERROR ? LOG_LV_ERROR : LOG_LV_WARNING;
+
+	if (d->line > 0)
+		log_write(log, level, "%s:%u:%u: %s", path, d->line, d->col, d->text);
+	else
+		log_write(log, level, "%s: %s", path, d->text);
+}
+
+/* Warnings are for who starts the daemon, not for every client command of a script. */
+static bool
+load_config(struct config *cfg, const char *path, struct log *log, bool warnings)
+{
+	struct diags *diags = calloc(1, sizeof(*diags));
+	size_t len = 0;
+	char *text = read_file(path, &len);
+	bool ok = false;
+
+	if (text == NULL)
+		log_write(log, LOG_LV_ERROR, "can't open config file `%s': %s", path,
+		    strerror(errno));
+	if (text != NULL && diags != NULL) {
+		ok = config_parse(cfg, text, len, diags);
+		for (size_t i = 0; i < diags->count; i++) {
+			if (warnings || diags->list[i].level == DIAG_ERROR)
+				print_diag(log, path, &diags->list[i]);
+		}
+		if (diags->errors > diags->count)
+			log_write(log, LOG_LV_ERROR, "%s: %zu errors in all", path, diags->errors);
+	}
+	free(text);
+	free(diags);
+	return ok;
+}
+
+/* Opens what the configuration names, so that a daemon that cannot start says so there too. */
+static bool
+open_log(const struct config *cfg, struct log *log)
+{
+	struct log_cfg lc = {
+	    .path = cfg->has_log_file ? cfg->log_file : NULL,
+	    .syslog_facility = cfg->syslog_facility,
+	};
+	int r = log_open(log, &lc);
+
+	if (r < 0)
+		log_write(log, LOG_LV_ERROR, "can't open logfile `%s'. Reason: %s", cfg->log_file,
+		    strerror(-r));
+	return r == 0;
+}
+
+/*
+ * The child becomes the daemon; the parent waits until it is ready and takes over its fate, so that
+ * `conntrackd -d && conntrackd -c` works.
+ */
+static int
+run_in_background(const struct config *cfg, struct log *log)
+{
+	int fds[2], status = 0;
+	char byte = 1;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0 || (pid = fork()) < 0) {
+		log_write(log, LOG_LV_ERROR, "can't go to the background: %s", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		close(fds[0]);
+		setsid();
+		if (chdir("/") != 0)
+			return 1;
+		return daemon_run(cfg, log, fds[1]);
+	}
+	close(fds[1]);
+	while (read(fds[0], &byte, 1) < 0 && errno == EINTR)
+		continue;
+	if (byte == 0)
+		return 0;
+	waitpid(pid, &status, 0);
+	return 1;
+}
+
+static int
+run_daemon(const struct config *cfg, struct log *log, bool background)
+{
+	int code = 1;
+
+	umask(0177);
+	if (open_log(cfg, log))
+		code = background ? run_in_background(cfg, log) : daemon_run(cfg, log, -1);
+	return code;
+}
+
+static int
+run_client(const struct config *cfg, struct log *log, uint32_t request)
+{
+	char why[256];
+	int code = cli_client_run(cfg->unix_path, request, STDOUT_FILENO, STDERR_FILENO, why,
+	    sizeof(why));
+
+	if (why[0] != '\0')
+		log_write(log, LOG_LV_ERROR, "%s", why);
+	return code;
+}
+
+static int
+run_with_config(const struct cli_request *req, struct log *log)
+{
+	bool client = req->role == CLI_CLIENT;
+	struct config *cfg = calloc(1, sizeof(*cfg));
+	int code = 1;
+
+	if (cfg == NULL || !load_config(cfg, req->config_path, log, !client))
+		goto out;
+	if (cfg->unix_path[0] == '\0')
+		snprintf(cfg->unix_path, sizeof(cfg->unix_path), "/var/run/conntrackd.ctl");
+	if (client)
+		code = run_client(cfg, log, req->request);
+	else
+		code = run_daemon(cfg, log, req->role == CLI_DAEMON_BACKGROUND);
+out:
+	free(cfg);
+	return code;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct log *log = log_open_terminal();
+	struct cli_request req;
+	int code = 0;
+
+	if (log == NULL)
+		return 1;
+	if (!cli_scan(&req, argc, argv)) {
+		if (req.show_usage)
+			cli_print_usage(stdout, VERSION);
+		fflush(stdout);
+		log_write(log, LOG_LV_ERROR, "%s", req.error);
+		log_close(log);
+		return 1;
+	}
+	for (size_t i = 0; i < req.warnings_count; i++)
+		log_write(log, LOG_LV_WARNING, "%s", req.warnings[i]);
+	switch (req.role) {
+	case CLI_HELP:
+		cli_print_usage(stdout, VERSION);
+		break;
+	case CLI_VERSION:
+		cli_print_version(stdout, VERSION);
+		break;
+	case CLI_DAEMON_FOREGROUND:
+	case CLI_DAEMON_BACKGROUND:
+	case CLI_CLIENT:
+		code = run_with_config(&req, log);
+		break;
+	}
+	log_close(log);
+	return code;
+}

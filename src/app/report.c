@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report.c: what the node notices, as the log lines that administrators know.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "state.h"
+#include "render.h"
+
+enum { ADDR_TEXT = 64 };
+
+static const char *
+peer_text(const struct peer_addr *peer, char buf[ADDR_TEXT])
+{
+	struct text t;
+
+	text_init(&t, buf, ADDR_TEXT);
+	render_addr(&t, peer->l3, &peer->addr);
+	return buf;
+}
+
+static void
+log_flow(struct daemon *d, enum log_level level, const char *what, const struct flow *f, int error)
+{
+	char line[RENDER_FLOW_MAX];
+	struct text t;
+
+	text_init(&t, line, sizeof(line));
+	render_flow_brief(&t, f);
+	if (error != 0)
+		log_write(d->log, level, "%s: %s: %s", what, strerror(error), line);
+	else
+		log_write(d->log, level, "%s: %s", what, line);
+}
+
+static void
+commit_done(struct daemon *d, const struct commit_tally *c)
+{
+	char why[160];
+
+	log_write(d->log, LOG_LV_NOTICE, "Committed %u new entries",
+	    c->created + c->updated + c->replaced);
+	if (c->current > 0)
+		log_write(d->log, LOG_LV_NOTICE, "%u entries were in the kernel already", c->current);
+	if (c->replaced > 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "%u kernel entries had another NAT mapping and were replaced", c->replaced);
+	if (c->degraded > 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "%u entries were committed without an attribute that this kernel refuses",
+		    c->degraded);
+	if (c->failed > 0)
+		log_write(d->log, LOG_LV_ERROR, "%u entries can't be committed", c->failed);
+	log_write(d->log, LOG_LV_NOTICE, "commit has taken %lld.%03lld000 seconds",
+	    (long long)(c->took_ms / 1000), (long long)(c->took_ms % 1000));
+	if (c->failed > 0) {
+		snprintf(why, sizeof(why), "%u of %u entries can't be committed, see the log",
+		    c->failed, c->total);
+		requests_answer(d, WAIT_COMMIT, 1, why);
+	} else {
+		requests_answer(d, WAIT_COMMIT, 0, NULL);
+	}
+}
+
+void
+report_read_failed(struct daemon *d, int error)
+{
+	unsigned int why = d->read_active;
+
+	d->read_active = 0;
+	d->dump_open = false;
+	log_write(d->log, LOG_LV_ERROR, "can't get kernel conntrack table: %s", strerror(-error));
+	requests_answer(d, WAIT_READ, 1, "can't get kernel conntrack table, see the log");
+	if (why & READ_FLUSH)
+		requests_answer(d, WAIT_FLUSH, 1, "can't get kernel conntrack table, see the log");
+	if (why & READ_START) {
+		d->failed = true;
+		d->stopping = true;
+	}
+}
+
+static void
+kernel_read_done(struct daemon *d)
+{
+	unsigned int why = d->read_active;
+
+	if (d->read_error != 0) {
+		report_read_failed(d, d->read_error);
+		return;
+	}
+	d->read_active = 0;
+	if (why & READ_START)
+		d->ready = true;
+	if (why & READ_RESYNC)
+		requests_answer(d, WAIT_READ, 0, NULL);
+	if (why & (READ_FLUSH | READ_PURGE)) {
+		node_command(d->node, CMD_FLUSH_KERNEL, loop_now());
+		/* Nothing else wakes us for it. */
+		d->more_kernel_work = true;
+	}
+	if (why & READ_PURGE)
+		log_write(d->log, LOG_LV_NOTICE, "flushing kernel conntrack table (scheduled)");
+}
+
+static void
+kernel_read_needed(struct daemon *d)
+{
+	if (d->cfg->overrun_resync_s == 0 || d->overrun_read_at.ms != MS_NEVER.ms)
+		return;
+	log_write(d->log, LOG_LV_WARNING,
+	    "the kernel dropped events because our netlink buffer was full: the table will be read "
+	    "again in %u seconds",
+	    d->cfg->overrun_resync_s);
+	d->overrun_read_at = ms_add(loop_now(), (int64_t)d->cfg->overrun_resync_s * 1000);
+}
+
+static void
+kernel_flush_done(struct daemon *d, unsigned long long count)
+{
+	d->kernel_flushes++;
+	log_write(d->log, LOG_LV_INFO, "%llu kernel entries deleted", count);
+	requests_answer(d, WAIT_FLUSH, 0, NULL);
+}
+
+/* Notices that say all there is in fixed words; those of a peer begin with its address. */
+static const struct words {
+	enum log_level level;
+	bool peer;
+	const char *text;
+} words[] = {
+    [NOTE_PEER_NEW] = {LOG_LV_NOTICE, true, "first heard"},
+    [NOTE_PEER_RESTARTED] = {LOG_LV_NOTICE, true, "has started anew"},
+    [NOTE_PEER_SILENT] = {LOG_LV_WARNING, true,
+	"nothing heard for 10 seconds: is it down, or the link?"},
+    [NOTE_PEER_BACK] = {LOG_LV_NOTICE, true, "heard again"},
+    [NOTE_RESYNC_REQUESTED] = {LOG_LV_NOTICE, true, "resync requested by other node"},
+    [NOTE_SEQ_JUMP] = {LOG_LV_WARNING, true,
+	"a sequence number far off, left aside: a forged or stray datagram?"},
+    [NOTE_RESYNC_SENT] = {LOG_LV_NOTICE, false, "resync requested"},
+    [NOTE_BULK_STARTED] = {LOG_LV_NOTICE, false, "sending bulk update"},
+    [NOTE_COMMIT_STARTED] = {LOG_LV_NOTICE, false, "committing all external caches"},
+    [NOTE_EVICTED] = {LOG_LV_WARNING, false,
+	"too many deletes wait for an acknowledgement, the oldest are forgotten: a peer may keep "
+	"dead flows until it asks for a resync"},
+};
+
+static void
+log_words(struct daemon *d, const struct notice *note)
+{
+	const struct words *w = &words[note->type];
+	char addr[ADDR_TEXT];
+
+	if (w->peer)
+		log_write(d->log, w->level, "peer %s: %s", peer_text(&note->peer, addr), w->text);
+	else
+		log_write(d->log, w->level, "%s", w->text);
+}
+
+void
+report_notice(struct daemon *d, const struct notice *note)
+{
+	unsigned long long count = note->count;
+	char addr[ADDR_TEXT];
+
+	switch (note->type) {
+	case NOTE_PEER_NEW:
+	case NOTE_PEER_RESTARTED:
+	case NOTE_PEER_SILENT:
+	case NOTE_PEER_BACK:
+	case NOTE_RESYNC_REQUESTED:
+	case NOTE_SEQ_JUMP:
+	case NOTE_RESYNC_SENT:
+	case NOTE_BULK_STARTED:
+	case NOTE_COMMIT_STARTED:
+	case NOTE_EVICTED:
+		log_words(d, note);
+		break;
+	case NOTE_SWEPT:
+		log_write(d->log, LOG_LV_NOTICE,
+		    "peer %s: %llu flows that it no longer has were removed",
+		    peer_text(&note->peer, addr), count);
+		break;
+	case NOTE_BULK_DONE:
+		log_write(d->log, LOG_LV_INFO, "bulk update sent: %llu flows", count);
+		break;
+	case NOTE_COMMIT_DONE:
+		commit_done(d, &note->commit);
+		break;
+	case NOTE_COMMIT_ERROR:
+		log_flow(d, LOG_LV_ERROR, "commit-create", &note->flow, note->error);
+		break;
+	case NOTE_COMMIT_CONFLICT:
+		log_flow(d, LOG_LV_WARNING, "commit: NAT mapping in the kernel differed, replaced",
+		    &note->flow, 0);
+		break;
+	case NOTE_KERNEL_READ_NEEDED:
+		kernel_read_needed(d);
+		break;
+	case NOTE_KERNEL_READ_DONE:
+		kernel_read_done(d);
+		break;
+	case NOTE_KERNEL_FLUSH_DONE:
+		kernel_flush_done(d, count);
+		break;
+	case NOTE_LOCAL_FULL:
+		log_write(d->log, LOG_LV_ERROR,
+		    "internal cache full: HashLimit is %llu; further flows are not replicated", count);
+		break;
+	case NOTE_REMOTE_FULL:
+		log_write(d->log, LOG_LV_ERROR,
+		    "external cache full: HashLimit is %llu; further flows of peers are not kept",
+		    count);
+		break;
+	}
+}
+
+void
+report_counters(struct daemon *d)
+{
+	size_t count;
+	const struct stats_row *rows = stats_rows(&count);
+	const char *stats = (const char *)node_stats(d->node);
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value;
+
+		memcpy(&value, stats + rows[i].offset, sizeof(value));
+		if (value != 0)
+			log_write(d->log, LOG_LV_INFO, "%s %llu (%s)", rows[i].name,
+			    (unsigned long long)value, rows[i].help);
+	}
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * requests.c: what clients of the control socket ask for.
+ */
+#include <stdio.h>
+
+#include "state.h"
+#include "render.h"
+
+static void
+wait_for(struct daemon *d, struct ctl_client *c, enum wait_for what)
+{
+	/* As many places as clients. */
+	ASSERT(d->waiters_count < ARRAY_LEN(d->waiters));
+	d->waiters[d->waiters_count++] = (struct waiter){.client = c, .what = what};
+}
+
+void
+requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char *error)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->waiters_count; i++) {
+		struct waiter w = d->waiters[i];
+
+		if (w.what != what) {
+			d->waiters[kept++] = w;
+			continue;
+		}
+		if (error != NULL)
+			ctl_err(w.client, "%s", error);
+		ctl_finish(w.client, exit_code);
+	}
+	d->waiters_count = kept;
+}
+
+static void
+gone(void *ctx, struct ctl_client *c, struct ctl_job *job)
+{
+	struct daemon *d = ctx;
+	size_t kept = 0;
+
+	(void)job;
+	for (size_t i = 0; i < d->waiters_count; i++) {
+		if (d->waiters[i].client != c)
+			d->waiters[kept++] = d->waiters[i];
+	}
+	d->waiters_count = kept;
+}
+
+static struct stats_input
+stats_input(const struct daemon *d)
+{
+	const struct ctnl_counters *nl = ctnl_counters(d->ctnl);
+	const struct ctl_counters *ctl = ctl_counters(d->ctl);
+	ms_t now = loop_now();
+
+	return (struct stats_input){
+	    .node = d->node,
+	    .links = (const struct link *const *)d->links,
+	    .links_count = d->links_count,
+	    .link_active = d->link_active,
+	    .uptime_s = ms_since(now, d->started) / 1000,
+	    .netlink_rcvbuf = ctnl_rcvbuf(d->ctnl),
+	    .events_unknown = nl->events_unknown,
+	    .events_bad = nl->events_bad,
+	    .dump_unknown = nl->dump_unknown,
+	    .ctl_read_failed = ctl->read_failed,
+	    .ctl_unknown = ctl->unknown_request,
+	    .kernel_flushes = d->kernel_flushes,
+	    .now = now,
+	};
+}
+
+static void
+stats(struct daemon *d, struct ctl_client *c, enum stats_what what)
+{
+	struct stats_input in = stats_input(d);
+	char buf[RENDER_STATS_MAX];
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, what, &in);
+	ctl_out(c, buf, t.len);
+	if (what == STATS_RSQUEUE && node_config(d->node)->mode == MODE_FTFW)
+		ctl_want_more(c);
+	else
+		ctl_finish(c, 0);
+}
+
+/* Adds as many flows of a table as fit; the cursor is the client's own. */
+static void
+more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
+{
+	enum node_table table = job->request == CTL_DUMP_INTERNAL ||
+		job->request == CTL_DUMP_INTERNAL_XML
+	    ? TABLE_LOCAL
+	    : TABLE_REMOTE;
+	bool xml = job->request == CTL_DUMP_INTERNAL_XML || job->request == CTL_DUMP_EXTERNAL_XML;
+	char buf[CTL_CHUNK_MAX];
+	struct flow_view view;
+	ms_t now = loop_now();
+	struct text t;
+	bool left = true;
+
+	text_init(&t, buf, sizeof(buf));
+	while (t.len + RENDER_FLOW_MAX <= sizeof(buf)) {
+		left = node_next_flow(d->node, table, &job->cursor, &view, now);
+		if (!left)
+			break;
+		if (xml)
+			render_flow_xml(&t, table, &view);
+		else
+			render_flow(&t, table, &view);
+	}
+	ctl_out(c, buf, t.len);
+	if (!left)
+		ctl_finish(c, 0);
+}
+
+static void
+more(void *ctx, struct ctl_client *c, struct ctl_job *job)
+{
+	struct daemon *d = ctx;
+	char buf[CTL_CHUNK_MAX];
+	struct text t;
+	bool left;
+
+	if (job->request != CTL_STATS_RSQUEUE) {
+		more_flows(d, c, job);
+		return;
+	}
+	text_init(&t, buf, sizeof(buf));
+	left = render_unacked(&t, d->node, &job->cursor);
+	ctl_out(c, buf, t.len);
+	if (!left)
+		ctl_finish(c, 0);
+}
+
+static void
+flush_caches(struct daemon *d, bool internal, bool external)
+{
+	ms_t now = loop_now();
+
+	if (internal)
+		d->purge_at = MS_NEVER;
+	log_write(d->log, LOG_LV_NOTICE, "%s",
+	    internal && external ? "flushing caches"
+		: internal	 ? "flushing internal cache"
+				 : "flushing external cache");
+	if (internal)
+		node_command(d->node, CMD_FLUSH_INTERNAL, now);
+	if (external)
+		node_command(d->node, CMD_FLUSH_EXTERNAL, now);
+}
+
+static void
+purge_later(struct daemon *d)
+{
+	if (d->purge_at.ms != MS_NEVER.ms)
+		return;
+	log_write(d->log, LOG_LV_NOTICE, "flushing conntrack table in %u secs",
+	    d->cfg->purge_timeout_s);
+	d->purge_at = ms_add(loop_now(), (int64_t)d->cfg->purge_timeout_s * 1000);
+}
+
+/* Orders: those that are done at once are finished by the caller. */
+static enum wait_for
+order(struct daemon *d, uint32_t request)
+{
+	ms_t now = loop_now();
+
+	switch (request) {
+	case CTL_COMMIT:
+	case CTL_COMMIT_CT:
+		d->purge_at = MS_NEVER;
+		node_command(d->node, CMD_COMMIT, now);
+		return WAIT_COMMIT;
+	case CTL_RESYNC_KERNEL:
+	case CTL_RESYNC_KERNEL_CT:
+		log_write(d->log, LOG_LV_NOTICE, "resync with master conntrack table");
+		want_read(d, READ_RESYNC);
+		return WAIT_READ;
+	case CTL_FLUSH_KERNEL:
+	case CTL_FLUSH_KERNEL_CT:
+		log_write(d->log, LOG_LV_NOTICE, "flushing kernel conntrack table");
+		want_read(d, READ_FLUSH);
+		return WAIT_FLUSH;
+	case CTL_FLUSH_CACHES:
+	case CTL_FLUSH_CACHES_OLD:
+		flush_caches(d, true, true);
+		break;
+	case CTL_FLUSH_INTERNAL:
+		flush_caches(d, true, false);
+		break;
+	case CTL_FLUSH_EXTERNAL:
+		flush_caches(d, false, true);
+		break;
+	case CTL_BULK:
+		node_command(d->node, CMD_BULK, now);
+		break;
+	case CTL_REQUEST_RESYNC:
+		node_command(d->node, CMD_REQUEST_RESYNC, now);
+		break;
+	case CTL_PURGE_TIMER:
+		purge_later(d);
+		break;
+	case CTL_KILL:
+		d->stopping = true;
+		return WAIT_STOP;
+	default:
+		/* What concerns expectations: nothing is replicated, so there is nothing to do. */
+		break;
+	}
+	return WAIT_NOTHING;
+}
+
+/* -s and what it shows; false if the request is no statistic. */
+static bool
+is_stats(uint32_t request, enum stats_what *what)
+{
+	static const struct {
+		uint32_t request;
+		enum stats_what what;
+	} rows[] = {
+	    {CTL_STATS, STATS_GENERAL}, {CTL_STATS_NETWORK, STATS_NETWORK},
+	    {CTL_STATS_CACHE, STATS_CACHE}, {CTL_STATS_RUNTIME, STATS_RUNTIME},
+	    {CTL_STATS_LINK, STATS_LINK}, {CTL_STATS_RSQUEUE, STATS_RSQUEUE},
+	    {CTL_STATS_QUEUE, STATS_QUEUE}, {CTL_STATS_PROCESS, STATS_PROCESS},
+	    {CTL_STATS_EXPECT, STATS_EXPECT}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].request == request) {
+			*what = rows[i].what;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+request(void *ctx, struct ctl_client *c, struct ctl_job *job)
+{
+	struct daemon *d = ctx;
+	enum stats_what what;
+	enum wait_for wait;
+
+	if (d->stopping) {
+		/* What an answer would be made of is being taken down. */
+		if (job->request != CTL_KILL)
+			ctl_err(c, "the daemon is stopping");
+		ctl_finish(c, job->request != CTL_KILL);
+		return;
+	}
+	if (is_stats(job->request, &what)) {
+		stats(d, c, what);
+		return;
+	}
+	switch (job->request) {
+	case CTL_DUMP_INTERNAL:
+	case CTL_DUMP_INTERNAL_XML:
+	case CTL_DUMP_EXTERNAL:
+	case CTL_DUMP_EXTERNAL_XML:
+		ctl_want_more(c);
+		return;
+	default:
+		break;
+	}
+	wait = order(d, job->request);
+	if (wait == WAIT_NOTHING)
+		ctl_finish(c, 0);
+	else
+		wait_for(d, c, wait);
+}
+
+struct ctl_ops
+requests_ops(struct daemon *d)
+{
+	return (struct ctl_ops){.request = request, .more = more, .gone = gone, .ctx = d};
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * state.h: what the parts of the daemon share.
+ *
+ *   daemon.c    start, the turn, stop
+ *   requests.c  what clients of the control socket ask for
+ *   report.c    what the node notices, as log lines
+ */
+#ifndef APP_STATE_H
+#define APP_STATE_H
+
+#include "config.h"
+#include "ctl.h"
+#include "ctnl.h"
+#include "link.h"
+#include "log.h"
+#include "loop.h"
+#include "node.h"
+#include "notify.h"
+
+enum {
+	DATAGRAM_MAX = 65536,
+	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
+	SENDS_PER_TURN = 256,
+	SHUTDOWN_TURNS = 50,       /* to let the last client hear of the end */
+};
+
+/* Why the kernel table is read, or is to be. */
+enum read_reason {
+	READ_START = 1 << 0,
+	READ_RESYNC = 1 << 1,  /* -R */
+	READ_FLUSH = 1 << 2,   /* -F: what is there is to be deleted */
+	READ_OVERRUN = 1 << 3, /* events were lost: differences are announced */
+	READ_PURGE = 1 << 4,   /* -t came due */
+};
+
+/* What a client waits for. */
+enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_FLUSH, WAIT_STOP };
+
+struct waiter {
+	struct ctl_client *client;
+	enum wait_for what;
+};
+
+struct daemon {
+	const struct config *cfg;
+	struct log *log;
+	struct loop loop;
+	struct ctnl *ctnl;
+	struct link *links[NODE_LINKS_MAX];
+	size_t links_count;
+	size_t link_active;
+	struct ctl *ctl;
+	struct notify notify;
+	struct node *node;
+	void *node_mem;
+	size_t node_mem_size;
+	int lock_fd;
+	int ready_fd;
+	bool ready;
+	bool stopping;
+	bool failed;
+	ms_t started;
+
+	unsigned int read_wanted; /* enum read_reason, or'ed */
+	unsigned int read_active;
+	bool dump_open;           /* the dump itself is still coming in */
+	int read_error;           /* negative errno value that ended it early, or 0 */
+	bool more_kernel_work;
+	bool growth_told;
+	ms_t overrun_read_at;     /* MS_NEVER: none is due */
+	ms_t purge_at;            /* -t; MS_NEVER: none is due */
+	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */
+	ms_t links_checked;
+	uint64_t kernel_flushes;
+
+	struct waiter waiters[CTL_CLIENTS_MAX];
+	size_t waiters_count;
+
+	uint8_t out[DATAGRAM_MAX]; /* a datagram that the link did not take yet */
+	size_t out_len;
+	uint8_t in[DATAGRAM_MAX];
+};
+
+/* requests.c */
+struct ctl_ops requests_ops(struct daemon *d);
+/* Answers all clients that wait for this; `error` is NULL or what their stderr is to say. */
+void requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char *error);
+
+/* The kernel table is to be read for this reason, as soon as no other read is under way. */
+static inline void
+want_read(struct daemon *d, enum read_reason reason)
+{
+	d->read_wanted |= reason;
+}
+
+/* report.c */
+/* The read under way is over without success: tells who waits for it. */
+void report_read_failed(struct daemon *d, int error);
+void report_notice(struct daemon *d, const struct notice *note);
+/* SIGUSR1: every counter that is not zero, one log line each. */
+void report_counters(struct daemon *d);
+
+#endif
