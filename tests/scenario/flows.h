@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flows.h: flows to play with.
+ */
+#ifndef TESTS_FLOWS_H
+#define TESTS_FLOWS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "buf.h"
+#include "world.h"
+
+/* An established, assured TCP connection from port `i` through source NAT. */
+static inline struct flow
+tcp_flow(unsigned int i)
+{
+	struct flow f;
+
+	flow_init(&f);
+	f.key.l3 = L3_IPV4;
+	f.key.l4 = L4_TCP;
+	f.key.src = (struct ip_addr){{192, 168, 1, 10}};
+	f.key.dst = (struct ip_addr){{192, 168, 0, 10}};
+	put_be16(&f.key.sport, (uint16_t)i);
+	put_be16(&f.key.dport, 80);
+	flow_invert(&f.key, &f.reply);
+	f.reply.dst = (struct ip_addr){{192, 168, 0, 100}};
+	f.status = ST_SEEN_REPLY | ST_ASSURED | ST_CONFIRMED | ST_SRC_NAT | ST_SRC_NAT_DONE |
+	    ST_DST_NAT_DONE;
+	f.timeout_s = 432000;
+	f.l4.tcp.state = TCP_ESTABLISHED;
+	f.has = HAS_ADDRS | HAS_L4PROTO | HAS_PORTS | HAS_REPLY | HAS_STATUS | HAS_TIMEOUT |
+	    HAS_STATE;
+	flow_derive_nat(&f);
+	return f;
+}
+
+static inline struct flow
+tcp_flow_in(unsigned int i, uint8_t state)
+{
+	struct flow f = tcp_flow(i);
+
+	f.l4.tcp.state = state;
+	return f;
+}
+
+static inline struct node_cfg
+ftfw_cfg(void)
+{
+	return (struct node_cfg){.mode = MODE_FTFW, .limit = 8192, .ack_window = 20};
+}
+
+static inline struct node_cfg
+alarm_cfg(void)
+{
+	return (struct node_cfg){
+	    .mode = MODE_ALARM, .limit = 8192, .refresh_s = 5, .cache_timeout_s = 20};
+}
+
+/* `count` flows in the kernel of node i, from source port `from` on. */
+static inline void
+make_flows(struct world *w, size_t i, unsigned int from, unsigned int count)
+{
+	for (unsigned int k = 0; k < count; k++) {
+		struct flow f = tcp_flow(from + k);
+
+		sim_kernel_new(w->nodes[i].kernel, &f);
+	}
+}
+
+/* Two nodes that have found each other. */
+static inline struct world *
+pair(struct node_cfg cfg)
+{
+	struct world *w = world_new(2, &cfg);
+
+	world_run(w, 3000);
+	return w;
+}
+
+/* Node a's kernel, a's local table and b's remote table hold the same flows. */
+static inline void
+assert_replica(struct world *w, size_t a, size_t b)
+{
+	struct flow_view v;
+	uint32_t cursor = 0;
+	size_t flows = 0;
+
+	while (node_next_flow(w->nodes[a].node, TABLE_LOCAL, &cursor, &v, w->now)) {
+		struct flow r;
+
+		flows++;
+		if (sim_kernel_find(w->nodes[a].kernel, &v.flow.key) == NULL)
+			fail_msg("flow %u is only imagined", get_be16(&v.flow.key.sport));
+		if (!world_find(w, b, TABLE_REMOTE, &v.flow.key, &r))
+			fail_msg("flow %u is missing", get_be16(&v.flow.key.sport));
+		assert_true(flow_reply_equal(&v.flow.reply, &r.reply));
+		assert_int_equal(v.flow.status, r.status);
+		assert_int_equal(v.flow.l4.tcp.state, r.l4.tcp.state);
+		assert_int_equal(v.flow.mark, r.mark);
+	}
+	assert_int_equal(w->nodes[a].kernel->count, flows);
+	assert_int_equal(world_count(w, b, TABLE_REMOTE), flows);
+}
+
+static inline bool
+drop_all(struct world *w, int from, int to, const uint8_t *data, size_t len)
+{
+	(void)w;
+	(void)from;
+	(void)to;
+	(void)data;
+	(void)len;
+	return true;
+}
+
+#endif

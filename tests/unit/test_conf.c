@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <syslog.h>
+
+#include "conf_test.h"
+
+#include "parser.h"
+
+static struct config conf;
+static struct diags diags;
+
+static bool
+parse_string(const char *text)
+{
+	return parse_text(&conf, text, strlen(text), &diags);
+}
+
+#define LINK                                                                                       \
+	"Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.0.2.1 Group 3780 Interface eth2 }\n"
+
+/* A good Sync section with `inside` in it from line 2 on, and `rest` from the line after that. */
+static bool
+parse_with(const char *inside, const char *rest)
+{
+	static char text[131072];
+	int len = snprintf(text, sizeof(text), "Sync { Mode FTFW { } " LINK "%s }\n%s", inside,
+	    rest);
+
+	assert_true(len > 0 && (size_t)len < sizeof(text));
+	return parse_text(&conf, text, (size_t)len, &diags);
+}
+
+/* ---- the files of 2007 ---- */
+
+static const char *const seeds[] = {
+    SEED_DIR "/ftfw/node1/conntrackd.conf", SEED_DIR "/ftfw/node2/conntrackd.conf",
+    SEED_DIR "/alarm/node1/conntrackd.conf", SEED_DIR "/alarm/node2/conntrackd.conf",
+};
+
+static char seed_text[8192];
+
+static size_t
+read_seed(size_t i)
+{
+	FILE *f = fopen(seeds[i], "r");
+	size_t len;
+
+	if (f == NULL)
+		fail_msg("cannot open %s", seeds[i]);
+	len = fread(seed_text, 1, sizeof(seed_text) - 1, f);
+	fclose(f);
+	assert_in_range(len, 2000, sizeof(seed_text) - 2);
+	seed_text[len] = '\0';
+	return len;
+}
+
+static void
+assert_addr(const struct ip_addr *addr, const char *text)
+{
+	char got[ADDR_TEXT_MAX];
+
+	addr_print(L3_IPV4, addr, got);
+	assert_string_equal(got, text);
+}
+
+static void
+seed_files_mean_what_they_say(void **state)
+{
+	static const uint8_t udp_icmp_igmp_vrrp[32] = {[0] = 0x06, [2] = 0x02, [14] = 0x01};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
+		const struct config_link *l = &conf.links[0];
+		bool alarm = i >= 2, second = i % 2 == 1;
+		size_t len = read_seed(i);
+
+		assert_true(parse_text(&conf, seed_text, len, &diags));
+		assert_int_equal(diags.count, alarm ? 2 : 3);
+		assert_true(conf.has_sync);
+		assert_int_equal(conf.node.mode, alarm ? MODE_ALARM : MODE_FTFW);
+		assert_int_equal(conf.node.refresh_s, alarm ? 15 : 60);
+		assert_int_equal(conf.node.cache_timeout_s, 180);
+		assert_int_equal(conf.node.commit_timeout_s, 180);
+		assert_int_equal(conf.node.resend_queue, alarm ? 131072 : 4096);
+		assert_int_equal(conf.node.ack_window, alarm ? 300 : 20);
+		assert_int_equal(conf.links_count, 1);
+		assert_int_equal(l->transport, TRANSPORT_MULTICAST);
+		assert_true(l->is_default);
+		assert_true(l->checksum);
+		assert_int_equal(l->l3, L3_IPV4);
+		assert_addr(&l->group, "225.0.0.50");
+		assert_addr(&l->local, second ? "192.168.100.200" : "192.168.100.100");
+		assert_string_equal(l->ifname, "eth2");
+		assert_int_equal(l->port, 3780);
+		assert_int_equal(conf.hash_size, 8192);
+		assert_int_equal(conf.node.limit, 65535);
+		assert_false(conf.has_log_file);
+		assert_int_equal(conf.syslog_facility, -1);
+		assert_string_equal(conf.lock_file, "/var/lock/conntrack.lock");
+		assert_string_equal(conf.unix_path, "/tmp/sync.sock");
+		assert_int_equal(conf.netlink_rcvbuf, 262142);
+		assert_int_equal(conf.netlink_rcvbuf_max, 655355);
+		assert_int_equal(conf.node.filter.addr_polarity, FILTER_IGNORE);
+		assert_int_equal(conf.node.filter.nets_count, 6);
+		assert_ptr_equal(conf.node.filter.nets, conf.nets);
+		assert_addr(&conf.nets[0].addr, "127.0.0.1");
+		assert_addr(&conf.nets[5].addr, second ? "192.168.1.200" : "192.168.1.100");
+		assert_int_equal(conf.nets[5].prefix, 32);
+		assert_int_equal(conf.node.filter.proto_polarity, FILTER_IGNORE);
+		assert_memory_equal(conf.node.filter.protos, udp_icmp_igmp_vrrp, 32);
+		assert_int_equal(conf.node.filter.state_polarity, FILTER_NONE);
+		assert_false(conf.node.write_through);
+		assert_round_trip(&conf, seeds[i]);
+	}
+}
+
+/* Takes the '#' off every line of the seed that is a setting and not prose. */
+static void
+uncomment(char *text, const char *setting)
+{
+	char *at = strstr(text, setting);
+
+	assert_non_null(at);
+	while (*at != '#')
+		at--;
+	*at = ' ';
+}
+
+static void
+seed_settings_can_be_uncommented(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
+		size_t len = read_seed(i);
+
+		uncomment(seed_text, "Replicate ESTABLISHED TIME_WAIT for TCP");
+		uncomment(seed_text, "CacheWriteThrough On");
+		uncomment(seed_text, "LogFile off");
+		uncomment(seed_text, "Syslog on");
+		assert_true(parse_text(&conf, seed_text, len, &diags));
+		assert_int_equal(conf.node.filter.state_polarity, FILTER_ACCEPT);
+		assert_int_equal(conf.node.filter.tcp_states,
+		    1 << TCP_ESTABLISHED | 1 << TCP_TIME_WAIT);
+		assert_true(conf.node.write_through);
+		assert_false(conf.has_log_file);
+		assert_int_equal(conf.syslog_facility, LOG_DAEMON);
+		assert_round_trip(&conf, seeds[i]);
+	}
+}
+
+static void
+a_cut_or_damaged_seed_file_never_harms(void **state)
+{
+	static const char damage[] = {'{', '}', '#', '\n', ' ', 'x', '0', '/', '\0', '\xff', '"'};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(seeds); i++) {
+		size_t len = read_seed(i);
+
+		for (size_t cut = 0; cut < len; cut++) {
+			bool ok = parse_text(&conf, seed_text, cut, &diags);
+
+			assert_int_equal(ok, diags.errors == 0);
+			assert_in_range(diags.count, ok ? 0 : 1, 8);
+			if (ok)
+				assert_round_trip(&conf, "cut");
+		}
+		for (size_t at = 0; at < len; at += 3) {
+			char was = seed_text[at];
+
+			seed_text[at] = damage[at / 3 % sizeof(damage)];
+			if (parse_text(&conf, seed_text, len, &diags))
+				assert_round_trip(&conf, "damaged");
+			seed_text[at] = was;
+		}
+	}
+}
+
+/* ---- the text itself ---- */
+
+static void
+line_ends_and_marks_do_not_matter(void **state)
+{
+	size_t len = read_seed(0), out = 0;
+	static char crlf[16384];
+	static struct config plain;
+
+	(void)state;
+	assert_true(parse_text(&plain, seed_text, len, &diags));
+	memcpy(crlf, "\xef\xbb\xbf", 3);
+	out = 3;
+	for (size_t i = 0; i < len; i++) {
+		if (seed_text[i] == '\n')
+			crlf[out++] = '\r';
+		crlf[out++] = seed_text[i];
+	}
+	assert_true(parse_text(&conf, crlf, out, &diags));
+	assert_true(same_config(&plain, &conf));
+	/* Every newline becomes a space once the comments are gone. */
+	out = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (seed_text[i] == '#')
+			i += strcspn(seed_text + i, "\n");
+		crlf[out++] = seed_text[i] == '\n' ? ' ' : seed_text[i];
+	}
+	assert_true(parse_text(&conf, crlf, out, &diags));
+	assert_true(same_config(&plain, &conf));
+	assert_true(parse_with("", "# no newline after this"));
+	assert_int_equal(diags.count, 0);
+}
+
+static void
+assert_one_error(unsigned int line, unsigned int col, const char *needle)
+{
+	if (diags.errors != 1 || find_diag(&diags, DIAG_ERROR, needle) == NULL ||
+	    find_diag(&diags, DIAG_ERROR, needle)->line != line ||
+	    find_diag(&diags, DIAG_ERROR, needle)->col != col) {
+		show_diags(&diags);
+		fail_msg("expected one error at %u:%u with \"%s\"", line, col, needle);
+	}
+}
+
+static void
+stray_bytes_are_reported_where_they_are(void **state)
+{
+	(void)state;
+	assert_false(parse_string("\xc3\xa9 Foo"));
+	assert_one_error(1, 1, "byte 0xc3");
+	assert_false(parse_with("", "General {\n HashSize 5\n LogFile /var/l\xc3\xb6g\n}\n"));
+	assert_one_error(5, 16, "byte 0xc3");
+	assert_false(parse_with("", "General { \xef\xbb\xbf HashSize 5 }\n"));
+	assert_one_error(3, 11, "byte 0xef");
+	assert_true(parse_with("", "# caf\xc3\xa9\n"));
+	assert_false(parse_text(&conf, "Sync\0{", 6, &diags));
+	assert_non_null(find_diag(&diags, DIAG_ERROR, "byte 0x00"));
+	assert_false(parse_with("Options { ExpectationSync { f\xfftp } }", ""));
+	assert_one_error(2, 30, "byte 0xff");
+}
+
+static void
+nothing_to_do_is_an_error(void **state)
+{
+	static const char *const idle[] = {"", "\n", "# only a comment", "General { HashSize 5 }",
+	    "\xef\xbb\xbf", "IgnoreProtocol { UDP }"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(idle); i++) {
+		assert_false(parse_string(idle[i]));
+		assert_one_error(0, 0, "nothing to do");
+	}
+}
+
+static void
+interface_names_are_decided_by_their_place(void **state)
+{
+	static const char *const names[] = {"fe0", "dead", "on", "off", "2e", "UDP", "Group",
+	    "Interface", "eth0.100", "br-lan_1", "a", "abcdefghijklmno", "Default"};
+	static const char *const bad[] = {"abcdefghijklmnop", "eth2:0", "a/b", ".", "..", "eth2;"};
+	char text[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(text, sizeof(text), "Sync { Mode FTFW { } Multicast { IPv4_address "
+		    "225.0.0.50 IPv4_interface 192.0.2.1 Interface %s Group 3780 } }", names[i]);
+		assert_true(parse_string(text));
+		assert_string_equal(conf.links[0].ifname, names[i]);
+		assert_round_trip(&conf, names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		snprintf(text, sizeof(text), "Sync { Mode FTFW { } Multicast { IPv4_address "
+		    "225.0.0.50 IPv4_interface 192.0.2.1 Interface %s\nGroup 3780 } }", bad[i]);
+		assert_false(parse_string(text));
+		assert_one_error(1, 93, "the name of an interface");
+	}
+	/* Forgotten: the next setting is not taken for it. */
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50 "
+	    "IPv4_interface 192.0.2.1 Interface\nGroup 3780 } }"));
+	assert_one_error(2, 1, "'Group'");
+}
+
+static void
+paths_end_at_blanks_braces_and_comments(void **state)
+{
+	static const char *const texts[] = {"General { UNIX { Path /run/x.sock} }",
+	    "General { UNIX { Path /run/x.sock#c\n} }", "General { UNIX { Path /run/x.sock\t} }",
+	    "General { UNIX { Path /run/x.sock\r\n} }", "General{UNIX{Path /run/x.sock}}"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_true(parse_with("", texts[i]));
+		assert_string_equal(conf.unix_path, "/run/x.sock");
+	}
+}
+
+/* ---- addresses ---- */
+
+static void
+addresses_are_read_strictly_and_printed_back(void **state)
+{
+	static const struct {
+		uint8_t l3;
+		const char *text, *back; /* back: NULL if refused */
+	} cases[] = {
+	    {L3_IPV4, "0.0.0.0", "0.0.0.0"},
+	    {L3_IPV4, "255.255.255.255", "255.255.255.255"},
+	    {L3_IPV4, "010.0.0.1", NULL},
+	    {L3_IPV4, "10.0.0.01", NULL},
+	    {L3_IPV4, "10.0.0.00", NULL},
+	    {L3_IPV4, "10.0.1", NULL},
+	    {L3_IPV4, "10.0.0.0.1", NULL},
+	    {L3_IPV4, "10.0.0.256", NULL},
+	    {L3_IPV4, "10.0.0.-1", NULL},
+	    {L3_IPV4, "0x0a.0.0.1", NULL},
+	    {L3_IPV4, "10.0.0.1/24", NULL},
+	    {L3_IPV4, "::1", NULL},
+	    {L3_IPV6, "::", "::"},
+	    {L3_IPV6, "::1", "::1"},
+	    {L3_IPV6, "1::", "1::"},
+	    {L3_IPV6, "fe80:0:0:0:0:0:0:1", "fe80::1"},
+	    {L3_IPV6, "2001:db8:0:1:0:0:0:1", "2001:db8:0:1::1"},
+	    {L3_IPV6, "1:0:2:0:3:0:4:0", "1:0:2:0:3:0:4:0"},
+	    {L3_IPV6, "0:1:2:3:4:5:6:7", "0:1:2:3:4:5:6:7"},
+	    {L3_IPV6, "0:0:1:0:0:0:1:0", "0:0:1::1:0"},
+	    {L3_IPV6, "::ffff:102:304", "::ffff:102:304"},
+	    {L3_IPV6, "::102:304", "::102:304"},
+	    {L3_IPV6, "FFFF:FFFF:FFFF:FFFF:FFFF:FFFF:FFFF:FFFF",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
+	    {L3_IPV6, "::ffff:1.2.3.4", NULL},
+	    {L3_IPV6, "fe80::1%eth2", NULL},
+	    {L3_IPV6, "1::2::3", NULL},
+	    {L3_IPV6, "12345::", NULL},
+	    {L3_IPV6, "10.0.0.1", NULL},
+	    {L3_IPV6, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct token t = {.type = TOK_WORD, .text = cases[i].text,
+		    .len = strlen(cases[i].text)};
+		struct filter_net net;
+		char back[ADDR_TEXT_MAX];
+		const char *wrong = addr_parse(&t, cases[i].l3, false, &net);
+
+		if ((wrong == NULL) != (cases[i].back != NULL))
+			fail_msg("%s: %s", cases[i].text, wrong != NULL ? wrong : "accepted");
+		if (wrong != NULL)
+			continue;
+		addr_print(net.l3, &net.addr, back);
+		assert_string_equal(back, cases[i].back);
+	}
+}
+
+static void
+prefix_lengths_are_checked(void **state)
+{
+	static const struct {
+		uint8_t l3;
+		const char *text;
+		int prefix; /* -1: refused */
+	} cases[] = {
+	    {L3_IPV4, "10.0.0.0/0", 0}, {L3_IPV4, "10.0.0.0/32", 32}, {L3_IPV4, "10.0.0.0", 32},
+	    {L3_IPV4, "10.0.0.0/33", -1}, {L3_IPV4, "10.0.0.0/", -1}, {L3_IPV4, "10.0.0.0/-1", -1},
+	    {L3_IPV4, "10.0.0.0/8/8", -1}, {L3_IPV4, "10.0.0.0/4294967304", -1},
+	    {L3_IPV4, "/8", -1}, {L3_IPV6, "fe80::/10", 10}, {L3_IPV6, "::/0", 0},
+	    {L3_IPV6, "::1/128", 128}, {L3_IPV6, "::1", 128}, {L3_IPV6, "::1/129", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct token t = {.type = TOK_WORD, .text = cases[i].text,
+		    .len = strlen(cases[i].text)};
+		struct filter_net net;
+		const char *wrong = addr_parse(&t, cases[i].l3, true, &net);
+
+		assert_int_equal(wrong == NULL ? net.prefix : -1, cases[i].prefix);
+	}
+	assert_false(parse_with("", "IgnoreTrafficFor { IPv4_address 10.0.0.0/8 }"));
+	assert_one_error(3, 33, "single address");
+}
+
+/* ---- messages ---- */
+
+static void
+one_mistake_gives_one_message(void **state)
+{
+	static const struct {
+		const char *inside, *rest;
+		unsigned int line, col;
+		const char *needle;
+	} cases[] = {
+	    {"", "General {\n Foo bar baz {\n x 1 { y }\n }\n HashSize 5\n}\n", 4, 2, "'Foo'"},
+	    {"", "General { Foo 1 HashSize 5 }\n", 3, 11, "'Foo'"},
+	    {"", "General {\n hashsize 5\n HashLimit 5\n}\n", 4, 2, "case-sensitive: HashSize"},
+	    {"", "General { HashSise 5 }\n", 3, 11, "did you mean HashSize?"},
+	    {"", "General { HashSize\n HashLimit 5 }\n", 4, 2, "a number from 0"},
+	    {"", "General { HashSize }\n", 3, 20, "'}'"},
+	    {"", "General { HashSize { 5 } }\n", 3, 20, "'{'"},
+	    {"", "General { { HashSize 5 } }\n", 3, 11, "'{'"},
+	    {"", "General { HashSize 5", 3, 21, "close General of line 3"},
+	    {"", "General {\n UNIX {\n Path /x\n HashSize 5\n LockFile /x\n}\n", 6, 2,
+		"'}' to close UNIX"},
+	    {"", "General {\n Filter { Protocol Accept { TCP\n LockFile /x\n}\n", 5, 2,
+		"'}' to close a protocol list"},
+	    {"", "General {\n HashSize 5\nIgnoreProtocol { UDP }\n", 5, 1, "close General"},
+	    {"Options { TCPWindowTracking on\n", "General { }", 4, 1, "'}' to close Sync"},
+	    {"", "General { LockFile off }\n", 3, 20, "begins with '/'"},
+	    {"", "General { LogFile x }\n", 3, 19, "on, off or a path"},
+	    {"", "General { UNIX /x { Path /y } }\n", 3, 16, "expected '{' to open UNIX"},
+	    {"", "General { Filter { Protocol { TCP } } }\n", 3, 29, "Accept or Ignore"},
+	    {"", "General { Filter { Protocol accept { TCP } } }\n", 3, 29, "Accept or Ignore"},
+	    {"", "General { Filter { Protocol Accept { TCP 256 UDP } } }\n", 3, 42, "0 to 255"},
+	    {"", "General { Filter { State Accept { CLOSE } } }\n", 3, 41, "for TCP"},
+	    {"", "General { Filter { State Accept { CLOSE UDP for TCP } } }\n", 3, 41, "'UDP'"},
+	    {"", "Helper { Type ftp inet udp { } }\n", 3, 24, "tcp for this helper"},
+	    {"", "General { Filter From Outerspace { } }\n", 3, 23, "Userspace or Kernelspace"},
+	    {"Checksum maybe\n", "", 2, 10, "on or off for Checksum"},
+	    {"Replicate CLOSE\n", "", 3, 2, "for TCP"},
+	    {"RefreshTime 4294967296\n", "", 2, 13, "from 0 to 2147483647"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		assert_false(parse_with(cases[i].inside, cases[i].rest));
+		assert_one_error(cases[i].line, cases[i].col, cases[i].needle);
+	}
+}
+
+static void
+each_of_several_mistakes_is_named(void **state)
+{
+	(void)state;
+	assert_false(parse_with("Checksum 1\nFoo 2\nOptions { TCPWindowTracking 2 }\n",
+	    "General {\nHashSize x\nHashLimit 99999999\nSyslog bogus\nUNIX { Path x }\n}\n"));
+	assert_int_equal(diags.errors, 6);
+	assert_int_equal(diags.count, 7);
+	for (size_t i = 1; i < diags.count; i++)
+		assert_true(diags.list[i - 1].line < diags.list[i].line);
+}
+
+static void
+remarks_are_bounded_and_errors_displace_warnings(void **state)
+{
+	static char text[262144];
+	size_t len = 0;
+
+	(void)state;
+	len += (size_t)snprintf(text + len, sizeof(text) - len,
+	    "General { Filter { Address Ignore {");
+	for (size_t i = 0; i < 100; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "IPv4_address 10.0.0.1\n");
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "}}\n");
+	for (size_t i = 0; i < 2000; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "HashSize x%zu\n", i);
+	assert_true(len < sizeof(text));
+	assert_false(parse_text(&conf, text, len, &diags));
+	assert_int_equal(diags.count, CONFIG_DIAGS_MAX);
+	assert_int_equal(diags.errors, 2001);
+	for (size_t i = 0; i < diags.count; i++)
+		assert_int_equal(diags.list[i].level, DIAG_ERROR);
+}
+
+static void
+long_words_are_cut_in_messages(void **state)
+{
+	static char text[20000] = "General { ";
+
+	(void)state;
+	memset(text + 10, 'y', sizeof(text) - 11);
+	assert_false(parse_string(text));
+	assert_non_null(find_diag(&diags, DIAG_ERROR, "yyy...'"));
+	for (size_t i = 0; i < diags.count; i++)
+		assert_true(strlen(diags.list[i].text) < sizeof(diags.list[i].text) - 1);
+}
+
+/* ---- what settings mean together ---- */
+
+static void
+a_filter_test_has_one_polarity(void **state)
+{
+	(void)state;
+	assert_false(parse_with("", "General { Filter { Protocol Accept { TCP }\n"
+	    "Protocol Ignore { UDP } } }"));
+	assert_one_error(4, 1, "Accept as in line 3");
+	assert_false(parse_with("", "General { Filter { Address Accept { } } }\n"
+	    "IgnoreTrafficFor { IPv4_address 10.0.0.1 }"));
+	assert_one_error(4, 1, "Address Ignore, expected Accept");
+	assert_false(parse_with("", "IgnoreProtocol { UDP }\n"
+	    "General { Filter { Protocol Accept { TCP } } }"));
+	assert_one_error(4, 20, "Protocol Accept, expected Ignore");
+	assert_false(parse_with("Replicate CLOSE for TCP\n",
+	    "General { Filter { State Ignore { LISTEN for TCP } } }"));
+	assert_one_error(4, 20, "State Ignore, expected Accept");
+	assert_true(parse_with("", "General { Filter { Protocol Ignore { TCP } }\n"
+	    "Filter { Protocol Ignore { UDP } } } IgnoreProtocol { 1 }"));
+	assert_int_equal(conf.node.filter.protos[0], 1 << 6 | 1 << 1);
+	assert_int_equal(conf.node.filter.protos[2], 1 << 1);
+	assert_true(parse_with("", "General { Filter { Address Accept { } } }"));
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "no flow will pass"));
+	assert_round_trip(&conf, "empty accept");
+	assert_true(parse_with("", "General { Filter { State Accept { for TCP } } }"));
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "no flow will pass"));
+	assert_round_trip(&conf, "no states");
+}
+
+static void
+every_filter_survives_printing(void **state)
+{
+	(void)state;
+	assert_true(parse_with("", "General { Filter { Address Ignore { IPv4_address 10.1.2.3/8 "
+	    "IPv6_address fe80::/10 IPv6_address ::1 IPv4_address 0.0.0.0/0 }\n"
+	    "State Ignore { SYN_SENT SYN_RECV for TCP LISTEN CLOSED for TCP } } }"));
+	assert_int_equal(conf.node.filter.tcp_states,
+	    1 << TCP_SYN_SENT | 1 << TCP_SYN_RECV | 1 << TCP_SYN_SENT2 | 1 << TCP_CLOSE);
+	assert_round_trip(&conf, "filter");
+	for (unsigned int i = 0; i < 256; i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "General { Filter { Protocol Accept { %u } } }", i);
+		assert_true(parse_with("", text));
+		assert_int_equal(conf.node.filter.protos[i / 8], 1 << i % 8);
+		assert_round_trip(&conf, text);
+	}
+}
+
+static void
+the_filter_holds_so_many_networks(void **state)
+{
+	static char list[65536];
+	size_t len = (size_t)snprintf(list, sizeof(list), "IgnoreTrafficFor {\n");
+	size_t room;
+
+	(void)state;
+	for (unsigned int i = 0; i < CONFIG_NETS_MAX; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "IPv4_address 10.0.%u.%u\n",
+		    i / 256, i % 256);
+	room = len;
+	snprintf(list + len, sizeof(list) - len, "}\n");
+	assert_true(parse_with("", list));
+	assert_int_equal(conf.node.filter.nets_count, CONFIG_NETS_MAX);
+	assert_round_trip(&conf, "full");
+	snprintf(list + room, sizeof(list) - room,
+	    "IPv4_address 10.9.0.1\nIPv4_address 10.9.0.2\n}\n");
+	assert_false(parse_with("", list));
+	assert_one_error(1028, 14, "at most 1024");
+}
+
+static void
+checksum_in_sync_speaks_for_links_that_say_nothing(void **state)
+{
+	static const struct {
+		const char *before, *in, *after;
+		bool on;
+	} cases[] = {
+	    {"", "", "", true},
+	    {"Checksum off", "", "", false},
+	    {"", "", "Checksum off", false},
+	    {"", "Checksum off", "", false},
+	    {"Checksum off", "Checksum on", "", true},
+	    {"", "Checksum on", "Checksum off", true},
+	    {"", "Checksum off", "Checksum on", false},
+	};
+	char text[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(text, sizeof(text), "Sync { Mode FTFW { } %s Multicast { %s "
+		    "IPv4_address 225.0.0.50 IPv4_interface 192.0.2.1 Group 3780 Interface eth2 } "
+		    "%s }",
+		    cases[i].before, cases[i].in, cases[i].after);
+		assert_true(parse_string(text));
+		assert_int_equal(conf.links[0].checksum, cases[i].on);
+		assert_round_trip(&conf, text);
+	}
+}
+
+static uint32_t
+resend_queue_of(const char *in_mode)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "Sync { Mode FTFW { %s } " LINK "}", in_mode);
+	assert_true(parse_string(text));
+	return conf.node.resend_queue;
+}
+
+static void
+bytes_of_the_resend_buffer_are_never_taken_for_entries(void **state)
+{
+	(void)state;
+	assert_int_equal(resend_queue_of(""), 131072);
+	assert_int_equal(resend_queue_of("ResendBufferSize 262144"), 4096);
+	assert_int_equal(resend_queue_of("ResendBufferSize 0"), 131072);
+	assert_int_equal(resend_queue_of("ResendBufferSize 1"), 1024);
+	assert_int_equal(resend_queue_of("ResendBufferSize 2147483647"), 16777216);
+	assert_int_equal(resend_queue_of("ResendQueueSize 7"), 7);
+	assert_int_equal(resend_queue_of("ResendQueueSize 0"), 131072);
+	assert_int_equal(resend_queue_of("ResendQueueSize 7 ResendBufferSize 262144"), 7);
+	assert_int_equal(resend_queue_of("ResendBufferSize 262144 ResendQueueSize 7"), 7);
+}
+
+static void
+doubtful_combinations_are_remarked_on(void **state)
+{
+	(void)state;
+	assert_true(parse_string("Sync { Mode ALARM { RefreshTime 30\nCacheTimeout 30 }\n" LINK
+	    "}"));
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "RefreshTime, which is 30"));
+	assert_true(parse_string("Sync { Mode ALARM { RefreshTime 30\nCacheTimeout 31 }\n" LINK
+	    "}"));
+	assert_int_equal(diags.count, 0);
+	assert_true(parse_string("Sync { Mode FTFW { } RefreshTime 180 CacheTimeout 5\n" LINK "}"));
+	assert_int_equal(diags.count, 0);
+	assert_round_trip(&conf, "ALARM's settings in FTFW");
+	assert_false(parse_string("Sync { Mode FTFW { CommitTimeout 9 DisableExternalCache on }\n"
+	    LINK "}"));
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "CommitTimeout with DisableExternalCache"));
+}
+
+static void
+links_need_what_they_need(void **state)
+{
+	(void)state;
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast default { } }"));
+	assert_one_error(1, 32, "expected Default");
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast { } }"));
+	assert_one_error(1, 22, "without: IPv4_address or IPv6_address, Interface, Group");
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50\n"
+	    "Interface eth2 Group 3780 } }"));
+	assert_one_error(1, 22, "without: IPv4_interface");
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50\n"
+	    "IPv4_interface 225.0.0.1 Interface eth2 Group 3780 } }"));
+	assert_one_error(2, 16, "address of this host");
+	assert_false(parse_string("Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50\n"
+	    "IPv6_address ff02::1 IPv4_interface 192.0.2.1 Interface eth2 Group 3780 } }"));
+	assert_non_null(find_diag(&diags, DIAG_ERROR, "a link has one family"));
+	assert_true(parse_string("Sync { Mode FTFW { } Multicast { IPv6_address ff02::1\n"
+	    "Interface eth2 Group 65535 SndSocketBuffer 5 RcvSocketBuffer 6 } }"));
+	assert_int_equal(conf.links[0].l3, L3_IPV6);
+	assert_int_equal(conf.links[0].port, 65535);
+	assert_round_trip(&conf, "IPv6 link");
+}
+
+static void
+one_link_is_the_default_one(void **state)
+{
+	(void)state;
+	assert_false(parse_with("Multicast Default { IPv4_address 225.0.0.51 "
+	    "IPv4_interface 192.0.3.1 Group 3780 Interface eth3 }", ""));
+	assert_one_error(2, 1, "a second link, which this version does not provide");
+	assert_int_equal(conf.links_count, 2);
+	assert_false(conf.links[0].is_default);
+	assert_true(conf.links[1].is_default);
+}
+
+static void
+what_is_not_provided_is_refused_by_name(void **state)
+{
+	(void)state;
+	assert_false(parse_string("Sync { Mode NOTRACK { DisableInternalCache off } " LINK "}"));
+	assert_one_error(1, 8, "Mode NOTRACK, which this version does not provide");
+	assert_false(parse_string("Sync { Mode NOTRACK { DisableInternalCache on } " LINK "}"));
+	assert_int_equal(diags.errors, 2);
+	assert_non_null(find_diag(&diags, DIAG_ERROR, "DisableInternalCache on, which"));
+	assert_false(parse_string("Sync { Mode FTFW { DisableExternalCache on } " LINK "}"));
+	assert_one_error(1, 20, "DisableExternalCache on, which");
+	assert_true(parse_string("Sync { Mode FTFW { DisableExternalCache off } " LINK "}"));
+	assert_int_equal(diags.count, 0);
+	assert_false(parse_string("General { Syslog local0 }\nStats { Syslog local1 LogFile on }"));
+	assert_one_error(2, 1, "a Stats section, which");
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "another facility than in General"));
+	assert_false(parse_string("General { Syslog local1 }\nStats { Syslog local1 }"));
+	assert_int_equal(diags.count, 1);
+}
+
+static void
+process_settings_are_stored(void **state)
+{
+	(void)state;
+	assert_true(parse_with("", "General { LogFile on Syslog local3 NetlinkEventsReliable yes "
+	    "Scheduler { Type fifo Priority 99 } Systemd off NetlinkOverrunResync off }"));
+	assert_true(conf.has_log_file);
+	assert_string_equal(conf.log_file, "/var/log/conntrackd.log");
+	assert_int_equal(conf.syslog_facility, LOG_LOCAL3);
+	assert_true(conf.netlink_reliable);
+	assert_int_equal(conf.sched_type, SCHED_TYPE_FIFO);
+	assert_int_equal(conf.sched_priority, 99);
+	assert_false(conf.systemd);
+	assert_int_equal(conf.overrun_resync_s, 0);
+	assert_round_trip(&conf, "process settings");
+	assert_true(parse_with("", "General { NetlinkOverrunResync off NetlinkOverrunResync on }"));
+	assert_int_equal(conf.overrun_resync_s, 30);
+	assert_true(parse_with("", "General { LogFile /a LogFile off Syslog on Syslog off }"));
+	assert_false(conf.has_log_file);
+	assert_string_equal(conf.log_file, "");
+	assert_int_equal(conf.syslog_facility, -1);
+}
+
+static void
+defaults_are_those_of_the_manual(void **state)
+{
+	static struct config none;
+
+	(void)state;
+	config_defaults(&none);
+	assert_int_equal(none.node.mode, MODE_FTFW);
+	assert_int_equal(none.node.limit, 262144);
+	assert_int_equal(none.node.refresh_s, 60);
+	assert_int_equal(none.node.cache_timeout_s, 180);
+	assert_int_equal(none.node.commit_timeout_s, 0);
+	assert_int_equal(none.node.resend_queue, 131072);
+	assert_int_equal(none.node.ack_window, 300);
+	assert_int_equal(none.hash_size, 65536);
+	assert_int_equal(none.event_iteration_limit, 100);
+	assert_int_equal(none.overrun_resync_s, 30);
+	assert_int_equal(none.purge_timeout_s, 60);
+	assert_int_equal(none.syslog_facility, -1);
+	assert_string_equal(none.lock_file, "/var/lock/conntrackd.lock");
+	assert_string_equal(none.unix_path, "");
+	assert_true(none.systemd);
+	assert_int_equal(none.sched_type, SCHED_TYPE_NONE);
+	/* The same with a Sync section that sets nothing. */
+	assert_true(parse_with("", ""));
+	none.has_sync = true;
+	none.links_count = 1;
+	none.links[0] = conf.links[0];
+	assert_true(same_config(&none, &conf));
+}
+
+static void
+printing_says_how_much_room_it_needs(void **state)
+{
+	char small[16];
+	size_t len;
+
+	(void)state;
+	assert_true(parse_with("", ""));
+	len = config_print(&conf, NULL, 0);
+	assert_true(len > sizeof(small));
+	memset(small, 'x', sizeof(small));
+	assert_int_equal(config_print(&conf, small, sizeof(small) - 1), len);
+	assert_int_equal(small[sizeof(small) - 2], '\0');
+	assert_int_equal(small[sizeof(small) - 1], 'x');
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(seed_files_mean_what_they_say),
+	    cmocka_unit_test(seed_settings_can_be_uncommented),
+	    cmocka_unit_test(a_cut_or_damaged_seed_file_never_harms),
+	    cmocka_unit_test(line_ends_and_marks_do_not_matter),
+	    cmocka_unit_test(stray_bytes_are_reported_where_they_are),
+	    cmocka_unit_test(nothing_to_do_is_an_error),
+	    cmocka_unit_test(interface_names_are_decided_by_their_place),
+	    cmocka_unit_test(paths_end_at_blanks_braces_and_comments),
+	    cmocka_unit_test(addresses_are_read_strictly_and_printed_back),
+	    cmocka_unit_test(prefix_lengths_are_checked),
+	    cmocka_unit_test(one_mistake_gives_one_message),
+	    cmocka_unit_test(each_of_several_mistakes_is_named),
+	    cmocka_unit_test(remarks_are_bounded_and_errors_displace_warnings),
+	    cmocka_unit_test(long_words_are_cut_in_messages),
+	    cmocka_unit_test(a_filter_test_has_one_polarity),
+	    cmocka_unit_test(every_filter_survives_printing),
+	    cmocka_unit_test(the_filter_holds_so_many_networks),
+	    cmocka_unit_test(checksum_in_sync_speaks_for_links_that_say_nothing),
+	    cmocka_unit_test(bytes_of_the_resend_buffer_are_never_taken_for_entries),
+	    cmocka_unit_test(doubtful_combinations_are_remarked_on),
+	    cmocka_unit_test(links_need_what_they_need),
+	    cmocka_unit_test(one_link_is_the_default_one),
+	    cmocka_unit_test(what_is_not_provided_is_refused_by_name),
+	    cmocka_unit_test(process_settings_are_stored),
+	    cmocka_unit_test(defaults_are_those_of_the_manual),
+	    cmocka_unit_test(printing_says_how_much_room_it_needs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

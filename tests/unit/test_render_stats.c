@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The expected blocks have the shape that conntrackd -s of version 1.4.7 printed; the numbers tell
+ * the columns apart.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "render.h"
+
+/* ---- a node and links that say what the test wants ---- */
+
+struct node {
+	struct node_cfg cfg;
+	struct node_stats stats;
+	struct table_view tables[2];
+	struct queue_view queue;
+	struct unacked_view unacked[200];
+	uint32_t unacked_count;
+};
+
+struct link {
+	struct link_cfg cfg;
+	struct link_counters counters;
+	enum link_status status;
+};
+
+const struct node_cfg *
+node_config(const struct node *n)
+{
+	return &n->cfg;
+}
+
+const struct node_stats *
+node_stats(const struct node *n)
+{
+	return &n->stats;
+}
+
+struct table_view
+node_table_view(const struct node *n, enum node_table t)
+{
+	return n->tables[t];
+}
+
+struct queue_view
+node_queue_view(const struct node *n)
+{
+	return n->queue;
+}
+
+bool
+node_next_unacked(const struct node *n, uint32_t *cursor, struct unacked_view *out)
+{
+	if (*cursor >= n->unacked_count)
+		return false;
+	*out = n->unacked[(*cursor)++];
+	return true;
+}
+
+const struct link_cfg *
+link_config(const struct link *l)
+{
+	return &l->cfg;
+}
+
+const struct link_counters *
+link_counters(const struct link *l)
+{
+	return &l->counters;
+}
+
+enum link_status
+link_status(const struct link *l)
+{
+	return l->status;
+}
+
+/* ---- what they say ---- */
+
+struct bench {
+	struct node node;
+	struct link eth2, eth0;
+	const struct link *links[2];
+	struct stats_input in;
+};
+
+static void
+bench_init(struct bench *b)
+{
+	struct node_stats *s = &b->node.stats;
+
+	memset(b, 0, sizeof(*b));
+	b->node.tables[TABLE_LOCAL] = (struct table_view){.active = 2, .total = 3, .limit = 100};
+	s->local_created = 11;
+	s->local_create_failed = 12;
+	s->local_full = 5;
+	s->local_updated = 13;
+	s->local_update_failed = 14;
+	s->local_destroyed = 15;
+	s->local_destroy_failed = 16;
+	b->node.tables[TABLE_REMOTE] = (struct table_view){.active = 20, .total = 21};
+	s->remote_created = 22;
+	s->remote_create_failed = 23;
+	s->remote_full = 6;
+	s->remote_updated = 24;
+	s->remote_update_failed = 25;
+	s->remote_destroyed = 26;
+	s->remote_destroy_failed = 27;
+	s->remote_destroy_not_owner = 100;
+	s->recv_bad_version = 1;
+	s->recv_bad_header = 20;
+	s->recv_bad_payload = 300;
+	s->recv_bad_type = 4000;
+	s->recv_truncated = 50000;
+	s->recv_bad_size = 600000;
+	s->recv_incomplete = 7000000;
+	s->send_too_big = 8;
+	s->seq_lost = 9;
+	s->seq_before = 10;
+	s->kernel_events = 31;
+	s->kernel_filtered = 32;
+	s->kernel_overruns = 33;
+	s->kernel_resyncs = 34;
+	s->unacked_evicted = 35;
+	s->send_control_full = 36;
+	b->node.queue = (struct queue_view){.tx = 3, .unacked = 4, .unacked_max = 131072};
+	strcpy(b->eth2.cfg.ifname, "eth2");
+	b->eth2.counters = (struct link_counters){144, 4, 1, 32, 2, 3, 99};
+	strcpy(b->eth0.cfg.ifname, "eth0");
+	b->eth0.counters = (struct link_counters){392, 8, 0, 120, 3, 0, 99};
+	b->eth0.status = LINK_NO_CARRIER;
+	b->links[0] = &b->eth2;
+	b->links[1] = &b->eth0;
+	b->in = (struct stats_input){.node = &b->node, .links = b->links, .links_count = 1,
+	    .netlink_rcvbuf = 262142, .events_unknown = 41, .events_bad = 42, .dump_unknown = 43,
+	    .kernel_flushes = 44, .ctl_read_failed = 45, .ctl_unknown = 46};
+}
+
+static void
+expect_stats(const struct bench *b, enum stats_what what, const char *want)
+{
+	char buf[RENDER_STATS_MAX];
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, what, &b->in);
+	assert_false(t.overflow);
+	assert_string_equal(buf, want);
+}
+
+static const char link_block[] = "multicast traffic (active device=eth2):\n"
+				 "                 144 Bytes sent                   32 Bytes recv\n"
+				 "                   4 Pckts sent                    2 Pckts recv\n"
+				 "                   1 Error send                    3 Error recv\n"
+				 "\n";
+
+static void
+general_statistics(void **state)
+{
+	struct bench b;
+	char want[2048];
+
+	(void)state;
+	bench_init(&b);
+	snprintf(want, sizeof(want), "%s%s%s",
+	    "cache internal:\n"
+	    "current active connections:\t           2\n"
+	    "connections created:\t\t          11\tfailed:\t          12\n"
+	    "connections updated:\t\t          13\tfailed:\t          14\n"
+	    "connections destroyed:\t\t          15\tfailed:\t          16\n"
+	    "\n"
+	    "cache external:\n"
+	    "current active connections:\t          20\n"
+	    "connections created:\t\t          22\tfailed:\t          23\n"
+	    "connections updated:\t\t          24\tfailed:\t          25\n"
+	    "connections destroyed:\t\t          26\tfailed:\t         127\n"
+	    "\n"
+	    "traffic processed:\n"
+	    "                   0 Bytes                         0 Pckts\n"
+	    "\n",
+	    link_block,
+	    "message tracking:\n"
+	    "              654321 Malformed msgs                    9 Lost msgs\n"
+	    "\n");
+	expect_stats(&b, STATS_GENERAL, want);
+	/* Without links there is no such block, and nothing is read past the end. */
+	b.in.links_count = 0;
+	b.in.links = NULL;
+	memmove(strstr(want, "multicast"), strstr(want, "message tracking"),
+	    strlen(strstr(want, "message tracking")) + 1);
+	expect_stats(&b, STATS_GENERAL, want);
+}
+
+static void
+network_statistics(void **state)
+{
+	struct bench b;
+	char want[2048];
+
+	(void)state;
+	bench_init(&b);
+	snprintf(want, sizeof(want), "%s%s",
+	    "network statistics:\n"
+	    "\trecv:\n"
+	    "\t\tMalformed messages:\t              654321\n"
+	    "\t\tWrong protocol version:\t                   1\n"
+	    "\t\tMalformed header:\t                  20\n"
+	    "\t\tMalformed payload:\t                 300\n"
+	    "\t\tBad message type:\t                4000\n"
+	    "\t\tTruncated message:\t               50000\n"
+	    "\t\tBad message size:\t              600000\n"
+	    "\tsend:\n"
+	    "\t\tMalformed messages:\t                   8\n"
+	    "\n"
+	    "sequence tracking statistics:\n"
+	    "\trecv:\n"
+	    "\t\tPackets lost:\t\t                   9\n"
+	    "\t\tPackets before:\t\t                  10\n"
+	    "\n",
+	    link_block);
+	expect_stats(&b, STATS_NETWORK, want);
+}
+
+static void
+cache_statistics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	expect_stats(&b, STATS_CACHE,
+	    "cache:internal\tactive objects:\t\t           2\n"
+	    "\tactive/total entries:\t\t           2/           3\n"
+	    "\tcreation OK/failed:\t\t          11/          12\n"
+	    "\t\tno memory available:\t           0\n"
+	    "\t\tno space left in cache:\t           5\n"
+	    "\tupdate OK/failed:\t\t          13/          14\n"
+	    "\t\tentry not found:\t           0\n"
+	    "\tdeletion created/failed:\t          15/          16\n"
+	    "\t\tentry not found:\t          16\n"
+	    "\n"
+	    "cache:external\tactive objects:\t\t          20\n"
+	    "\tactive/total entries:\t\t          20/          21\n"
+	    "\tcreation OK/failed:\t\t          22/          23\n"
+	    "\t\tno memory available:\t           0\n"
+	    "\t\tno space left in cache:\t           6\n"
+	    "\tupdate OK/failed:\t\t          24/          25\n"
+	    "\t\tentry not found:\t           0\n"
+	    "\tdeletion created/failed:\t          26/         127\n"
+	    "\t\tentry not found:\t          27\n"
+	    "\n");
+}
+
+static void
+runtime_statistics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	expect_stats(&b, STATS_RUNTIME,
+	    "daemon uptime: 0 min\n"
+	    "\n"
+	    "netlink stats:\n"
+	    "\tevents received:\t                  31\n"
+	    "\tevents filtered:\t                  32\n"
+	    "\tevents unknown type:\t\t          41\n"
+	    "\tcatch event failed:\t\t          42\n"
+	    "\tdump unknown type:\t\t          43\n"
+	    "\tnetlink overrun:\t\t          33\n"
+	    "\tflush kernel table:\t\t          44\n"
+	    "\tresync with kernel table:\t          34\n"
+	    "\tcurrent buffer size (in bytes):\t      262142\n"
+	    "\n"
+	    "runtime stats:\n"
+	    "\tchild process failed:\t\t           0\n"
+	    "\t\tchild process segfault:\t           0\n"
+	    "\t\tchild process termsig:\t           0\n"
+	    "\tselect failed:\t\t\t           0\n"
+	    "\twait failed:\t\t\t           0\n"
+	    "\tlocal read failed:\t\t          45\n"
+	    "\tlocal unknown request:\t\t          46\n"
+	    "\n");
+}
+
+static void
+uptime_is_told_in_days_hours_and_minutes(void **state)
+{
+	static const struct {
+		int64_t uptime_s;
+		const char *text;
+	} cases[] = {
+	    {-5, "0 min"}, {59, "0 min"}, {60, "1 min"}, {3599, "59 min"}, {3600, "1 h 0 min"},
+	    {3660, "1 h 1 min"}, {86400, "1 day 0 min"}, {86460, "1 day 1 min"},
+	    {90061, "1 day 1 h 1 min"}, {172800, "2 days 0 min"},
+	    {180000, "2 days 2 h 0 min"}, {34560000, "400 days 0 min"},
+	};
+	char buf[RENDER_STATS_MAX], want[64];
+	struct bench b;
+	struct text t;
+
+	(void)state;
+	bench_init(&b);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		b.in.uptime_s = cases[i].uptime_s;
+		snprintf(want, sizeof(want), "daemon uptime: %s\n\n", cases[i].text);
+		text_init(&t, buf, sizeof(buf));
+		render_stats(&t, STATS_RUNTIME, &b.in);
+		if (strncmp(buf, want, strlen(want)) != 0)
+			fail_msg("%lld s: %s", (long long)cases[i].uptime_s, buf);
+	}
+}
+
+static void
+link_statistics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	b.in.links_count = 2;
+	b.in.link_active = 1;
+	expect_stats(&b, STATS_LINK,
+	    "multicast traffic device=eth2 status=RUNNING role=BACKUP:\n"
+	    "                 144 Bytes sent                   32 Bytes recv\n"
+	    "                   4 Pckts sent                    2 Pckts recv\n"
+	    "                   1 Error send                    3 Error recv\n"
+	    "\n"
+	    "multicast traffic device=eth0 status=NO-CARRIER role=ACTIVE:\n"
+	    "                 392 Bytes sent                  120 Bytes recv\n"
+	    "                   8 Pckts sent                    3 Pckts recv\n"
+	    "                   0 Error send                    0 Error recv\n"
+	    "\n");
+	b.eth2.status = LINK_DOWN;
+	b.in.links_count = 1;
+	b.in.link_active = 0;
+	expect_stats(&b, STATS_LINK,
+	    "multicast traffic device=eth2 status=DOWN role=ACTIVE:\n"
+	    "                 144 Bytes sent                   32 Bytes recv\n"
+	    "                   4 Pckts sent                    2 Pckts recv\n"
+	    "                   1 Error send                    3 Error recv\n"
+	    "\n");
+}
+
+static void
+queue_statistics(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	expect_stats(&b, STATS_QUEUE,
+	    "allocated queue nodes:\t\t           7\n"
+	    "\n"
+	    "queue txqueue:\n"
+	    "current elements:\t\t           3\n"
+	    "maximum elements:\t\t  2147483647\n"
+	    "not enough space errors:\t          36\n"
+	    "\n"
+	    "queue errorq:\n"
+	    "current elements:\t\t           0\n"
+	    "maximum elements:\t\t         128\n"
+	    "not enough space errors:\t           0\n"
+	    "\n"
+	    "queue rsqueue:\n"
+	    "current elements:\t\t           4\n"
+	    "maximum elements:\t\t      131072\n"
+	    "not enough space errors:\t          35\n"
+	    "\n");
+	/* ALARM resends nothing. */
+	b.node.cfg.mode = MODE_ALARM;
+	b.node.queue.unacked = 0;
+	expect_stats(&b, STATS_QUEUE,
+	    "allocated queue nodes:\t\t           3\n"
+	    "\n"
+	    "queue txqueue:\n"
+	    "current elements:\t\t           3\n"
+	    "maximum elements:\t\t  2147483647\n"
+	    "not enough space errors:\t          36\n"
+	    "\n"
+	    "queue errorq:\n"
+	    "current elements:\t\t           0\n"
+	    "maximum elements:\t\t         128\n"
+	    "not enough space errors:\t           0\n"
+	    "\n");
+}
+
+static void
+the_resend_queue_goes_out_in_pieces(void **state)
+{
+	struct bench b;
+	char buf[256], whole[8192], want[8192];
+	size_t len = 0, want_len = 0;
+	uint32_t cursor = 0;
+	int pieces = 0;
+	bool more;
+
+	(void)state;
+	bench_init(&b);
+	b.node.queue.unacked = b.node.unacked_count = 200;
+	for (uint32_t i = 0; i < 200; i++) {
+		b.node.unacked[i] = (struct unacked_view){i % 3 == 0, 1795440500u + i, 8};
+		want_len += (size_t)snprintf(want + want_len, sizeof(want) - want_len,
+		    i % 3 == 0 ? "control -> seq:%u flags:8\n" : "object -> seq:%u\n",
+		    1795440500u + i);
+	}
+	expect_stats(&b, STATS_RSQUEUE, "resent queue (len=200)\n");
+	do {
+		struct text t;
+
+		text_init(&t, buf, sizeof(buf));
+		more = render_unacked(&t, &b.node, &cursor);
+		assert_false(t.overflow);
+		assert_true(t.len > 0 || !more);
+		assert_true(len + t.len < sizeof(whole));
+		memcpy(whole + len, buf, t.len);
+		len += t.len;
+		assert_true(++pieces < 100);
+	} while (more);
+	whole[len] = '\0';
+	assert_string_equal(whole, want);
+	assert_true(pieces > 10);
+	b.node.cfg.mode = MODE_ALARM;
+	expect_stats(&b, STATS_RSQUEUE, "");
+}
+
+static void
+what_does_not_exist_is_silent(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	expect_stats(&b, STATS_PROCESS, "");
+	expect_stats(&b, STATS_EXPECT, "");
+}
+
+static void
+the_largest_numbers_fit(void **state)
+{
+	struct bench b;
+	char buf[RENDER_STATS_MAX];
+	struct text t;
+
+	(void)state;
+	bench_init(&b);
+	memset(&b.node.stats, 0xff, sizeof(b.node.stats));
+	memset(&b.eth2.counters, 0xff, sizeof(b.eth2.counters));
+	memset(&b.eth0.counters, 0xff, sizeof(b.eth0.counters));
+	b.in.links_count = 2;
+	b.in.uptime_s = INT64_MAX;
+	for (int what = STATS_GENERAL; what <= STATS_EXPECT; what++) {
+		text_init(&t, buf, sizeof(buf));
+		render_stats(&t, (enum stats_what)what, &b.in);
+		assert_false(t.overflow);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(general_statistics),
+	    cmocka_unit_test(network_statistics),
+	    cmocka_unit_test(cache_statistics),
+	    cmocka_unit_test(runtime_statistics),
+	    cmocka_unit_test(uptime_is_told_in_days_hours_and_minutes),
+	    cmocka_unit_test(link_statistics),
+	    cmocka_unit_test(queue_statistics),
+	    cmocka_unit_test(the_resend_queue_goes_out_in_pieces),
+	    cmocka_unit_test(what_does_not_exist_is_silent),
+	    cmocka_unit_test(the_largest_numbers_fit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
