@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people have in production today: the example files that Debian's conntrackd ships."""
+
+import os
+import re
+import time
+
+import pytest
+from lab import CONF, KEEPALIVED_CONF
+from space import wait_until
+
+EXAMPLES = "/usr/share/doc/conntrackd/examples"
+SCRIPT = EXAMPLES + "/sync/primary-backup.sh"
+
+needs_examples = pytest.mark.skipif(not os.path.exists(SCRIPT), reason="no " + EXAMPLES)
+
+
+def example(name):
+    with open(os.path.join(EXAMPLES, name)) as f:
+        return f.read()
+
+
+@needs_examples
+@pytest.mark.parametrize("name, unknown", [
+    ("sync/ftfw", None), ("sync/alarm", None), ("sync/notrack", "NOTRACK"), ("stats", "Stats")])
+def test_example_configuration_starts_or_is_refused_by_name(make_lab, name, unknown):
+    """What is not provided is refused with the place and the word, never half taken."""
+    lab = make_lab()
+    lab.fw1.configure(example(name + "/conntrackd.conf"))
+    done = lab.fw1.start_daemon()
+    if unknown and done.returncode == 1:
+        assert re.search(r"%s:\d+:\d+: .*%s" % (re.escape(CONF), unknown), done.stderr), done
+        assert not lab.fw1.daemon_pids()
+        return
+    assert done.returncode == 0, done
+    assert lab.fw1.ct("-s").returncode == 0
+    assert lab.fw1.ct("-k").returncode == 0
+
+
+@needs_examples
+@pytest.mark.parametrize("name", ["ftfw", "alarm"])
+def test_primary_backup_script_moves_the_connections(make_lab, pair, name):
+    """Example configuration and primary-backup.sh as they are, but for the second node's address;
+    to fro and back, so that each branch of the script is run."""
+    lab = make_lab(pair)
+    text = example("sync/%s/conntrackd.conf" % name)
+    assert "192.168.100.100" in text
+    for fw, priority in zip(lab.fws, (150, 100)):
+        address = "192.168.100.100" if fw is lab.fw1 else "192.168.100.200"
+        fw.configure(text.replace("192.168.100.100", address))
+        fw.space.write("/etc/conntrackd/primary-backup.sh", example("sync/primary-backup.sh"),
+                       0o755)
+        conf = KEEPALIVED_CONF % {"priority": priority, "advert": "0.25"}
+        for ours, theirs in (("master", "primary"), ("backup", "backup"), ("fault", "fault")):
+            conf = conf.replace("/etc/conntrackd/notify.sh " + ours,
+                                "/etc/conntrackd/primary-backup.sh " + theirs)
+        fw.space.write("/etc/conntrackd/keepalived.conf", conf)
+    lab.start_daemons()
+    lab.start_vrrp()
+    traffic = lab.start_traffic()
+    assert traffic.ask("open", n=20)["opened"] == 20
+    for old in (lab.fw1, lab.fw2):
+        new = lab.other(old)
+        wait_until(lambda: len(new.dump("-e", "ESTABLISHED src=192.168.1.10 ")) == 20, 20,
+                   "%s knows the connections" % new.name, 0.2)
+        old.stop_keepalived()
+        wait_until(new.has_vips, 10, "%s takes over" % new.name)
+        stats = traffic.ask("wait", timeout_s=30, since=time.monotonic(), wait_s=20)
+        assert stats["alive"] == 20, stats
+        old.start_keepalived()
+        time.sleep(1)
