@@ -25,7 +25,7 @@ import sys
 import time
 
 import ctnl
-from space import LabError, Space, wait_until
+from space import LabError, Space, children, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -343,8 +343,9 @@ class Firewall:
 
     def stop_keepalived(self):
         """Orderly: it gives the addresses away on its last breath."""
-        parents = [pid for pid, comm in self.space.pids().items() if comm == "keepalived"]
-        for pid in sorted(parents)[:1]:
+        # Only the parent may be asked: it starts a child that ends before it anew.
+        pids = {pid for pid, comm in self.space.pids().items() if comm == "keepalived"}
+        for pid in pids - {child for parent in pids for child in children(parent)}:
             os.kill(pid, signal.SIGTERM)
         wait_until(lambda: "keepalived" not in self.space.pids().values(), 10,
                    self.name + ": keepalived gone")

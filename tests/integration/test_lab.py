@@ -10,7 +10,7 @@ import time
 import ctnl
 import lab as lab_module
 import pytest
-from space import Space, wait_until
+from space import Space, children, wait_until
 
 
 def host_view():
@@ -74,6 +74,27 @@ def test_generator_sees_a_cut_and_a_reset(make_lab):
     assert stats["udp"]["alive"] == 2
     lab.server.kill("python3")
     wait_until(lambda: not lab.server.pids(), 5, "server gone")
+
+
+def test_keepalived_is_stopped_even_if_its_child_has_the_lower_pid(make_lab):
+    """Pids wrap around.  A child that is asked to end is started anew, and the node stays up."""
+    lab = make_lab()
+    lab.vrrp(daemon=False)
+    fw = lab.fw1
+    with open("/proc/sys/kernel/pid_max") as f:
+        pid_max = int(f.read())
+    for back in range(2, 12):
+        # The entering process, the parent, the child: the numbers may end before any of them.
+        with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+            f.write(str(pid_max - back))
+        fw.start_keepalived()
+        wait_until(fw.has_vips, 10, "master")
+        pids = [pid for pid, comm in fw.space.pids().items() if comm == "keepalived"]
+        inverted = children(max(pids)) != []
+        fw.stop_keepalived()
+        if inverted:
+            return
+    pytest.skip("pids did not wrap between parent and child")
 
 
 def test_nothing_is_left_behind():
