@@ -63,6 +63,19 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	}
 }
 
+/* The table is to be read again, once the storm that overran us has passed. */
+static void
+read_after_overrun(struct daemon *d)
+{
+	if (d->cfg->overrun_resync_s == 0 || d->overrun_read_at.ms != MS_NEVER.ms)
+		return;
+	log_write(d->log, LOG_LV_WARNING,
+	    "the kernel dropped events because our netlink buffer was full: the table will be read "
+	    "again in %u seconds",
+	    d->cfg->overrun_resync_s);
+	d->overrun_read_at = ms_add(loop_now(), (int64_t)d->cfg->overrun_resync_s * 1000);
+}
+
 void
 report_read_failed(struct daemon *d, int error)
 {
@@ -71,6 +84,9 @@ report_read_failed(struct daemon *d, int error)
 	d->read_active = 0;
 	d->dump_open = false;
 	log_write(d->log, LOG_LV_ERROR, "can't get kernel conntrack table: %s", strerror(-error));
+	/* What the lost events said is still unknown, and nothing but a read tells it. */
+	if (why & READ_OVERRUN)
+		read_after_overrun(d);
 	requests_answer(d, WAIT_READ, 1, "can't get kernel conntrack table, see the log");
 	if (why & READ_FLUSH)
 		requests_answer(d, WAIT_FLUSH, 1, "can't get kernel conntrack table, see the log");
@@ -101,18 +117,6 @@ kernel_read_done(struct daemon *d)
 	}
 	if (why & READ_PURGE)
 		log_write(d->log, LOG_LV_NOTICE, "flushing kernel conntrack table (scheduled)");
-}
-
-static void
-kernel_read_needed(struct daemon *d)
-{
-	if (d->cfg->overrun_resync_s == 0 || d->overrun_read_at.ms != MS_NEVER.ms)
-		return;
-	log_write(d->log, LOG_LV_WARNING,
-	    "the kernel dropped events because our netlink buffer was full: the table will be read "
-	    "again in %u seconds",
-	    d->cfg->overrun_resync_s);
-	d->overrun_read_at = ms_add(loop_now(), (int64_t)d->cfg->overrun_resync_s * 1000);
 }
 
 static void
@@ -195,7 +199,7 @@ report_notice(struct daemon *d, const struct notice *note)
 		    &note->flow, 0);
 		break;
 	case NOTE_KERNEL_READ_NEEDED:
-		kernel_read_needed(d);
+		read_after_overrun(d);
 		break;
 	case NOTE_KERNEL_READ_DONE:
 		kernel_read_done(d);
