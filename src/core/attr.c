@@ -340,6 +340,12 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown
 	/* Ports and the ICMP id share their place: a message that has both says nothing. */
 	if ((d.has & HAS_PORTS) && (d.protos & (1u << ONLY_ICMP)))
 		d.has &= ~(uint32_t)(HAS_PORTS | HAS_ICMP);
+	if (class == ANY_PROTO && !flow_l4_has_ports(f->key.l4) && f->key.l4 != L4_GRE) {
+		/* What its protocol does not have cannot make another flow of it. */
+		d.has &= ~(uint32_t)HAS_PORTS;
+		f->key.sport = 0;
+		f->key.dport = 0;
+	}
 	if (d.nat_l3 != 0 && d.nat_l3 != f->key.l3)
 		d.has &= ~(uint32_t)(HAS_SNAT | HAS_DNAT);
 	f->has = d.has;

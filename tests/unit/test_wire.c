@@ -373,6 +373,24 @@ ports_and_an_icmp_id_in_one_message_make_no_flow(void **state)
 }
 
 static void
+ports_of_a_protocol_without_them_do_not_make_another_flow(void **state)
+{
+	/* ESP, and what a peer has to say of its ports. */
+	static const uint8_t data[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 50, 0, 0, 0,
+	    0, 8, 0, 3, 0, 80, 0, 81};
+	struct flow without, with;
+	uint64_t unknown;
+
+	(void)state;
+	assert_int_equal(decode_attrs(data, 20, &without, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, sizeof(data), &with, &unknown), ATTR_OK);
+	assert_true(flow_is_complete(&with));
+	assert_true(flow_key_equal(&with.key, &without.key));
+	assert_true(flow_reply_equal(&with.reply, &without.reply));
+	assert_int_equal(with.has, without.has);
+}
+
+static void
 messages_are_checked_in_the_order_of_the_specification(void **state)
 {
 	static const struct {
@@ -429,6 +447,7 @@ main(void)
 	    cmocka_unit_test(attribute_lists_are_judged_as_specified),
 	    cmocka_unit_test(a_second_address_family_leaves_no_trace),
 	    cmocka_unit_test(ports_and_an_icmp_id_in_one_message_make_no_flow),
+	    cmocka_unit_test(ports_of_a_protocol_without_them_do_not_make_another_flow),
 	    cmocka_unit_test(messages_are_checked_in_the_order_of_the_specification),
 	    cmocka_unit_test(a_message_that_does_not_fit_leaves_no_trace),
 	};
