@@ -22,9 +22,9 @@ struct part {
 /* Rows that only some protocols use. */
 enum proto_class { ANY_PROTO, ONLY_TCP, ONLY_SCTP, ONLY_DCCP, ONLY_ICMP };
 
+/* One attribute; its number is its place in the table. */
 struct row {
 	const char *name;
-	uint8_t no;
 	uint8_t proto;   /* enum proto_class */
 	uint8_t l3;      /* L3_IPV4, L3_IPV6, or 0 where the row fits both */
 	uint8_t size;    /* of the value; 0: variable, see part 0 */
@@ -38,109 +38,118 @@ struct row {
 #define F(field) offsetof(struct flow, field)
 #define E(field) offsetof(struct expect, field)
 #define ADDR_PAIR(off_src, off_dst, n) {{off_src, n, PART_RAW}, {off_dst, n, PART_RAW}}
-#define TUPLE_ADDRS(name, no4, no6, bit, type, t)                                                  \
-	{name "_IPV4", no4, ANY_PROTO, L3_IPV4, 8, 0, true, offsetof(type, t.l3), bit,                  \
-	    ADDR_PAIR(offsetof(type, t.src), offsetof(type, t.dst), 4)},                            \
-	{                                                                                           \
-		name "_IPV6", no6, ANY_PROTO, L3_IPV6, 32, 0, true, offsetof(type, t.l3), bit,          \
-		    ADDR_PAIR(offsetof(type, t.src), offsetof(type, t.dst), 16)                     \
+#define TUPLE_ADDR(name, fam, n, bit, type, t)                                                     \
+	{                                                                                          \
+		name, ANY_PROTO, fam, 2 * n, 0, true, offsetof(type, t.l3), bit,                   \
+		    ADDR_PAIR(offsetof(type, t.src), offsetof(type, t.dst), n)                     \
 	}
-#define U8(name, no, proto, bit, off) {name, no, proto, 0, 1, 0, false, 0, bit, {{off, 1, PART_RAW}}}
-#define BE32(name, no, proto, bit, off) {name, no, proto, 0, 4, 0, false, 0, bit, {{off, 4, PART_BE32}}}
-#define PORTS(name, no, bit, type, t)                                                              \
-	{                                                                                           \
-		name, no, ANY_PROTO, 0, 4, 0, false, 0, bit,                                               \
-		{                                                                                   \
-			{offsetof(type, t.sport), 2, PART_RAW}, {offsetof(type, t.dport), 2, PART_RAW} \
-		}                                                                                   \
+#define U8(name, proto, bit, off) {name, proto, 0, 1, 0, false, 0, bit, {{off, 1, PART_RAW}}}
+#define BE32(name, proto, bit, off) {name, proto, 0, 4, 0, false, 0, bit, {{off, 4, PART_BE32}}}
+#define PORTS(name, bit, type, t)                                                                  \
+	{                                                                                          \
+		name, ANY_PROTO, 0, 4, 0, false, 0, bit,                                           \
+		{                                                                                  \
+			{offsetof(type, t.sport), 2, PART_RAW},                                    \
+			    {offsetof(type, t.dport), 2, PART_RAW}                                 \
+		}                                                                                  \
 	}
-#define NAT_ADDR(name, no, fam, n, bit, off)                                                       \
-	{name, no, ANY_PROTO, fam, n, 0, false, F(key.l3), bit, {{off, n, PART_RAW}}}
-#define NAT_PORT(name, no, bit, off) {name, no, ANY_PROTO, 0, 2, 0, false, 0, bit, {{off, 2, PART_SWAP2}}}
-#define STR(name, no, max, bit, off, n) {name, no, ANY_PROTO, 0, 0, max, false, 0, bit, {{off, n, PART_STR}}}
+#define NAT_ADDR(name, fam, n, bit, off)                                                           \
+	{name, ANY_PROTO, fam, n, 0, false, F(key.l3), bit, {{off, n, PART_RAW}}}
+#define NAT_PORT(name, bit, off) {name, ANY_PROTO, 0, 2, 0, false, 0, bit, {{off, 2, PART_SWAP2}}}
+#define STR(name, max, bit, off, n)                                                                \
+	{name, ANY_PROTO, 0, 0, max, false, 0, bit, {{off, n, PART_STR}}}
 
+/* doc/WIRE.md 3.3.  A number is the attribute's name on the wire and never changes. */
 static const struct row flow_rows[] = {
-    TUPLE_ADDRS("ORIG", 0, 1, HAS_ADDRS, struct flow, key),
-    BE32("STATUS", 5, ANY_PROTO, HAS_STATUS, F(status)),
-    U8("L4PROTO", 2, ANY_PROTO, HAS_L4PROTO, F(key.l4)),
-    PORTS("PORT", 3, HAS_PORTS, struct flow, key),
-    U8("TCP_STATE", 4, ONLY_TCP, HAS_STATE, F(l4.tcp.state)),
-    U8("TCP_WSCALE_ORIG", 25, ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_orig)),
-    U8("TCP_WSCALE_REPL", 26, ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_repl)),
-    U8("SCTP_STATE", 17, ONLY_SCTP, HAS_STATE, F(l4.sctp.state)),
-    BE32("SCTP_VTAG_ORIG", 18, ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_orig)),
-    BE32("SCTP_VTAG_REPL", 19, ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_repl)),
-    U8("DCCP_STATE", 20, ONLY_DCCP, HAS_STATE, F(l4.dccp.state)),
-    U8("DCCP_ROLE", 21, ONLY_DCCP, HAS_DCCP_ROLE, F(l4.dccp.role)),
-    /* The ICMP type and code are the two bytes of dport, the id is sport (flow.h). */
-    U8("ICMP_TYPE", 22, ONLY_ICMP, HAS_ICMP, F(key.dport)),
-    U8("ICMP_CODE", 23, ONLY_ICMP, HAS_ICMP, F(key.dport) + 1),
-    {"ICMP_ID", 24, ONLY_ICMP, 0, 2, 0, false, 0, HAS_ICMP, {{F(key.sport), 2, PART_SWAP2}}},
-    BE32("TIMEOUT", 6, ANY_PROTO, HAS_TIMEOUT, F(timeout_s)),
-    BE32("MARK", 7, ANY_PROTO, HAS_MARK, F(mark)),
-    TUPLE_ADDRS("MASTER", 8, 9, HAS_MASTER, struct flow, rare.master),
-    U8("MASTER_L4PROTO", 10, ANY_PROTO, HAS_MASTER_L4, F(rare.master.l4)),
-    PORTS("MASTER_PORT", 11, HAS_MASTER_PORTS, struct flow, rare.master),
-    NAT_ADDR("SNAT_IPV4", 12, L3_IPV4, 4, HAS_SNAT, F(reply.dst)),
-    NAT_ADDR("DNAT_IPV4", 13, L3_IPV4, 4, HAS_DNAT, F(reply.src)),
-    NAT_ADDR("SNAT_IPV6", 29, L3_IPV6, 16, HAS_SNAT, F(reply.dst)),
-    NAT_ADDR("DNAT_IPV6", 30, L3_IPV6, 16, HAS_DNAT, F(reply.src)),
-    NAT_PORT("SPAT_PORT", 14, HAS_SPAT, F(reply.dport)),
-    NAT_PORT("DPAT_PORT", 15, HAS_DPAT, F(reply.sport)),
-    {"NAT_SEQ_ADJ", 16, ANY_PROTO, 0, 24, 0, false, 0, HAS_SEQADJ,
+    [0] = TUPLE_ADDR("ORIG_IPV4", L3_IPV4, 4, HAS_ADDRS, struct flow, key),
+    [1] = TUPLE_ADDR("ORIG_IPV6", L3_IPV6, 16, HAS_ADDRS, struct flow, key),
+    [2] = U8("L4PROTO", ANY_PROTO, HAS_L4PROTO, F(key.l4)),
+    [3] = PORTS("PORT", HAS_PORTS, struct flow, key),
+    [4] = U8("TCP_STATE", ONLY_TCP, HAS_STATE, F(l4.tcp.state)),
+    [5] = BE32("STATUS", ANY_PROTO, HAS_STATUS, F(status)),
+    [6] = BE32("TIMEOUT", ANY_PROTO, HAS_TIMEOUT, F(timeout_s)),
+    [7] = BE32("MARK", ANY_PROTO, HAS_MARK, F(mark)),
+    [8] = TUPLE_ADDR("MASTER_IPV4", L3_IPV4, 4, HAS_MASTER, struct flow, rare.master),
+    [9] = TUPLE_ADDR("MASTER_IPV6", L3_IPV6, 16, HAS_MASTER, struct flow, rare.master),
+    [10] = U8("MASTER_L4PROTO", ANY_PROTO, HAS_MASTER_L4, F(rare.master.l4)),
+    [11] = PORTS("MASTER_PORT", HAS_MASTER_PORTS, struct flow, rare.master),
+    [12] = NAT_ADDR("SNAT_IPV4", L3_IPV4, 4, HAS_SNAT, F(reply.dst)),
+    [13] = NAT_ADDR("DNAT_IPV4", L3_IPV4, 4, HAS_DNAT, F(reply.src)),
+    [14] = NAT_PORT("SPAT_PORT", HAS_SPAT, F(reply.dport)),
+    [15] = NAT_PORT("DPAT_PORT", HAS_DPAT, F(reply.sport)),
+    [16] = {"NAT_SEQ_ADJ", ANY_PROTO, 0, 24, 0, false, 0, HAS_SEQADJ,
 	{{F(rare.seqadj[0].correction_pos), 4, PART_BE32},
 	    {F(rare.seqadj[0].offset_before), 4, PART_BE32},
 	    {F(rare.seqadj[0].offset_after), 4, PART_BE32},
 	    {F(rare.seqadj[1].correction_pos), 4, PART_BE32},
 	    {F(rare.seqadj[1].offset_before), 4, PART_BE32},
 	    {F(rare.seqadj[1].offset_after), 4, PART_BE32}}},
-    STR("HELPER_NAME", 27, 12, HAS_HELPER, F(rare.helper), FLOW_HELPER_LEN),
-    {"LABELS", 28, ANY_PROTO, 0, 0, 0, false, 0, HAS_LABELS,
+    [17] = U8("SCTP_STATE", ONLY_SCTP, HAS_STATE, F(l4.sctp.state)),
+    [18] = BE32("SCTP_VTAG_ORIG", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_orig)),
+    [19] = BE32("SCTP_VTAG_REPL", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_repl)),
+    [20] = U8("DCCP_STATE", ONLY_DCCP, HAS_STATE, F(l4.dccp.state)),
+    [21] = U8("DCCP_ROLE", ONLY_DCCP, HAS_DCCP_ROLE, F(l4.dccp.role)),
+    /* The ICMP type and code are the two bytes of dport, the id is sport (flow.h). */
+    [22] = U8("ICMP_TYPE", ONLY_ICMP, HAS_ICMP, F(key.dport)),
+    [23] = U8("ICMP_CODE", ONLY_ICMP, HAS_ICMP, F(key.dport) + 1),
+    [24] = {"ICMP_ID", ONLY_ICMP, 0, 2, 0, false, 0, HAS_ICMP, {{F(key.sport), 2, PART_SWAP2}}},
+    [25] = U8("TCP_WSCALE_ORIG", ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_orig)),
+    [26] = U8("TCP_WSCALE_REPL", ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_repl)),
+    [27] = STR("HELPER_NAME", 12, HAS_HELPER, F(rare.helper), FLOW_HELPER_LEN),
+    [28] = {"LABELS", ANY_PROTO, 0, 0, 0, false, 0, HAS_LABELS,
 	{{F(rare.labels), FLOW_LABELS_LEN, PART_SWAP4}}},
-    {"SYNPROXY", 31, ANY_PROTO, 0, 12, 0, false, 0, HAS_SYNPROXY,
+    [29] = NAT_ADDR("SNAT_IPV6", L3_IPV6, 16, HAS_SNAT, F(reply.dst)),
+    [30] = NAT_ADDR("DNAT_IPV6", L3_IPV6, 16, HAS_DNAT, F(reply.src)),
+    [31] = {"SYNPROXY", ANY_PROTO, 0, 12, 0, false, 0, HAS_SYNPROXY,
 	{{F(rare.synproxy_its), 4, PART_BE32}, {F(rare.synproxy_isn), 4, PART_BE32},
 	    {F(rare.synproxy_tsoff), 4, PART_BE32}}},
-    {"ZONE", 32, ANY_PROTO, 0, 2, 0, false, 0, HAS_ZONE, {{F(key.zone), 2, PART_BE16}}},
+    [32] = {"ZONE", ANY_PROTO, 0, 2, 0, false, 0, HAS_ZONE, {{F(key.zone), 2, PART_BE16}}},
 };
 
+/* The order in which they are sent (doc/WIRE.md 3.4): what identifies, the protocol's own, the rest. */
+static const uint8_t flow_order[] = {
+    0, 1, 5, 2, 3,         /* tuple, status */
+    4, 25, 26,             /* TCP */
+    17, 18, 19,            /* SCTP */
+    20, 21,                /* DCCP */
+    22, 23, 24,            /* ICMP */
+    6, 7,                  /* timeout, mark */
+    8, 9, 10, 11,          /* master */
+    12, 13, 29, 30, 14, 15, /* NAT */
+    16, 27, 28, 31, 32,
+};
+_Static_assert(ARRAY_LEN(flow_order) == ARRAY_LEN(flow_rows), "every attribute has its turn");
+
+/* doc/WIRE.md 3.5. */
 static const struct row expect_rows[] = {
-    TUPLE_ADDRS("MASTER", 0, 1, EXP_MASTER_ADDRS, struct expect, master),
-    U8("MASTER_L4PROTO", 2, ANY_PROTO, EXP_MASTER_L4, E(master.l4)),
-    PORTS("MASTER_PORT", 3, EXP_MASTER_PORTS, struct expect, master),
-    TUPLE_ADDRS("EXPECT", 4, 5, EXP_TUPLE_ADDRS, struct expect, tuple),
-    U8("EXPECT_L4PROTO", 6, ANY_PROTO, EXP_TUPLE_L4, E(tuple.l4)),
-    PORTS("EXPECT_PORT", 7, EXP_TUPLE_PORTS, struct expect, tuple),
-    TUPLE_ADDRS("MASK", 8, 9, EXP_MASK_ADDRS, struct expect, mask),
-    U8("MASK_L4PROTO", 10, ANY_PROTO, EXP_MASK_L4, E(mask.l4)),
-    PORTS("MASK_PORT", 11, EXP_MASK_PORTS, struct expect, mask),
-    BE32("TIMEOUT", 12, ANY_PROTO, EXP_TIMEOUT, E(timeout_s)),
-    BE32("FLAGS", 13, ANY_PROTO, EXP_FLAGS, E(flags)),
-    BE32("CLASS", 14, ANY_PROTO, EXP_CLASS, E(class)),
-    {"NAT_IPV4", 15, ANY_PROTO, L3_IPV4, 8, 0, true, E(nat.l3), EXP_NAT_ADDRS,
-	ADDR_PAIR(E(nat.src), E(nat.dst), 4)},
-    U8("NAT_L4PROTO", 17, ANY_PROTO, EXP_NAT_L4, E(nat.l4)),
-    PORTS("NAT_PORT", 16, EXP_NAT_PORTS, struct expect, nat),
-    BE32("NAT_DIR", 18, ANY_PROTO, EXP_NAT_DIR, E(nat_dir)),
-    STR("HELPER_NAME", 19, 12, EXP_HELPER, E(helper), FLOW_HELPER_LEN),
-    STR("FN", 20, 28, EXP_FN, E(fn), EXPECT_FN_LEN),
+    [0] = TUPLE_ADDR("MASTER_IPV4", L3_IPV4, 4, EXP_MASTER_ADDRS, struct expect, master),
+    [1] = TUPLE_ADDR("MASTER_IPV6", L3_IPV6, 16, EXP_MASTER_ADDRS, struct expect, master),
+    [2] = U8("MASTER_L4PROTO", ANY_PROTO, EXP_MASTER_L4, E(master.l4)),
+    [3] = PORTS("MASTER_PORT", EXP_MASTER_PORTS, struct expect, master),
+    [4] = TUPLE_ADDR("EXPECT_IPV4", L3_IPV4, 4, EXP_TUPLE_ADDRS, struct expect, tuple),
+    [5] = TUPLE_ADDR("EXPECT_IPV6", L3_IPV6, 16, EXP_TUPLE_ADDRS, struct expect, tuple),
+    [6] = U8("EXPECT_L4PROTO", ANY_PROTO, EXP_TUPLE_L4, E(tuple.l4)),
+    [7] = PORTS("EXPECT_PORT", EXP_TUPLE_PORTS, struct expect, tuple),
+    [8] = TUPLE_ADDR("MASK_IPV4", L3_IPV4, 4, EXP_MASK_ADDRS, struct expect, mask),
+    [9] = TUPLE_ADDR("MASK_IPV6", L3_IPV6, 16, EXP_MASK_ADDRS, struct expect, mask),
+    [10] = U8("MASK_L4PROTO", ANY_PROTO, EXP_MASK_L4, E(mask.l4)),
+    [11] = PORTS("MASK_PORT", EXP_MASK_PORTS, struct expect, mask),
+    [12] = BE32("TIMEOUT", ANY_PROTO, EXP_TIMEOUT, E(timeout_s)),
+    [13] = BE32("FLAGS", ANY_PROTO, EXP_FLAGS, E(flags)),
+    [14] = BE32("CLASS", ANY_PROTO, EXP_CLASS, E(class)),
+    [15] = TUPLE_ADDR("NAT_IPV4", L3_IPV4, 4, EXP_NAT_ADDRS, struct expect, nat),
+    [16] = PORTS("NAT_PORT", EXP_NAT_PORTS, struct expect, nat),
+    [17] = U8("NAT_L4PROTO", ANY_PROTO, EXP_NAT_L4, E(nat.l4)),
+    [18] = BE32("NAT_DIR", ANY_PROTO, EXP_NAT_DIR, E(nat_dir)),
+    [19] = STR("HELPER_NAME", 12, EXP_HELPER, E(helper), FLOW_HELPER_LEN),
+    [20] = STR("FN", 28, EXP_FN, E(fn), EXPECT_FN_LEN),
 };
 
-enum { FLOW_NO_COUNT = 33, EXPECT_NO_COUNT = 21, LABELS_SIZE_MAX = 1024, ATTR_HEADER = 4 };
+static const uint8_t expect_order[] = {
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 17, 16, 18, 19, 20};
+_Static_assert(ARRAY_LEN(expect_order) == ARRAY_LEN(expect_rows), "every attribute has its turn");
 
-/* Attribute number -> row, so that decoding does not search. */
-static const uint8_t flow_row_of[FLOW_NO_COUNT] = {
-    [0] = 0, [1] = 1, [5] = 2, [2] = 3, [3] = 4, [4] = 5, [25] = 6, [26] = 7, [17] = 8, [18] = 9,
-    [19] = 10, [20] = 11, [21] = 12, [22] = 13, [23] = 14, [24] = 15, [6] = 16, [7] = 17, [8] = 18,
-    [9] = 19, [10] = 20, [11] = 21, [12] = 22, [13] = 23, [29] = 24, [30] = 25, [14] = 26,
-    [15] = 27, [16] = 28, [27] = 29, [28] = 30, [31] = 31, [32] = 32,
-};
-static const uint8_t expect_row_of[EXPECT_NO_COUNT] = {
-    [0] = 0, [1] = 1, [2] = 2, [3] = 3, [4] = 4, [5] = 5, [6] = 6, [7] = 7, [8] = 8, [9] = 9,
-    [10] = 10, [11] = 11, [12] = 12, [13] = 13, [14] = 14, [15] = 15, [17] = 16, [16] = 17,
-    [18] = 18, [19] = 19, [20] = 20,
-};
-_Static_assert(ARRAY_LEN(flow_rows) == FLOW_NO_COUNT, "every number has one row");
-_Static_assert(ARRAY_LEN(expect_rows) == EXPECT_NO_COUNT, "every number has one row");
+enum { LABELS_SIZE_MAX = 1024, ATTR_HEADER = 4 };
 
 static void
 part_decode(const struct part *p, uint8_t *obj, const uint8_t *src)
@@ -275,8 +284,8 @@ decode_value(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len
 
 /* Walks a list of attributes as doc/WIRE.md 3.6 says. */
 static enum attr_status
-decode(const struct row *rows, const uint8_t *row_of, size_t no_count, const void *data, size_t len,
-    uint8_t *obj, struct decoded *d)
+decode(const struct row *rows, size_t count, const void *data, size_t len, uint8_t *obj,
+    struct decoded *d)
 {
 	struct rbuf r;
 
@@ -291,10 +300,9 @@ decode(const struct row *rows, const uint8_t *row_of, size_t no_count, const voi
 		if (nta_len < ATTR_HEADER || nta_len > left)
 			return ATTR_MALFORMED;
 		val = rbuf_skip(&r, nta_len - ATTR_HEADER);
-		if (no >= no_count)
+		if (no >= count)
 			d->unknown++;
-		else if (decode_value(&rows[row_of[no]], obj, val, nta_len - ATTR_HEADER, d) !=
-		    ATTR_OK)
+		else if (decode_value(&rows[no], obj, val, nta_len - ATTR_HEADER, d) != ATTR_OK)
 			return ATTR_MALFORMED;
 		rbuf_skip(&r, pad < rbuf_left(&r) ? pad : rbuf_left(&r));
 	}
@@ -328,7 +336,7 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown
 	uint32_t class;
 
 	flow_init(f);
-	if (decode(flow_rows, flow_row_of, FLOW_NO_COUNT, data, len, (uint8_t *)f, &d) != ATTR_OK)
+	if (decode(flow_rows, ARRAY_LEN(flow_rows), data, len, (uint8_t *)f, &d) != ATTR_OK)
 		return ATTR_MALFORMED;
 	*unknown += d.unknown;
 	class = proto_class_of(f->key.l4);
@@ -361,8 +369,7 @@ attr_decode_expect(const void *data, size_t len, struct expect *e, uint64_t *unk
 	struct decoded d = {0};
 
 	memset(e, 0, sizeof(*e));
-	if (decode(expect_rows, expect_row_of, EXPECT_NO_COUNT, data, len, (uint8_t *)e, &d) !=
-	    ATTR_OK)
+	if (decode(expect_rows, ARRAY_LEN(expect_rows), data, len, (uint8_t *)e, &d) != ATTR_OK)
 		return ATTR_MALFORMED;
 	*unknown += d.unknown;
 	e->has = d.has;
@@ -370,13 +377,13 @@ attr_decode_expect(const void *data, size_t len, struct expect *e, uint64_t *unk
 }
 
 static void
-encode_row(struct wbuf *wb, const struct row *row, const uint8_t *obj)
+encode_row(struct wbuf *wb, uint8_t no, const struct row *row, const uint8_t *obj)
 {
 	size_t start = wbuf_len(wb);
 	size_t len;
 
 	wbuf_be16(wb, 0);
-	wbuf_be16(wb, row->no);
+	wbuf_be16(wb, no);
 	for (size_t i = 0; i < ARRAY_LEN(row->part) && row->part[i].len > 0; i++)
 		part_encode(&row->part[i], obj, wb);
 	len = wbuf_len(wb) - start;
@@ -385,17 +392,17 @@ encode_row(struct wbuf *wb, const struct row *row, const uint8_t *obj)
 }
 
 static void
-encode(struct wbuf *wb, const struct row *rows, size_t count, const uint8_t *obj, uint32_t has,
-    uint32_t class)
+encode(struct wbuf *wb, const struct row *rows, const uint8_t *order, size_t count,
+    const uint8_t *obj, uint32_t has, uint32_t class)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct row *row = &rows[i];
+		const struct row *row = &rows[order[i]];
 
 		if (!(has & row->has) || (row->proto != ANY_PROTO && row->proto != class))
 			continue;
 		if (row->l3 != 0 && obj[row->l3_off] != row->l3)
 			continue;
-		encode_row(wb, row, obj);
+		encode_row(wb, order[i], row, obj);
 	}
 }
 
@@ -414,12 +421,13 @@ attr_encode_flow(struct wbuf *wb, const struct flow *f, uint32_t mask)
 		icmp.reply.sport = 0;
 		f = &icmp;
 	}
-	encode(wb, flow_rows, ARRAY_LEN(flow_rows), (const uint8_t *)f, has,
+	encode(wb, flow_rows, flow_order, ARRAY_LEN(flow_order), (const uint8_t *)f, has,
 	    proto_class_of(f->key.l4));
 }
 
 void
 attr_encode_expect(struct wbuf *wb, const struct expect *e)
 {
-	encode(wb, expect_rows, ARRAY_LEN(expect_rows), (const uint8_t *)e, e->has, ANY_PROTO);
+	encode(wb, expect_rows, expect_order, ARRAY_LEN(expect_order), (const uint8_t *)e, e->has,
+	    ANY_PROTO);
 }

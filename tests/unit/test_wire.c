@@ -297,6 +297,58 @@ decode_attrs(const uint8_t *data, size_t len, struct flow *f, uint64_t *unknown)
 	return attr_decode_flow(data, len, f, unknown);
 }
 
+/* A flow that has everything, of each protocol with attributes of its own and in both families. */
+static void
+every_attribute_has_one_turn_and_survives_it(void **state)
+{
+	static const uint8_t protos[] = {L4_TCP, L4_SCTP, L4_DCCP, L4_ICMP};
+	bool seen[33] = {false};
+	uint8_t buf[1024];
+
+	(void)state;
+	for (size_t i = 0; i < 2 * ARRAY_LEN(protos); i++) {
+		uint32_t has = UINT32_MAX & ~(uint32_t)(HAS_REPLY | HAS_TCP_FLAGS | HAS_ID);
+		bool here[33] = {false};
+		struct flow f, back;
+		struct wbuf wb, again;
+		uint8_t buf2[sizeof(buf)];
+		uint64_t unknown;
+		struct rbuf r;
+
+		/* Every value differs from its neighbours, names and labels included. */
+		for (size_t at = 0; at < sizeof(f); at++)
+			((uint8_t *)&f)[at] = (uint8_t)(at % 61 + 1);
+		memset(f.rare.helper, 0, sizeof(f.rare.helper));
+		memcpy(f.rare.helper, "ftp", 3);
+		f.key.l3 = f.rare.master.l3 = i % 2 ? L3_IPV6 : L3_IPV4;
+		f.key.l4 = protos[i / 2];
+		f.has = f.key.l4 == L4_ICMP ? has & ~(uint32_t)(HAS_PORTS | HAS_DPAT)
+					    : has & ~(uint32_t)HAS_ICMP;
+		wbuf_init(&wb, buf, sizeof(buf));
+		attr_encode_flow(&wb, &f, UINT32_MAX);
+		assert_false(wb.failed);
+		rbuf_init(&r, buf, wbuf_len(&wb));
+		while (rbuf_left(&r) > 0) {
+			uint16_t len = rbuf_be16(&r), no = rbuf_be16(&r);
+
+			assert_in_range(no, 0, 32);
+			assert_false(here[no]);
+			here[no] = seen[no] = true;
+			assert_non_null(rbuf_skip(&r, (len + 3u) / 4 * 4 - 4));
+		}
+		assert_int_equal(decode_attrs(buf, wbuf_len(&wb), &back, &unknown), ATTR_OK);
+		assert_int_equal(unknown, 0);
+		wbuf_init(&again, buf2, sizeof(buf2));
+		attr_encode_flow(&again, &back, UINT32_MAX);
+		assert_int_equal(wbuf_len(&again), wbuf_len(&wb));
+		assert_memory_equal(buf2, buf, wbuf_len(&wb));
+	}
+	for (size_t no = 0; no < ARRAY_LEN(seen); no++) {
+		if (!seen[no])
+			fail_msg("attribute %zu was never sent", no);
+	}
+}
+
 /* doc/WIRE.md 3.6: what is malformed and what is not. */
 static void
 attribute_lists_are_judged_as_specified(void **state)
@@ -444,6 +496,7 @@ main(void)
 	    cmocka_unit_test(the_fields_mean_what_the_specification_says),
 	    cmocka_unit_test(every_truncation_and_every_changed_byte_is_survived),
 	    cmocka_unit_test(a_node_counts_every_damaged_vector),
+	    cmocka_unit_test(every_attribute_has_one_turn_and_survives_it),
 	    cmocka_unit_test(attribute_lists_are_judged_as_specified),
 	    cmocka_unit_test(a_second_address_family_leaves_no_trace),
 	    cmocka_unit_test(ports_and_an_icmp_id_in_one_message_make_no_flow),
