@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * commit.c: requests to the kernel: commit, flush, checks after a read.
- *
- * Every request under way has a slot; its result decides what comes next for that one flow.
+ * commit.c: replicas to the kernel: all of them in a commit, those that change meanwhile, and with
+ * CacheWriteThrough every one at once.  What becomes of one flow each answer of the kernel decides
+ * for that flow alone.
  */
 #include "engine.h"
 
@@ -41,52 +41,6 @@ replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
 	f->has &= ~(uint32_t)HAS_ID;
 	if (!flow_is_related(f))
 		f->has &= ~(uint32_t)(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
-}
-
-/* ---- slots ---- */
-
-static struct op_slot *
-slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
-{
-	for (size_t i = 0; n->ops_free > 0 && i < OPS_MAX; i++) {
-		uint32_t at = n->ops_next++ % OPS_MAX;
-		struct op_slot *s = &n->ops[at];
-
-		if (s->state != SLOT_FREE)
-			continue;
-		n->ops_free--;
-		n->jobs[job].out++;
-		s->state = SLOT_OUT;
-		s->job = (uint8_t)job;
-		s->tries = 0;
-		s->degraded = false;
-		s->counted = false;
-		s->loosen = false;
-		s->id = id;
-		s->birth = table_entry(t, id)->birth;
-		s->op.cookie = at;
-		s->op.tcp_liberal = false;
-		return s;
-	}
-	return NULL;
-}
-
-static void
-slot_free(struct node *n, struct op_slot *s)
-{
-	s->state = SLOT_FREE;
-	n->ops_free++;
-	n->jobs[s->job].out--;
-	if (s->job == JOB_INJECT)
-		remote_injected(n);
-}
-
-static void
-slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type)
-{
-	s->op.type = type;
-	s->state = SLOT_RETRY;
-	n->ops_retry++;
 }
 
 /* ---- commit ---- */
@@ -219,28 +173,12 @@ commit_passed(const struct node *n, uint32_t id)
 	return job->phase == PHASE_RELATED || id <= job->cursor;
 }
 
-/* Is a write of this replica on its way to the kernel, or about to be tried again? */
-static bool
-write_under_way(const struct node *n, uint32_t id)
-{
-	uint32_t birth = table_entry(&n->remote, id)->birth;
-
-	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
-		const struct op_slot *s = &n->ops[i];
-
-		if (s->state != SLOT_FREE && !s->loosen && s->id == id && s->birth == birth &&
-		    (s->job == JOB_COMMIT || s->job == JOB_INJECT))
-			return true;
-	}
-	return false;
-}
-
 void
 commit_follow(struct node *n, uint32_t id)
 {
 	if (table_entry(&n->remote, id)->queue != 0)
 		return;
-	if (n->cfg.write_through || commit_passed(n, id) || write_under_way(n, id))
+	if (n->cfg.write_through || commit_passed(n, id) || slot_writes(n, id))
 		queue_push(&n->remote, &n->inject, id);
 }
 
@@ -261,8 +199,8 @@ commit_start(struct node *n, ms_t now)
 	node_notice(n, NOTE_COMMIT_STARTED);
 }
 
-static bool
-pull_inject(struct node *n, struct kernel_op *op, ms_t now)
+bool
+commit_pull_changed(struct node *n, struct kernel_op *op, ms_t now)
 {
 	uint32_t id;
 
@@ -272,7 +210,7 @@ pull_inject(struct node *n, struct kernel_op *op, ms_t now)
 
 		id = n->inject.head;
 		dead = table_entry(&n->remote, id)->flags & ENTRY_DEAD;
-		if (dead && write_under_way(n, id)) {
+		if (dead && slot_writes(n, id)) {
 			/* Nothing to take out yet; the answer brings it back here. */
 			queue_remove(&n->remote, &n->inject, id);
 			remote_injected(n);
@@ -284,7 +222,6 @@ pull_inject(struct node *n, struct kernel_op *op, ms_t now)
 		queue_remove(&n->remote, &n->inject, id);
 		write = dead ? prepare_delete(n, s) : prepare(n, s, now);
 		if (write) {
-			s->wanted = s->op.type;
 			*op = s->op;
 			return true;
 		}
@@ -295,8 +232,8 @@ pull_inject(struct node *n, struct kernel_op *op, ms_t now)
 	return false;
 }
 
-static bool
-pull_commit(struct node *n, struct kernel_op *op, ms_t now)
+bool
+commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 {
 	struct job *job = &n->jobs[JOB_COMMIT];
 	struct op_slot *s;
@@ -320,7 +257,6 @@ pull_commit(struct node *n, struct kernel_op *op, ms_t now)
 		s->counted = true;
 		n->tally.total++;
 		if (prepare(n, s, now)) {
-			s->wanted = s->op.type;
 			*op = s->op;
 			return true;
 		}
@@ -345,8 +281,8 @@ is_strict(const struct flow *f)
  * peer has named yet or whose entry was left alone: by the windows it remembers, their next segments
  * would be invalid.  So a takeover switches the checks off for all, as it does for what it writes.
  */
-static bool
-pull_loosen(struct node *n, struct kernel_op *op)
+bool
+commit_pull_own(struct node *n, struct kernel_op *op)
 {
 	struct job *job = &n->jobs[JOB_COMMIT];
 	const uint32_t key = HAS_ADDRS | HAS_L4PROTO | HAS_PORTS | HAS_ZONE;
@@ -379,111 +315,18 @@ pull_loosen(struct node *n, struct kernel_op *op)
 	return false;
 }
 
-/* ---- flush and verify ---- */
-
 void
-kernel_flush_start(struct node *n, ms_t now)
-{
-	struct job *job = &n->jobs[JOB_FLUSH];
-
-	if (job->running)
-		return;
-	memset(job, 0, sizeof(*job));
-	job->running = true;
-	job->started = now;
-}
-
-void
-kernel_verify_start(struct node *n, ms_t now)
-{
-	struct job *job = &n->jobs[JOB_VERIFY];
-	uint32_t out = job->out;
-
-	memset(job, 0, sizeof(*job));
-	job->out = out;
-	job->running = true;
-	job->started = now;
-}
-
-/* Walks the local table: a look at each flow that the last read did not name, or a delete of each. */
-static bool
-pull_walk(struct node *n, enum job_id id_job, struct kernel_op *op)
-{
-	struct job *job = &n->jobs[id_job];
-	struct op_slot *s;
-	uint32_t id;
-
-	while (job->running && n->ops_free > 0) {
-		const struct entry *e;
-
-		id = table_next(&n->local, job->cursor);
-		if (id == ENTRY_NONE)
-			return false;
-		job->cursor = id;
-		e = table_entry(&n->local, id);
-		if ((e->flags & ENTRY_DEAD) || (id_job == JOB_VERIFY && e->gen == n->read_gen))
-			continue;
-		s = slot_take(n, id_job, &n->local, id);
-		table_load(&n->local, id, &s->op.flow);
-		s->op.type = id_job == JOB_VERIFY ? KOP_GET : KOP_DELETE;
-		s->wanted = s->op.type;
-		*op = s->op;
-		return true;
-	}
-	return false;
-}
-
-bool
-commit_pull(struct node *n, struct kernel_op *op, ms_t now)
-{
-	for (size_t i = 0; n->ops_retry > 0 && i < OPS_MAX; i++) {
-		if (n->ops[i].state != SLOT_RETRY)
-			continue;
-		n->ops[i].state = SLOT_OUT;
-		n->ops_retry--;
-		*op = n->ops[i].op;
-		return true;
-	}
-	/* What has an end comes first: the stream of the peers' changes has none. */
-	if (pull_commit(n, op, now) || pull_loosen(n, op) || pull_walk(n, JOB_VERIFY, op) ||
-	    pull_walk(n, JOB_FLUSH, op) || pull_inject(n, op, now))
-		return true;
-	commit_settle(n, now);
-	return false;
-}
-
-static void
-commit_done(struct node *n, ms_t now)
+commit_settle(struct node *n, ms_t now)
 {
 	struct job *job = &n->jobs[JOB_COMMIT];
 	struct notice *note;
 
+	if (!job->running || job->phase != PHASE_LAST || job->out > 0 || job->count > 0)
+		return;
 	job->running = false;
 	n->tally.took_ms = ms_since(now, job->started);
 	note = node_notice(n, NOTE_COMMIT_DONE);
 	note->commit = n->tally;
-}
-
-void
-commit_settle(struct node *n, ms_t now)
-{
-	struct job *commit = &n->jobs[JOB_COMMIT];
-	struct job *verify = &n->jobs[JOB_VERIFY];
-	struct job *flush = &n->jobs[JOB_FLUSH];
-
-	if (commit->running && commit->phase == PHASE_LAST && commit->out == 0 &&
-	    commit->count == 0)
-		commit_done(n, now);
-	if (verify->running && verify->out == 0 &&
-	    table_next(&n->local, verify->cursor) == ENTRY_NONE) {
-		verify->running = false;
-		local_verify_done(n, now);
-	}
-	if (flush->running && flush->out == 0 &&
-	    table_next(&n->local, flush->cursor) == ENTRY_NONE) {
-		flush->running = false;
-		node_notice(n, NOTE_KERNEL_FLUSH_DONE)->count = flush->count;
-	}
 }
 
 /* ---- results ---- */
@@ -662,33 +505,6 @@ write_result(struct node *n, struct op_slot *s, const struct kernel_result *res,
 		create_failed(n, s, res->error);
 }
 
-/* The local flow that a request was about, if it is still the same one. */
-static uint32_t
-slot_local(const struct node *n, const struct op_slot *s)
-{
-	const struct entry *e = table_entry(&n->local, s->id);
-
-	return (e->flags & ENTRY_USED) && e->birth == s->birth && !(e->flags & ENTRY_DEAD)
-	    ? s->id
-	    : ENTRY_NONE;
-}
-
-static void
-walk_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
-{
-	uint32_t id = slot_local(n, s);
-	bool gone = res->error == ENOENT;
-
-	if (s->job == JOB_FLUSH && id != ENTRY_NONE && (gone || res->error == 0)) {
-		n->jobs[JOB_FLUSH].count += !gone;
-		n->stats.local_destroyed++;
-		local_gone(n, id);
-	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && gone) {
-		local_destroyed(n, id, now);
-	}
-	slot_free(n, s);
-}
-
 static void
 delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res)
 {
@@ -710,7 +526,7 @@ follow_dead(struct node *n, uint32_t id, uint32_t birth)
 	const struct entry *e = table_entry(&n->remote, id);
 
 	if ((e->flags & ENTRY_DEAD) && e->birth == birth && e->queue == 0 &&
-	    !write_under_way(n, id))
+	    !slot_writes(n, id))
 		queue_push(&n->remote, &n->inject, id);
 }
 
@@ -733,32 +549,17 @@ loosened(struct node *n, struct op_slot *s, const struct kernel_result *res)
 }
 
 void
-commit_result(struct node *n, const struct kernel_result *res, ms_t now)
+commit_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
-	struct op_slot *s;
-	uint32_t id, birth;
+	uint32_t id = s->id, birth = s->birth;
 
-	if (res->cookie >= OPS_MAX || n->ops[res->cookie].state != SLOT_OUT)
-		return;
-	s = &n->ops[res->cookie];
-	id = s->id;
-	birth = s->birth;
 	if (s->loosen) {
 		loosened(n, s, res);
-	} else if (s->job == JOB_VERIFY || s->job == JOB_FLUSH) {
-		walk_result(n, s, res, now);
-	} else {
-		if (s->op.type == KOP_DELETE)
-			delete_result(n, s, res);
-		else
-			write_result(n, s, res, now);
-		follow_dead(n, id, birth);
+		return;
 	}
-	commit_settle(n, now);
-}
-
-void
-commit_init(struct node *n)
-{
-	n->ops_free = OPS_MAX;
+	if (s->op.type == KOP_DELETE)
+		delete_result(n, s, res);
+	else
+		write_result(n, s, res, now);
+	follow_dead(n, id, birth);
 }

@@ -6,7 +6,9 @@
  *   node.c       init, inputs, commands, time, views
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   remote.c     peers' flows into the remote table
- *   commit.c     requests to the kernel
+ *   request.c    what is asked of the kernel, and whose the answers are
+ *   commit.c     replicas to the kernel
+ *   slot.c       the requests under way
  *   local.c      kernel events and reads into the local table
  *   sync.c       what leaves this node, and when
  *   records.c    how flows wait in, and leave, the two tables
@@ -148,7 +150,6 @@ struct op_slot {
 	bool degraded;
 	bool counted;      /* belongs to the running commit's tally */
 	bool loosen;       /* of PHASE_OWN: id and birth are those of a local flow */
-	enum kernel_op_type wanted; /* what the request is for, behind a KOP_GET */
 	uint32_t id;
 	uint32_t birth;
 	struct kernel_op op;
@@ -280,17 +281,35 @@ void local_flush(struct node *n, ms_t now);
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);
 
-/* commit.c: requests to the kernel */
-void commit_init(struct node *n);
+/* slot.c: the requests to the kernel that are under way */
+void slots_init(struct node *n);
+/* A slot for a request of this job about an entry of the table; NULL if all are taken. */
+struct op_slot *slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id);
+void slot_free(struct node *n, struct op_slot *s);
+/* The request goes out once more, as one of this type. */
+void slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type);
+/* Is a write of this replica on its way to the kernel, or about to be tried again? */
+bool slot_writes(const struct node *n, uint32_t id);
+/* The local flow that a request was about, if it is still the same one; or ENTRY_NONE. */
+uint32_t slot_local(const struct node *n, const struct op_slot *s);
+
+/* commit.c: replicas to the kernel */
 void commit_start(struct node *n, ms_t now);
-void kernel_flush_start(struct node *n, ms_t now);
-void kernel_verify_start(struct node *n, ms_t now);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
+/* The next request of the commit's walk; of its care for the kernel's own flows; for what changed. */
 bool commit_pull(struct node *n, struct kernel_op *op, ms_t now);
-void commit_result(struct node *n, const struct kernel_result *res, ms_t now);
-/* Notices jobs that have nothing left to do. */
+bool commit_pull_own(struct node *n, struct kernel_op *op);
+bool commit_pull_changed(struct node *n, struct kernel_op *op, ms_t now);
+void commit_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
+/* Notices that a commit has nothing left to do. */
 void commit_settle(struct node *n, ms_t now);
+
+/* request.c: what is asked of the kernel, in which order, and whose the answers are */
+void kernel_flush_start(struct node *n, ms_t now);
+void kernel_verify_start(struct node *n, ms_t now);
+bool request_pull(struct node *n, struct kernel_op *op, ms_t now);
+void request_answered(struct node *n, const struct kernel_result *res, ms_t now);
 
 /* remote.c: the peers' flows as they told them */
 void remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now);

@@ -52,7 +52,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	n->local_emptied = true;
 	n->keepalive = now;
 	n->housekeeping = now;
-	commit_init(n);
+	slots_init(n);
 	/*
 	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
 	 * need, so that has to be asked into the dark; others of that mode leave it aside.
@@ -151,7 +151,7 @@ node_kernel_read_end(struct node *n, bool complete, ms_t now)
 void
 node_kernel_result(struct node *n, const struct kernel_result *res, ms_t now)
 {
-	commit_result(n, res, now);
+	request_answered(n, res, now);
 }
 
 enum cmd_result
@@ -206,7 +206,7 @@ node_tick(struct node *n, ms_t now)
 bool
 node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now)
 {
-	return commit_pull(n, op, now);
+	return request_pull(n, op, now);
 }
 
 ms_t

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slot.c: the requests to the kernel that are under way.
+ */
+#include "engine.h"
+
+void
+slots_init(struct node *n)
+{
+	n->ops_free = OPS_MAX;
+}
+
+struct op_slot *
+slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
+{
+	for (size_t i = 0; n->ops_free > 0 && i < OPS_MAX; i++) {
+		uint32_t at = n->ops_next++ % OPS_MAX;
+		struct op_slot *s = &n->ops[at];
+
+		if (s->state != SLOT_FREE)
+			continue;
+		n->ops_free--;
+		n->jobs[job].out++;
+		s->state = SLOT_OUT;
+		s->job = (uint8_t)job;
+		s->tries = 0;
+		s->degraded = false;
+		s->counted = false;
+		s->loosen = false;
+		s->id = id;
+		s->birth = table_entry(t, id)->birth;
+		s->op.cookie = at;
+		s->op.tcp_liberal = false;
+		return s;
+	}
+	return NULL;
+}
+
+void
+slot_free(struct node *n, struct op_slot *s)
+{
+	s->state = SLOT_FREE;
+	n->ops_free++;
+	n->jobs[s->job].out--;
+	if (s->job == JOB_INJECT)
+		remote_injected(n);
+}
+
+void
+slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type)
+{
+	s->op.type = type;
+	s->state = SLOT_RETRY;
+	n->ops_retry++;
+}
+
+bool
+slot_writes(const struct node *n, uint32_t id)
+{
+	uint32_t birth = table_entry(&n->remote, id)->birth;
+
+	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
+		const struct op_slot *s = &n->ops[i];
+
+		if (s->state != SLOT_FREE && !s->loosen && s->id == id && s->birth == birth &&
+		    (s->job == JOB_COMMIT || s->job == JOB_INJECT))
+			return true;
+	}
+	return false;
+}
+
+uint32_t
+slot_local(const struct node *n, const struct op_slot *s)
+{
+	const struct entry *e = table_entry(&n->local, s->id);
+
+	return (e->flags & ENTRY_USED) && e->birth == s->birth && !(e->flags & ENTRY_DEAD)
+	    ? s->id
+	    : ENTRY_NONE;
+}
