@@ -45,7 +45,9 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 		log_write(d->log, LOG_LV_NOTICE, "%u entries were in the kernel already", c->current);
 	if (c->replaced > 0)
 		log_write(d->log, LOG_LV_WARNING,
-		    "%u kernel entries had another NAT mapping and were replaced", c->replaced);
+		    "%u older kernel entries had another NAT mapping, or held the one of another "
+		    "flow, and were replaced",
+		    c->replaced);
 	if (c->degraded > 0)
 		log_write(d->log, LOG_LV_WARNING,
 		    "%u entries were committed without an attribute that this kernel refuses",
@@ -195,7 +197,7 @@ report_notice(struct daemon *d, const struct notice *note)
 		log_flow(d, LOG_LV_ERROR, "commit-create", &note->flow, note->error);
 		break;
 	case NOTE_COMMIT_CONFLICT:
-		log_flow(d, LOG_LV_WARNING, "commit: NAT mapping in the kernel differed, replaced",
+		log_flow(d, LOG_LV_WARNING, "commit: an older kernel entry stood in the way, replaced",
 		    &note->flow, 0);
 		break;
 	case NOTE_KERNEL_READ_NEEDED:

@@ -91,6 +91,8 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 		return true;
 	case COMMIT_REPLACE:
 		s->op.type = KOP_REPLACE;
+		s->op.victim = s->op.flow.key;
+		s->op.victim_id = 0;
 		return true;
 	case COMMIT_LEAVE:
 		break;
@@ -331,6 +333,19 @@ commit_settle(struct node *n, ms_t now)
 
 /* ---- results ---- */
 
+/* The entry that made way for another flow is gone, and no event says so. */
+static void
+ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
+{
+	uint32_t id;
+
+	if (op->type != KOP_REPLACE || flow_key_equal(&op->victim, &op->flow.key))
+		return;
+	id = table_find(&n->local, &op->victim);
+	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		local_destroyed(n, id, now);
+}
+
 /* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */
 static void
 written(struct node *n, struct op_slot *s, ms_t now)
@@ -341,6 +356,7 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	struct entry *e;
 	uint32_t id;
 
+	ended_for_another(n, &s->op, now);
 	if (!filter_passes(&n->cfg.filter, f))
 		return;
 	if (s->op.type == KOP_UPDATE)
@@ -381,6 +397,7 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 		break;
 	case KOP_DELETE:
 	case KOP_GET:
+	case KOP_GET_REPLY:
 		break;
 	}
 	if (s->degraded)
@@ -424,35 +441,55 @@ strip(struct op_slot *s, int error)
 	return true;
 }
 
+/* Is the kernel's entry of this key, which we know, still there? */
+static void
+check_again(struct node *n, const struct flow_key *key)
+{
+	uint32_t local = table_find(&n->local, key);
+	struct op_slot *s;
+
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return;
+	s = slot_take(n, JOB_VERIFY, &n->local, local);
+	/* Without a slot the next read of the table will tell. */
+	if (s == NULL)
+		return;
+	table_load(&n->local, local, &s->op.flow);
+	slot_retry(n, s, KOP_GET);
+}
+
 /*
  * The flow is not to be written after all.  A replacement has two halves, and the first may have
- * deleted the old entry although the second failed: our picture of it is checked.
+ * deleted an entry although the second failed: our picture of it is checked.
  */
 static void
 give_up(struct node *n, struct op_slot *s, int error)
 {
-	uint32_t local = table_find(&n->local, &s->op.flow.key);
+	struct flow_key key = s->op.flow.key, victim = s->op.victim;
+	bool replaced = s->op.type == KOP_REPLACE;
 
 	count_failed(n, s, error);
-	if (s->op.type != KOP_REPLACE || local == ENTRY_NONE) {
-		slot_free(n, s);
-		return;
-	}
 	slot_free(n, s);
-	s = slot_take(n, JOB_VERIFY, &n->local, local);
-	table_load(&n->local, local, &s->op.flow);
-	slot_retry(n, s, KOP_GET);
+	check_again(n, &key);
+	if (replaced && !flow_key_equal(&victim, &key))
+		check_again(n, &victim);
+}
+
+static bool
+is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ETIMEDOUT;
 }
 
 static void
 create_failed(struct node *n, struct op_slot *s, int error)
 {
-	if (error == EEXIST && s->op.type == KOP_CREATE) {
-		/* Somebody was faster.  See what is there before judging. */
+	if (error == EEXIST) {
+		/* Somebody was faster, or another flow holds the reply tuple.  See who it is. */
 		slot_retry(n, s, KOP_GET);
 		return;
 	}
-	if (error == EAGAIN || error == EINTR || error == ETIMEDOUT || strip(s, error)) {
+	if (is_passing(error) || strip(s, error)) {
 		slot_retry(n, s, s->op.type);
 		return;
 	}
@@ -467,14 +504,14 @@ update_failed(struct node *n, struct op_slot *s, int error)
 	} else if (error == EBUSY && (s->op.flow.has & HAS_STATUS)) {
 		s->op.flow.has &= ~(uint32_t)HAS_STATUS;
 		slot_retry(n, s, KOP_UPDATE);
-	} else if (error == EAGAIN || error == EINTR || error == ETIMEDOUT || strip(s, error)) {
+	} else if (is_passing(error) || strip(s, error)) {
 		slot_retry(n, s, KOP_UPDATE);
 	} else {
 		give_up(n, s, error);
 	}
 }
 
-/* The answer to a look at what stands in the way of a create. */
+/* The answer to a look at what has the original tuple of a flow that could not be created. */
 static void
 looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 {
@@ -483,10 +520,46 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 			slot_retry(n, s, s->op.type);
 		else
 			slot_free(n, s);
+	} else if (res->error == ENOENT) {
+		slot_retry(n, s, KOP_GET_REPLY);
 	} else {
-		/* Nothing under the original tuple: another flow has the reply tuple. */
-		count_failed(n, s, res->error == ENOENT ? EEXIST : res->error);
-		slot_free(n, s);
+		give_up(n, s, res->error);
+	}
+}
+
+/* How old is this kernel entry, compared with the replica of the slot? */
+static enum commit_age
+age_beside(const struct node *n, const struct op_slot *s, const struct flow *kernel)
+{
+	const struct entry *r = table_entry(&n->remote, s->id);
+	uint32_t local = table_find(&n->local, &kernel->key);
+	struct flow known;
+
+	if (r->birth != s->birth || local == ENTRY_NONE ||
+	    (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return AGE_UNKNOWN;
+	table_load(&n->local, local, &known);
+	if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
+		return AGE_UNKNOWN;
+	return table_entry(&n->local, local)->changed.ms > r->changed.ms ? AGE_KERNEL_NEWER
+									  : AGE_REPLICA_NEWER;
+}
+
+/* The answer to a look at which other flow has the reply tuple. */
+static void
+blocked(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	if (res->error == ENOENT) {
+		/* It has gone meanwhile.  The next refusal counts as a try, so this ends. */
+		slot_retry(n, s, KOP_CREATE);
+	} else if (res->error != 0 || !res->has_flow) {
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
+	} else if (commit_makes_way(&res->flow, &s->op.flow, age_beside(n, s, &res->flow))) {
+		s->op.victim = res->flow.key;
+		s->op.victim_id = res->flow.id;
+		slot_retry(n, s, KOP_REPLACE);
+	} else {
+		give_up(n, s, EEXIST);
 	}
 }
 
@@ -495,6 +568,8 @@ write_result(struct node *n, struct op_slot *s, const struct kernel_result *res,
 {
 	if (s->op.type == KOP_GET)
 		looked(n, s, res);
+	else if (s->op.type == KOP_GET_REPLY)
+		blocked(n, s, res);
 	else if (res->error == 0)
 		write_done(n, s, now);
 	else if (++s->tries >= TRIES_MAX)

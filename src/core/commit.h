@@ -28,6 +28,13 @@ enum commit_verdict {
 enum commit_verdict commit_decide(const struct flow *kernel, const struct flow *replica,
     enum commit_age age);
 
+/*
+ * `other` is a kernel entry that holds the reply tuple which the replica needs; `age` compares it with
+ * the replica.  May it be deleted?  The node that forwarded last gave the tuple to the replica's
+ * flow: an entry that is older than that, or never went both ways, belongs to nobody any more.
+ */
+bool commit_makes_way(const struct flow *other, const struct flow *replica, enum commit_age age);
+
 /* The kernel's default timeout, in seconds, for a flow in this state: for flows whose timeout the
  * peer did not tell. */
 uint32_t commit_default_timeout(const struct flow *f);

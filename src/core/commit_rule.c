@@ -33,6 +33,13 @@ needs_creation(const struct flow *kernel, const struct flow *replica)
 		strcmp(kernel->rare.helper, replica->rare.helper) != 0);
 }
 
+/* A packet that found nothing left it behind, while the replica's flow goes both ways. */
+static bool
+is_stray(const struct flow *kernel, const struct flow *replica)
+{
+	return !(kernel->status & ST_SEEN_REPLY) && (replica->status & ST_SEEN_REPLY);
+}
+
 enum commit_verdict
 commit_decide(const struct flow *kernel, const struct flow *replica, enum commit_age age)
 {
@@ -40,7 +47,7 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 
 	if (kernel == NULL)
 		return COMMIT_CREATE;
-	stray = !(kernel->status & ST_SEEN_REPLY) && (replica->status & ST_SEEN_REPLY);
+	stray = is_stray(kernel, replica);
 	if (age == AGE_KERNEL_NEWER && !stray)
 		return COMMIT_LEAVE;
 	if (age == AGE_UNKNOWN && !stray) {
@@ -50,6 +57,12 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 		return COMMIT_UPDATE;
 	}
 	return needs_creation(kernel, replica) ? COMMIT_REPLACE : COMMIT_UPDATE;
+}
+
+bool
+commit_makes_way(const struct flow *other, const struct flow *replica, enum commit_age age)
+{
+	return age == AGE_REPLICA_NEWER || is_stray(other, replica);
 }
 
 uint32_t

@@ -19,9 +19,10 @@ struct kernel_event {
 enum kernel_op_type {
 	KOP_CREATE,  /* fails with EEXIST if either tuple is taken */
 	KOP_UPDATE,  /* changes an existing entry in place; ENOENT if there is none */
-	KOP_REPLACE, /* delete (absent is fine) and create, two messages in one write */
+	KOP_REPLACE, /* delete `victim` (absent is fine) and create, two messages in one write */
 	KOP_DELETE,  /* by original tuple and zone, and by id if HAS_ID; ENOENT if there is none */
 	KOP_GET,     /* by original tuple and zone; the answer carries the flow */
+	KOP_GET_REPLY, /* who holds the reply tuple, in either direction; the answer carries that flow */
 };
 
 /*
@@ -30,11 +31,15 @@ enum kernel_op_type {
  *   CREATE, REPLACE  all that `flow.has` names; reply is what the kernel is to end up with
  *   UPDATE           status, timeout, mark, protocol state, sequence adjustment, labels, synproxy
  *   DELETE, GET      the key (and id)
+ *   GET_REPLY        the key's protocols and zone, and the reply
  */
 struct kernel_op {
 	enum kernel_op_type type;
 	uint32_t cookie;  /* given back with the result */
 	bool tcp_liberal; /* TCP: switch window checks off in both directions */
+	/* REPLACE: what makes way, mostly the flow's own key; of the same protocol. */
+	struct flow_key victim;
+	uint32_t victim_id; /* 0: whatever has the key */
 	struct flow flow;
 };
 

@@ -126,7 +126,7 @@ enum notice_type {
 	NOTE_COMMIT_STARTED,
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
-	NOTE_COMMIT_CONFLICT,   /* flow: kernel entry replaced, NAT mapping differed (rate-limited) */
+	NOTE_COMMIT_CONFLICT,   /* flow: an older kernel entry was in its way, replaced (rate-limited) */
 	NOTE_KERNEL_READ_NEEDED, /* events were lost: read the kernel table */
 	NOTE_KERNEL_READ_DONE,  /* count: flows in the local table */
 	NOTE_KERNEL_FLUSH_DONE, /* count: entries deleted */
@@ -141,7 +141,7 @@ struct commit_tally {
 	uint32_t total;    /* flows looked at */
 	uint32_t created;
 	uint32_t updated;  /* in place */
-	uint32_t replaced; /* NAT mapping differed: old entry deleted, new one created */
+	uint32_t replaced; /* an older entry was in the way: deleted, the new one created */
 	uint32_t current;  /* kernel entry as good or newer: left alone */
 	uint32_t degraded; /* of created, updated, replaced: an attribute was refused */
 	uint32_t failed;

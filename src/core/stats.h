@@ -76,7 +76,7 @@
 	X(commits, "commits started")                                                               \
 	X(commit_created, "flows created in the kernel")                                            \
 	X(commit_updated, "flows updated in the kernel in place")                                   \
-	X(commit_replaced, "kernel entries replaced because their NAT mapping differed")            \
+	X(commit_replaced, "older kernel entries with another NAT mapping, or in its way, replaced")  \
 	X(commit_current, "flows whose kernel entry was already as good or newer")                  \
 	X(commit_degraded, "flows committed without an attribute that the kernel refused")          \
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \

@@ -431,6 +431,12 @@ struct exchange {
 	bool finished;	   /* the last message was acknowledged, one way or the other */
 };
 
+static bool
+asks_for_flow(const struct kernel_op *op)
+{
+	return op->type == KOP_GET || op->type == KOP_GET_REPLY;
+}
+
 /* One answer: which op is it for, and what does it say? */
 static void
 answer_message(const struct nlmsghdr *nlh, struct exchange *x)
@@ -456,11 +462,12 @@ answer_message(const struct nlmsghdr *nlh, struct exchange *x)
 			x->finished = true;
 		return;
 	}
-	if (x->ops[i].type != KOP_GET || !is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
+	if (!asks_for_flow(&x->ops[i]) || !is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
 		return;
 	if (!ctnl_msg_parse(nlh, &res->flow)) {
 		res->error = EBADMSG;
-	} else if (flow_key_equal(&res->flow.key, &x->ops[i].flow.key)) {
+	} else if (x->ops[i].type == KOP_GET_REPLY ||
+	    flow_key_equal(&res->flow.key, &x->ops[i].flow.key)) {
 		res->has_flow = true;
 		res->error = 0;
 	} else {
@@ -528,7 +535,7 @@ exchange_run(struct ctnl *c, struct exchange *x, size_t len, struct nlmsghdr *la
 		if (err)
 			x->res[i].error = -err;
 		else
-			x->res[i].error = x->ops[i].type == KOP_GET ? ENOENT : 0;
+			x->res[i].error = asks_for_flow(&x->ops[i]) ? ENOENT : 0;
 	}
 	return err;
 }

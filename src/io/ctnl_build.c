@@ -320,20 +320,34 @@ put_key(struct builder *b, const struct flow *f)
 }
 
 static void
+put_reply(struct builder *b, const struct flow *f, const struct flow_reply *reply)
+{
+	struct flow_key key = f->key;
+
+	key.src = reply->src;
+	key.dst = reply->dst;
+	key.sport = reply->sport;
+	key.dport = reply->dport;
+	put_tuple(b, CTA_TUPLE_REPLY, &key, f->has & HAS_PORTS);
+}
+
+static void
+put_reply_key(struct builder *b, const struct flow *f)
+{
+	put_reply(b, f, &f->reply);
+	if (f->key.zone != 0)
+		put_attr_be16(b, CTA_ZONE, f->key.zone);
+}
+
+static void
 put_create(struct builder *b, const struct kernel_op *op)
 {
 	const struct flow *f = &op->flow;
-	struct flow_key reply_key = f->key;
 	struct flow_reply plain;
 
 	flow_invert(&f->key, &plain);
-	reply_key.src = plain.src;
-	reply_key.dst = plain.dst;
-	reply_key.sport = plain.sport;
-	reply_key.dport = plain.dport;
-
 	put_key(b, f);
-	put_tuple(b, CTA_TUPLE_REPLY, &reply_key, f->has & HAS_PORTS);
+	put_reply(b, f, &plain);
 	/* EXPECTED comes with the master; saying it here is EBUSY, as is denying CONFIRMED. */
 	if (f->has & HAS_STATUS)
 		put_attr_be32(b, CTA_STATUS, (f->status & ~(uint32_t)ST_EXPECTED) | ST_CONFIRMED);
@@ -400,13 +414,16 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 	case KOP_DELETE:
 		msg = IPCTNL_MSG_CT_DELETE;
 		put_key(&b, &op->flow);
-		/* Whatever holds the tuple has to make way for a REPLACE: no id there. */
-		if ((op->flow.has & HAS_ID) && op->type == KOP_DELETE)
+		if (op->flow.has & HAS_ID)
 			put_attr_be32(&b, CTA_ID, op->flow.id);
 		break;
 	case KOP_GET:
 		msg = IPCTNL_MSG_CT_GET;
 		put_key(&b, &op->flow);
+		break;
+	case KOP_GET_REPLY:
+		msg = IPCTNL_MSG_CT_GET;
+		put_reply_key(&b, &op->flow);
 		break;
 	case KOP_REPLACE:
 		return 0;
@@ -420,6 +437,7 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 size_t
 ctnl_msg_build(const struct kernel_op *op, uint32_t seq, void *buf, size_t cap)
 {
+	struct kernel_op victim = {.type = KOP_DELETE, .flow.key = op->victim};
 	size_t first, second;
 
 	/* Without a tuple the kernel would take a DELETE to mean the whole table. */
@@ -427,7 +445,14 @@ ctnl_msg_build(const struct kernel_op *op, uint32_t seq, void *buf, size_t cap)
 		return 0;
 	if (op->type != KOP_REPLACE)
 		return build_one(op, op->type, seq, buf, cap);
-	first = build_one(op, KOP_DELETE, seq, buf, cap);
+	if (op->victim.l3 != op->flow.key.l3 || op->victim.l4 != op->flow.key.l4)
+		return 0;
+	victim.flow.has = op->flow.has & HAS_PORTS;
+	if (op->victim_id != 0) {
+		victim.flow.has |= HAS_ID;
+		victim.flow.id = op->victim_id;
+	}
+	first = build_one(&victim, KOP_DELETE, seq, buf, cap);
 	if (first == 0)
 		return 0;
 	second = build_one(op, KOP_CREATE, seq + 1, (char *)buf + first, cap - first);

@@ -14,18 +14,18 @@ sim_kernel_find(struct sim_kernel *k, const struct flow_key *key)
 	return NULL;
 }
 
-/* Does another entry own this reply tuple? */
-static bool
-reply_taken(const struct sim_kernel *k, const struct flow *f)
+/* The entry that owns this reply tuple, or NULL. */
+static struct flow *
+reply_owner(struct sim_kernel *k, const struct flow *f)
 {
 	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
-		const struct flow *g = &k->flows[i];
+		struct flow *g = &k->flows[i];
 
 		if (k->used[i] && g->key.zone == f->key.zone && g->key.l4 == f->key.l4 &&
 		    g->key.l3 == f->key.l3 && flow_reply_equal(&g->reply, &f->reply))
-			return true;
+			return g;
 	}
-	return false;
+	return NULL;
 }
 
 static void
@@ -111,7 +111,7 @@ create(struct sim_kernel *k, const struct flow *f)
 {
 	struct flow made = *f;
 
-	if (sim_kernel_find(k, &f->key) != NULL || reply_taken(k, f))
+	if (sim_kernel_find(k, &f->key) != NULL || reply_owner(k, f) != NULL)
 		return EEXIST;
 	if (!(f->has & HAS_TIMEOUT) || (f->status & (ST_DYING | ST_EXPECTED)))
 		return EINVAL;
@@ -158,7 +158,8 @@ carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result
 	case KOP_UPDATE:
 		return update(k, &op->flow, op->tcp_liberal);
 	case KOP_REPLACE:
-		if (g != NULL) {
+		g = sim_kernel_find(k, &op->victim);
+		if (g != NULL && (op->victim_id == 0 || op->victim_id == g->id)) {
 			k->deletes++;
 			leave(k, g, true);
 		}
@@ -168,6 +169,13 @@ carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result
 			return ENOENT;
 		k->deletes++;
 		leave(k, g, true);
+		return 0;
+	case KOP_GET_REPLY:
+		g = reply_owner(k, &op->flow);
+		if (g == NULL)
+			return ENOENT;
+		res->has_flow = true;
+		res->flow = *g;
 		return 0;
 	case KOP_GET:
 		if (g == NULL)
@@ -185,7 +193,8 @@ sim_kernel_request(struct sim_kernel *k, const struct kernel_op *op, struct kern
 	memset(res, 0, sizeof(*res));
 	res->cookie = op->cookie;
 	k->requests++;
-	if (k->fail_times > 0 && op->flow.key.sport == k->fail_port && op->type != KOP_GET) {
+	if (k->fail_times > 0 && op->flow.key.sport == k->fail_port && op->type != KOP_GET &&
+	    op->type != KOP_GET_REPLY) {
 		k->fail_times--;
 		res->error = k->fail_error;
 		return;

@@ -216,6 +216,25 @@ def test_dumps_agree_line_by_line(running, pair):
         sorted(essence(x, False) for x in external(running.fw2))
 
 
+def test_an_older_flow_that_holds_the_mapping_makes_way(make_lab):
+    """NAT gave the port of a dead connection to another client; the backup still has the old one."""
+    lab = make_lab()
+    lab.configure("FTFW", protocols="")
+    lab.start_daemons()
+    old = {**FLOWS["snat"], "orig": ("192.168.1.11", *FLOWS["snat"]["orig"][1:])}
+    with lab.fw2.table() as table:
+        table.create(old)
+    wait_until(lambda: lab.fw2.dump("-i", "src=192.168.1.11 "), 5, "fw2 knows the old one")
+    inject(lab.fw1, {"snat": FLOWS["snat"], "tcp": FLOWS["tcp"]})
+    wait_until(lambda: len(external(lab.fw2)) == 2, 5, "replicated", 0.1)
+    done = lab.fw2.ct("-c")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_committed(lab.fw1, lab.fw2, "ours", 2)
+    assert not lab.fw2.flows(lambda f: f["orig"][0] == "192.168.1.11")
+    assert not lab.fw2.dump("-i", "src=192.168.1.11 ")
+    assert "an older kernel entry stood in the way" in lab.fw2.log()
+
+
 def test_commit_of_20000_flows_is_complete_when_the_command_returns(make_lab):
     """How long it takes, and how long the incumbent does, tools/bench tells."""
     lab = make_lab()

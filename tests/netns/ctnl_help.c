@@ -325,6 +325,7 @@ write_all(struct ctnl *c, enum kernel_op_type type, const struct flow *flows, si
 		ops[i].type = type;
 		ops[i].cookie = (uint32_t)(1000 + i);
 		ops[i].flow = flows[i];
+		ops[i].victim = flows[i].key;
 	}
 	assert_int_equal(ctnl_write(c, ops, n, res), 0);
 	for (size_t i = 0; i < n; i++)

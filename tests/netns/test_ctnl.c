@@ -420,6 +420,54 @@ a_replace_makes_way_for_itself(void **state)
 	ctnl_close(c);
 }
 
+/* Two flows want one reply tuple: whoever has it is found by it and makes way in the same write. */
+static void
+the_holder_of_a_reply_tuple_is_found_and_replaced(void **state)
+{
+	struct ctnl *c = open_with(0, 0, false);
+	struct {
+		struct flow holder, wants;
+	} cases[] = {
+	    {flow_nat(flow_tcp(1000, TCP_ESTABLISHED), "10.0.0.100", 4000, NULL, 0),
+		flow_nat(flow_tcp(1001, TCP_ESTABLISHED), "10.0.0.100", 4000, NULL, 0)},
+	    {flow_nat(flow_make(L4_UDP, "2001:db8::1", "2001:db8::2", 1000, 53), "2001:db8::9", 77,
+		 NULL, 0),
+		flow_nat(flow_make(L4_UDP, "2001:db8::3", "2001:db8::2", 1000, 53), "2001:db8::9",
+		    77, NULL, 0)},
+	    {flow_nat(flow_tcp(1002, TCP_ESTABLISHED), "10.0.0.100", 4001, NULL, 0),
+		flow_nat(flow_tcp(1003, TCP_ESTABLISHED), "10.0.0.100", 4001, NULL, 0)},
+	};
+
+	(void)state;
+	cases[2].holder.key.zone = cases[2].wants.key.zone = 5;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct flow *holder = &cases[i].holder, *wants = &cases[i].wants;
+		struct kernel_op op = {.type = KOP_REPLACE, .flow = *wants};
+		struct kernel_result res;
+
+		assert_int_equal(write_error(c, KOP_GET_REPLY, wants), ENOENT);
+		assert_int_equal(write_error(c, KOP_CREATE, holder), 0);
+		assert_int_equal(write_error(c, KOP_CREATE, wants), EEXIST);
+		assert_int_equal(write_error(c, KOP_GET, wants), ENOENT);
+		res = write_one(c, KOP_GET_REPLY, wants);
+		assert_int_equal(res.error, 0);
+		assert_true(res.has_flow);
+		assert_true(flow_key_equal(&res.flow.key, &holder->key));
+		op.victim = res.flow.key;
+		/* By its id: another flow on the tuple would stay. */
+		op.victim_id = res.flow.id + 1;
+		assert_int_equal(ctnl_write(c, &op, 1, &res), 0);
+		assert_int_equal(res.error, EEXIST);
+		op.victim_id--;
+		assert_int_equal(ctnl_write(c, &op, 1, &res), 0);
+		assert_int_equal(res.error, 0);
+		assert_int_equal(write_error(c, KOP_GET, holder), ENOENT);
+		res = write_one(c, KOP_GET, wants);
+		assert_carries(&res.flow, wants);
+	}
+	ctnl_close(c);
+}
+
 static void
 a_delete_with_an_id_hits_that_one_only(void **state)
 {
@@ -462,6 +510,7 @@ model_answer(enum kernel_op_type type, bool *exists)
 		return was ? 0 : ENOENT;
 	case KOP_UPDATE:
 	case KOP_GET:
+	case KOP_GET_REPLY:
 		break;
 	}
 	return was ? 0 : ENOENT;
@@ -471,8 +520,8 @@ static void
 every_answer_finds_its_op(void **state)
 {
 	static const enum kernel_op_type types[] = {KOP_CREATE, KOP_GET, KOP_CREATE, KOP_UPDATE,
-	    KOP_DELETE, KOP_REPLACE, KOP_GET, KOP_DELETE, KOP_DELETE, KOP_UPDATE, KOP_REPLACE,
-	    KOP_REPLACE, KOP_GET};
+	    KOP_DELETE, KOP_REPLACE, KOP_GET, KOP_GET_REPLY, KOP_DELETE, KOP_DELETE, KOP_UPDATE,
+	    KOP_REPLACE, KOP_REPLACE, KOP_GET};
 	enum { KEYS = 20, ROUNDS = 8 };
 	struct ctnl *c = open_with(0, 0, false);
 	struct kernel_op *ops = calloc(CTNL_BATCH_MAX, sizeof(*ops));
@@ -489,6 +538,7 @@ every_answer_finds_its_op(void **state)
 		for (size_t i = 0; i < n; i++, next++) {
 			ops[i].type = types[(next / KEYS) % ARRAY_LEN(types)];
 			ops[i].flow = flow_tcp((uint16_t)(1000 + next % KEYS), TCP_ESTABLISHED);
+			ops[i].victim = ops[i].flow.key;
 			ops[i].cookie = (uint32_t)next;
 			/* Refused before it gets to the kernel, in the midst of the others. */
 			if (i % 50 == 7)
@@ -502,7 +552,8 @@ every_answer_finds_its_op(void **state)
 
 			assert_int_equal(res[i].cookie, ops[i].cookie);
 			assert_int_equal(res[i].error, want);
-			assert_int_equal(res[i].has_flow, ops[i].type == KOP_GET && want == 0);
+			assert_int_equal(res[i].has_flow,
+			    (ops[i].type == KOP_GET || ops[i].type == KOP_GET_REPLY) && want == 0);
 			if (res[i].has_flow)
 				assert_carries(&res[i].flow, &ops[i].flow);
 			failures += want != 0;
@@ -836,6 +887,7 @@ main(void)
 	    TEST(the_kernel_refuses_these),
 	    TEST(the_timeout_of_a_fixed_entry_is_let_alone),
 	    TEST(a_replace_makes_way_for_itself),
+	    TEST(the_holder_of_a_reply_tuple_is_found_and_replaced),
 	    TEST(a_delete_with_an_id_hits_that_one_only),
 	    TEST(every_answer_finds_its_op),
 	    TEST(lost_answers_are_errors),

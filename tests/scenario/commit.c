@@ -236,22 +236,104 @@ an_unseen_entry_is_looked_at_before_it_is_judged(void **state)
 	world_free(w);
 }
 
+/* Another client of ours, mapped to the address and port that the flow of tcp_flow(i) has. */
+static struct flow
+rival(unsigned int i)
+{
+	struct flow f = tcp_flow(i);
+
+	f.key.src.b[3] = 11;
+	return f;
+}
+
+/* The node that forwards gave the mapping to somebody else meanwhile: so the old holder is gone. */
 static void
-a_taken_reply_tuple_is_reported(void **state)
+an_older_flow_that_holds_the_mapping_makes_way(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), other = tcp_flow(5);
+	struct flow f = tcp_flow(5), other = rival(5);
+
+	(void)state;
+	make_flows(w, 1, 1, 3);
+	sim_kernel_new(w->nodes[1].kernel, &other);
+	world_run(w, 100);
+	sim_kernel_new(w->nodes[0].kernel, &f);
+	world_run(w, 100);
+	world_command(w, 1, CMD_COMMIT);
+	assert_int_equal(w->nodes[1].last_commit.replaced, 1);
+	assert_int_equal(w->nodes[1].last_commit.failed, 0);
+	assert_int_equal(w->nodes[1].notices[NOTE_COMMIT_CONFLICT], 1);
+	assert_int_equal(w->nodes[1].kernel->deletes, 1);
+	assert_non_null(sim_kernel_find(w->nodes[1].kernel, &f.key));
+	assert_null(sim_kernel_find(w->nodes[1].kernel, &other.key));
+	assert_false(world_find(w, 1, TABLE_LOCAL, &other.key, NULL));
+	/* Whoever heard of it hears of its end. */
+	world_run(w, 100);
+	assert_false(world_find(w, 0, TABLE_REMOTE, &other.key, NULL));
+	assert_int_equal(w->nodes[1].kernel->count, 4);
+	world_free(w);
+}
+
+static void
+a_fresher_flow_that_holds_the_mapping_stays(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	struct flow f = tcp_flow(5), other = rival(5);
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	other.key.src.b[3] = 11; /* another client, mapped to the same address and port */
 	sim_kernel_new(w->nodes[1].kernel, &other);
 	world_run(w, 100);
 	world_command(w, 1, CMD_COMMIT);
 	assert_int_equal(w->nodes[1].last_commit.failed, 1);
 	assert_int_equal(w->nodes[1].kernel->deletes, 0);
 	world_free(w);
+}
+
+/* Nothing is known of how old it is: its events have not been read, or the filter hides it. */
+static void
+a_flow_of_unknown_age_that_holds_the_mapping_stays_if_it_is_two_way(void **state)
+{
+	(void)state;
+	for (int two_way = 0; two_way < 2; two_way++) {
+		struct world *w = pair(ftfw_cfg());
+		struct flow f = tcp_flow(5), other = rival(5);
+
+		if (!two_way)
+			other.status &= ~(uint32_t)(ST_SEEN_REPLY | ST_ASSURED);
+		sim_kernel_new(w->nodes[1].kernel, &other);
+		w->nodes[1].kernel->events_count = 0;
+		sim_kernel_new(w->nodes[0].kernel, &f);
+		world_run(w, 100);
+		world_command(w, 1, CMD_COMMIT);
+		assert_int_equal(w->nodes[1].last_commit.failed, two_way);
+		assert_int_equal(w->nodes[1].last_commit.replaced, !two_way);
+		world_free(w);
+	}
+}
+
+/* Two replicas claim one mapping: the one that was told last has it. */
+static void
+of_two_replicas_with_one_mapping_the_newer_has_it(void **state)
+{
+	(void)state;
+	for (int turn = 0; turn < 2; turn++) {
+		struct node_cfg cfg = ftfw_cfg();
+		struct world *w = world_new(3, &cfg);
+		struct flow f = tcp_flow(5), other = rival(5);
+
+		world_run(w, 3000);
+		sim_kernel_new(w->nodes[turn].kernel, &f);
+		world_run(w, 100);
+		sim_kernel_new(w->nodes[1 - turn].kernel, &other);
+		world_run(w, 100);
+		world_command(w, 2, CMD_COMMIT);
+		assert_null(sim_kernel_find(w->nodes[2].kernel, &f.key));
+		assert_non_null(sim_kernel_find(w->nodes[2].kernel, &other.key));
+		assert_int_equal(w->nodes[2].kernel->count, 1);
+		world_free(w);
+	}
 }
 
 static void
@@ -479,7 +561,10 @@ main(void)
 	    cmocka_unit_test(a_refused_helper_costs_the_helper_and_not_the_flow),
 	    cmocka_unit_test(passing_errors_are_tried_again),
 	    cmocka_unit_test(an_unseen_entry_is_looked_at_before_it_is_judged),
-	    cmocka_unit_test(a_taken_reply_tuple_is_reported),
+	    cmocka_unit_test(an_older_flow_that_holds_the_mapping_makes_way),
+	    cmocka_unit_test(a_fresher_flow_that_holds_the_mapping_stays),
+	    cmocka_unit_test(a_flow_of_unknown_age_that_holds_the_mapping_stays_if_it_is_two_way),
+	    cmocka_unit_test(of_two_replicas_with_one_mapping_the_newer_has_it),
 	    cmocka_unit_test(commit_flush_read_works_again_and_again),
 	    cmocka_unit_test(five_failovers_in_a_row_lose_nothing),
 	    cmocka_unit_test(the_expiry_of_a_written_copy_is_nobodys_business),

@@ -267,6 +267,7 @@ op_full(enum kernel_op_type type)
 		f->rare.labels[i] = (uint8_t)i;
 	f->has |= HAS_REPLY | HAS_STATUS | HAS_TIMEOUT | HAS_MARK | HAS_ZONE | HAS_STATE |
 		  HAS_WSCALE | HAS_SPAT | HAS_ID | HAS_RARE;
+	op.victim = f->key;
 	return op;
 }
 
@@ -354,6 +355,26 @@ a_replace_is_a_delete_and_a_create(void **state)
 }
 
 static void
+a_replace_deletes_the_flow_that_it_names(void **state)
+{
+	const uint8_t id[4] = {0, 0, 0, 77};
+	struct kernel_op op = op_full(KOP_REPLACE);
+	_Alignas(4) uint8_t buf[CTNL_MSG_MAX];
+	const struct nlmsghdr *first = (const void *)buf, *second;
+
+	(void)state;
+	op.victim.src.b[15] = 9;
+	op.victim_id = 77;
+	assert_true(ctnl_msg_build(&op, 1, buf, sizeof(buf)) > 0);
+	second = (const void *)(buf + first->nlmsg_len);
+	assert_attr(first, PATH(CTA_TUPLE_ORIG, CTA_TUPLE_IP, CTA_IP_V6_SRC), &op.victim.src, 16);
+	assert_attr(first, PATH(CTA_ID), id, 4);
+	assert_attr(second, PATH(CTA_TUPLE_ORIG, CTA_TUPLE_IP, CTA_IP_V6_SRC), &op.flow.key.src, 16);
+	op.victim.l4 = L4_UDP;
+	assert_int_equal(ctnl_msg_build(&op, 1, buf, sizeof(buf)), 0);
+}
+
+static void
 a_delete_and_a_get_name_the_key(void **state)
 {
 	const uint8_t id[4] = {0x0a, 0x0b, 0x0c, 0x0d}, zone[2] = {0, 3};
@@ -373,13 +394,20 @@ a_delete_and_a_get_name_the_key(void **state)
 	assert_int_equal(ctnl_msg_build(&op, 1, buf, sizeof(buf)), with_id - 8);
 	assert_int_equal(nlh->nlmsg_type, 0x101);
 	assert_int_equal(nlh->nlmsg_flags, NLM_F_REQUEST);
+	op.type = KOP_GET_REPLY;
+	assert_int_equal(ctnl_msg_build(&op, 1, buf, sizeof(buf)), with_id - 8);
+	assert_int_equal(nlh->nlmsg_type, 0x101);
+	assert_null(find(nlh, PATH(CTA_TUPLE_ORIG)));
+	assert_attr(nlh, PATH(CTA_ZONE), zone, 2);
+	assert_attr(nlh, PATH(CTA_TUPLE_REPLY, CTA_TUPLE_PROTO, CTA_PROTO_DST_PORT), &op.flow.reply.dport,
+	    2);
 }
 
 static void
 a_key_without_layer_3_makes_no_message(void **state)
 {
 	const enum kernel_op_type types[] = {
-	    KOP_CREATE, KOP_UPDATE, KOP_REPLACE, KOP_DELETE, KOP_GET};
+	    KOP_CREATE, KOP_UPDATE, KOP_REPLACE, KOP_DELETE, KOP_GET, KOP_GET_REPLY};
 	_Alignas(4) uint8_t buf[CTNL_MSG_MAX];
 
 	(void)state;
@@ -459,6 +487,7 @@ main(void)
 	    cmocka_unit_test(what_is_built_parses_to_the_same),
 	    cmocka_unit_test(an_update_leaves_out_what_the_kernel_refuses),
 	    cmocka_unit_test(a_replace_is_a_delete_and_a_create),
+	    cmocka_unit_test(a_replace_deletes_the_flow_that_it_names),
 	    cmocka_unit_test(a_delete_and_a_get_name_the_key),
 	    cmocka_unit_test(a_key_without_layer_3_makes_no_message),
 	    cmocka_unit_test(a_buffer_that_is_too_small_is_not_overrun),
