@@ -48,6 +48,9 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 		    "%u older kernel entries had another NAT mapping, or held the one of another "
 		    "flow, and were replaced",
 		    c->replaced);
+	if (c->ended > 0)
+		log_write(d->log, LOG_LV_NOTICE,
+		    "%u kernel entries of connections that ended at a peer were removed", c->ended);
 	if (c->degraded > 0)
 		log_write(d->log, LOG_LV_WARNING,
 		    "%u entries were committed without an attribute that this kernel refuses",

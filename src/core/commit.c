@@ -278,22 +278,44 @@ is_strict(const struct flow *f)
 		!(tcp->flags_orig & tcp->flags_repl & TCP_FLAG_LIBERAL));
 }
 
+/* An entry of the kernel's own that the commit has something to do with: fills in what. */
+static bool
+prepare_own(const struct node *n, uint32_t id, struct kernel_op *op)
+{
+	const struct entry *e = table_entry(&n->local, id);
+	const uint32_t key = HAS_ADDRS | HAS_L4PROTO | HAS_PORTS | HAS_ZONE;
+
+	if (e->flags & ENTRY_DEAD)
+		return false;
+	table_load(&n->local, id, &op->flow);
+	/* By its id, so that a new flow on the tuple is not hit. */
+	if ((e->flags & ENTRY_OVER) && (op->flow.has & HAS_ID)) {
+		op->type = KOP_DELETE;
+		return true;
+	}
+	if (n->cfg.tcp_window_tracking || !is_strict(&op->flow))
+		return false;
+	op->type = KOP_UPDATE;
+	op->tcp_liberal = true;
+	op->flow.has &= key;
+	return true;
+}
+
 /*
  * Flows that this kernel has from before may have gone on elsewhere meanwhile, also those that no
  * peer has named yet or whose entry was left alone: by the windows it remembers, their next segments
  * would be invalid.  So a takeover switches the checks off for all, as it does for what it writes.
+ * And those that a peer saw to their end are over here, too.
  */
 bool
 commit_pull_own(struct node *n, struct kernel_op *op)
 {
 	struct job *job = &n->jobs[JOB_COMMIT];
-	const uint32_t key = HAS_ADDRS | HAS_L4PROTO | HAS_PORTS | HAS_ZONE;
 	struct op_slot *s;
-	struct flow f;
 	uint32_t id;
 
 	while (job->running && job->phase == PHASE_OWN && n->ops_free > 0) {
-		id = n->cfg.tcp_window_tracking ? ENTRY_NONE : table_next(&n->local, job->cursor);
+		id = table_next(&n->local, job->cursor);
 		if (id == ENTRY_NONE) {
 			if (job->out > 0)
 				return false;
@@ -302,16 +324,13 @@ commit_pull_own(struct node *n, struct kernel_op *op)
 			return false;
 		}
 		job->cursor = id;
-		table_load(&n->local, id, &f);
-		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || !is_strict(&f))
+		op->tcp_liberal = false;
+		if (!prepare_own(n, id, op))
 			continue;
 		s = slot_take(n, JOB_COMMIT, &n->local, id);
-		s->loosen = true;
-		s->op.type = KOP_UPDATE;
-		s->op.tcp_liberal = true;
-		s->op.flow = f;
-		s->op.flow.has &= key;
-		*op = s->op;
+		s->own = true;
+		op->cookie = s->op.cookie;
+		s->op = *op;
 		return true;
 	}
 	return false;
@@ -606,13 +625,17 @@ follow_dead(struct node *n, uint32_t id, uint32_t birth)
 }
 
 static void
-loosened(struct node *n, struct op_slot *s, const struct kernel_result *res)
+own_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	uint32_t id = slot_local(n, s);
 	struct flow f;
 
 	/* An entry that is gone meanwhile needs nothing; its end is told by an event. */
-	if (res->error == 0 && id != ENTRY_NONE) {
+	if (res->error == 0 && id != ENTRY_NONE && s->op.type == KOP_DELETE) {
+		n->tally.ended++;
+		n->stats.commit_ended++;
+		local_destroyed(n, id, now);
+	} else if (res->error == 0 && id != ENTRY_NONE) {
 		table_load(&n->local, id, &f);
 		f.l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
 		f.l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;
@@ -628,8 +651,8 @@ commit_answered(struct node *n, struct op_slot *s, const struct kernel_result *r
 {
 	uint32_t id = s->id, birth = s->birth;
 
-	if (s->loosen) {
-		loosened(n, s, res);
+	if (s->own) {
+		own_result(n, s, res, now);
 		return;
 	}
 	if (s->op.type == KOP_DELETE)

@@ -149,7 +149,7 @@ struct op_slot {
 	uint8_t tries;
 	bool degraded;
 	bool counted;      /* belongs to the running commit's tally */
-	bool loosen;       /* of PHASE_OWN: id and birth are those of a local flow */
+	bool own;          /* of PHASE_OWN: id and birth are those of a local flow */
 	uint32_t id;
 	uint32_t birth;
 	struct kernel_op op;
@@ -276,6 +276,8 @@ bool sync_seq_is_ours(const struct node *n, uint32_t seq);
 uint32_t local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now);
 /* The flow is gone from the kernel; tells the peers if they may know of it. */
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
+/* A peer, whose last news of the flow is `told` old, says that its connection is over. */
+void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);

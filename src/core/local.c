@@ -80,6 +80,7 @@ uint32_t
 local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 {
 	uint32_t id = table_find(&n->local, &f->key);
+	struct entry *e;
 	struct flow old;
 
 	if (id == ENTRY_NONE) {
@@ -104,7 +105,9 @@ local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 		}
 		n->stats.local_updated++;
 	}
-	table_entry(&n->local, id)->gen = n->read_gen;
+	e = table_entry(&n->local, id);
+	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
+	e->gen = n->read_gen;
 	return id;
 }
 
@@ -130,6 +133,16 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	local_pending(n, id);
 	if (n->buried.count > n->cfg.resend_queue)
 		evict_dead(n);
+}
+
+void
+local_over(struct node *n, const struct flow_key *key, ms_t told)
+{
+	uint32_t id = table_find(&n->local, key);
+	struct entry *e = table_entry(&n->local, id);
+
+	if (id != ENTRY_NONE && !(e->flags & ENTRY_DEAD) && told.ms > e->changed.ms)
+		e->flags |= ENTRY_OVER;
 }
 
 static void

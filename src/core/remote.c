@@ -64,10 +64,20 @@ remote_died(struct node *n, uint32_t id)
 		remote_remove(n, id);
 }
 
+/* Did the flow's owner see both ends of the connection say so? */
+static bool
+is_over(const struct flow *f)
+{
+	return f->key.l4 == L4_TCP && (f->has & HAS_STATE) &&
+	    (f->l4.tcp.state == TCP_LAST_ACK || f->l4.tcp.state == TCP_TIME_WAIT ||
+		f->l4.tcp.state == TCP_CLOSE);
+}
+
 static void
 remote_delete(struct node *n, struct peer *p, const struct flow *f)
 {
 	uint32_t id = table_find(&n->remote, &f->key);
+	struct flow known;
 	struct entry *e;
 
 	if (id == ENTRY_NONE || (table_entry(&n->remote, id)->flags & ENTRY_DEAD)) {
@@ -81,6 +91,9 @@ remote_delete(struct node *n, struct peer *p, const struct flow *f)
 		return;
 	}
 	n->stats.remote_destroyed++;
+	table_load(&n->remote, id, &known);
+	if (is_over(f) || is_over(&known))
+		local_over(n, &f->key, e->changed);
 	remote_died(n, id);
 }
 

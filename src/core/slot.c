@@ -26,7 +26,7 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 		s->tries = 0;
 		s->degraded = false;
 		s->counted = false;
-		s->loosen = false;
+		s->own = false;
 		s->id = id;
 		s->birth = table_entry(t, id)->birth;
 		s->op.cookie = at;
@@ -62,7 +62,7 @@ slot_writes(const struct node *n, uint32_t id)
 	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
 		const struct op_slot *s = &n->ops[i];
 
-		if (s->state != SLOT_FREE && !s->loosen && s->id == id && s->birth == birth &&
+		if (s->state != SLOT_FREE && !s->own && s->id == id && s->birth == birth &&
 		    (s->job == JOB_COMMIT || s->job == JOB_INJECT))
 			return true;
 	}

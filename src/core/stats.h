@@ -79,6 +79,7 @@
 	X(commit_replaced, "older kernel entries with another NAT mapping, or in its way, replaced")  \
 	X(commit_current, "flows whose kernel entry was already as good or newer")                  \
 	X(commit_degraded, "flows committed without an attribute that the kernel refused")          \
+	X(commit_ended, "own flows deleted at a takeover, as a peer saw their connections end")     \
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
 	X(commit_failed, "flows that could not be committed")                                       \
 	/* notices */                                                                              \

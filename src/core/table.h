@@ -21,6 +21,7 @@ enum entry_flag {
 	ENTRY_LIVE = 1 << 4,      /* the kernel reported it by itself, not only by our own writes */
 	ENTRY_COMMITTED = 1 << 5, /* written to the kernel by us */
 	ENTRY_FRESH = 1 << 6,     /* peers may still have an earlier flow on this tuple */
+	ENTRY_OVER = 1 << 7,      /* a peer saw the connection to its end, after our last news of it */
 };
 
 /* The part of struct flow that every entry holds; the rare block is apart. */

@@ -124,6 +124,34 @@ def test_five_failovers_in_a_row(make_lab, pair, mode):
     assert_same_table(traffic, lab.other(master), master)
 
 
+def end_what_is_closed(fw):
+    """Remove what is left of closed connections in the kernel (TIME_WAIT, CLOSE), as time would."""
+    with fw.table() as table:
+        for flow in table.dump():
+            if flow.get("tcp", (0,))[0] > 3:
+                table.delete(flow)
+
+
+def test_connections_that_end_between_failovers_do_not_come_back(make_lab, mode):
+    """The old master still has them in its kernel when it becomes master again."""
+    lab = make_lab()
+    traffic = flowing(lab, tcp=100, udp=0, mode=mode)
+    master = lab.fw1
+    for _ in range(3):
+        old, master = master, graceful(lab, master)
+        survivors(lab, traffic)
+        back_as_backup(lab, old)
+        lab.replicated(master, old)
+        assert traffic.ask("close", n=30)["closed"] == 30
+        assert traffic.ask("open", n=30)["opened"] == 30
+        time.sleep(1)
+        end_what_is_closed(master)
+        lab.replicated(master, old)
+    old, master = master, graceful(lab, master)
+    survivors(lab, traffic)
+    assert_same_table(traffic, old, master)
+
+
 def test_restart_of_the_daemon_on_the_backup(make_lab, pair, mode, expected_of_incumbent):
     """-k and -d on the backup, nobody runs -n: what it knew it must know again."""
     if mode == "FTFW":
@@ -192,12 +220,8 @@ def test_sync_link_outage_leaves_no_stale_and_no_missing_flow(make_lab, pair, mo
         lab.link("fw1", "eth2", False)
     assert traffic.ask("open", n=50)["opened"] == 50
     assert traffic.ask("close", n=50)["closed"] == 50
-    # Remove what is left of the closed ones in the kernel (TIME_WAIT, CLOSE), as time would.
     time.sleep(3)
-    with lab.fw1.table() as table:
-        for flow in table.dump():
-            if flow.get("tcp", (0,))[0] > 3:
-                table.delete(flow)
+    end_what_is_closed(lab.fw1)
     if how == "silent":
         lab.blackhole("fw1", "eth2", False)
     else:
@@ -219,10 +243,7 @@ def test_loss_on_the_sync_link_loses_no_flow(make_lab, pair, mode, percent):
     assert traffic.ask("open", n=CONNECTIONS)["opened"] == CONNECTIONS
     traffic.ask("close", n=CONNECTIONS // 2)
     time.sleep(1)
-    with lab.fw1.table() as table:
-        for flow in table.dump():
-            if flow.get("tcp", (0,))[0] > 3:
-                table.delete(flow)
+    end_what_is_closed(lab.fw1)
     lab.replicated(lab.fw1, lab.fw2, 15)
     new = crash(lab, lab.fw1)
     survivors(lab, traffic)

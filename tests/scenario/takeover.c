@@ -295,6 +295,82 @@ the_end_of_a_replaced_flow_is_told(void **state)
 	world_free(w);
 }
 
+/* Node `to` becomes the master in place of the other: the commands of a takeover, and of its loss. */
+static void
+take_over(struct world *w, size_t to)
+{
+	world_command(w, to, CMD_COMMIT);
+	world_command(w, to, CMD_FLUSH_INTERNAL);
+	world_command(w, to, CMD_FLUSH_EXTERNAL);
+	world_read_kernel(w, to, false);
+	world_command(w, to, CMD_BULK);
+	world_command(w, 1 - to, CMD_REQUEST_RESYNC);
+	world_run(w, 1000);
+}
+
+/*
+ * The old master keeps its entries.  A connection that the new one saw to its end is over, and must
+ * not come back to life, or keep its mapping, when the roles change again.
+ */
+static void
+a_connection_that_ended_at_the_other_node_does_not_outlive_a_takeover(void **state)
+{
+	(void)state;
+	for (int mode = MODE_FTFW; mode <= MODE_ALARM; mode++) {
+		struct world *w = pair(mode == MODE_FTFW ? ftfw_cfg() : alarm_cfg());
+		struct flow over = tcp_flow_in(5, TCP_TIME_WAIT);
+
+		make_flows(w, 0, 1, 10);
+		world_run(w, 1000);
+		take_over(w, 1);
+		sim_kernel_update(w->nodes[1].kernel, &over);
+		world_run(w, 100);
+		sim_kernel_destroy(w->nodes[1].kernel, &over.key);
+		world_run(w, 100);
+		assert_non_null(sim_kernel_find(w->nodes[0].kernel, &over.key));
+		take_over(w, 0);
+		assert_null(sim_kernel_find(w->nodes[0].kernel, &over.key));
+		assert_int_equal(w->nodes[0].last_commit.ended, 1);
+		assert_int_equal(w->nodes[0].kernel->deletes, 1);
+		assert_int_equal(w->nodes[0].kernel->count, 9);
+		assert_int_equal(world_count(w, 0, TABLE_LOCAL), 9);
+		world_free(w);
+	}
+}
+
+/* What the other node says of the end is not believed where it did not see it, or knows less. */
+static void
+an_end_that_the_other_node_only_imagines_ends_nothing(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	struct flow over = tcp_flow_in(2, TCP_TIME_WAIT), again = tcp_flow(2);
+	struct flow idle = tcp_flow(1), closing = tcp_flow_in(3, TCP_TIME_WAIT);
+
+	(void)state;
+	make_flows(w, 0, 1, 3);
+	world_run(w, 1000);
+	take_over(w, 1);
+	/* One only ran out there, one had its tuple taken by a new one here, one went on here. */
+	sim_kernel_destroy(w->nodes[1].kernel, &idle.key);
+	sim_kernel_update(w->nodes[1].kernel, &over);
+	sim_kernel_update(w->nodes[1].kernel, &closing);
+	world_run(w, 100);
+	sim_kernel_destroy(w->nodes[0].kernel, &again.key);
+	sim_kernel_new(w->nodes[0].kernel, &again);
+	world_run(w, 100);
+	sim_kernel_destroy(w->nodes[1].kernel, &over.key);
+	sim_kernel_destroy(w->nodes[1].kernel, &closing.key);
+	world_run(w, 100);
+	closing.l4.tcp.state = TCP_ESTABLISHED;
+	sim_kernel_update(w->nodes[0].kernel, &closing);
+	world_run(w, 100);
+	world_command(w, 0, CMD_COMMIT);
+	assert_int_equal(w->nodes[0].last_commit.ended, 0);
+	assert_int_equal(w->nodes[0].kernel->deletes, 0);
+	assert_int_equal(w->nodes[0].kernel->count, 3);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -309,6 +385,8 @@ main(void)
 	    cmocka_unit_test(an_update_in_place_is_remembered_as_the_kernel_took_it),
 	    cmocka_unit_test(a_resend_does_not_make_a_replica_fresher),
 	    cmocka_unit_test(the_end_of_a_replaced_flow_is_told),
+	    cmocka_unit_test(a_connection_that_ended_at_the_other_node_does_not_outlive_a_takeover),
+	    cmocka_unit_test(an_end_that_the_other_node_only_imagines_ends_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
