@@ -169,13 +169,31 @@ out:
 	return code;
 }
 
+/*
+ * Descriptors 0, 1 and 2 are open from here on: if whoever started us has closed one, the next socket
+ * would get its number, log lines would be written to it, and going to the background would close it.
+ */
+static bool
+have_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd >= 0 && close(fd) == 0;
+}
+
 int
 main(int argc, char *argv[])
 {
-	struct log *log = log_open_terminal();
 	struct cli_request req;
+	struct log *log;
 	int code = 0;
 
+	if (!have_standard_fds())
+		return 1;
+	log = log_open_terminal();
 	if (log == NULL)
 		return 1;
 	if (!cli_scan(&req, argc, argv)) {

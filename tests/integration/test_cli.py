@@ -173,6 +173,29 @@ def test_second_daemon_is_told_why_on_stderr(running, expected_of_incumbent):
     assert "lock" in running.start_daemon().stderr.lower()
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_started_without_standard_descriptors_it_rests_and_hears_signals(fw, closed,
+                                                                         expected_of_incumbent):
+    """Whoever starts it may have closed them; what is opened next must not be taken for them."""
+    expected_of_incumbent("ours", "spins", strict=False)
+    # Without a log file, whose descriptor would come first.
+    fw.configure(re.sub("LogFile .*", "LogFile off", fw.space.read(lab_module.CONF)))
+    fw.space.run("sh", "-c", "/usr/sbin/conntrackd -d " + closed, timeout_s=10)
+    pid, = fw.daemon_pids()
+
+    def cpu_ticks():
+        with open("/proc/%d/stat" % pid) as f:
+            return sum(int(word) for word in f.read().rsplit(")", 1)[1].split()[11:13])
+    before = cpu_ticks()
+    time.sleep(1)
+    # A loop that never waits uses a hundred or so, on a busy machine less.
+    assert cpu_ticks() - before < 10
+    assert fw.ct("-s").returncode == 0
+    assert fw.ct("-d").returncode == 1, "the lock is not held"
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not fw.daemon_pids(), 5, "daemon gone after SIGTERM")
+
+
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 def test_orderly_end_by_signal(running, sig):
     running.kill_daemon(sig)
