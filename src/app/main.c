@@ -67,6 +67,8 @@ load_config(struct config *cfg, const char *path, struct log *log, bool warnings
 		    strerror(errno));
 	if (text != NULL && diags != NULL) {
 		ok = config_parse(cfg, text, len, diags);
+		/* Nothing starts with an error: what is merely odd can wait until that is mended. */
+		warnings = warnings && ok;
 		for (size_t i = 0; i < diags->count; i++) {
 			if (warnings || diags->list[i].level == DIAG_ERROR)
 				print_diag(log, path, &diags->list[i]);

@@ -95,7 +95,6 @@ check_timeouts(struct parser *p)
 {
 	const struct node_cfg *n = &p->c->node;
 	struct pos pos = parse_seen(p, "CacheTimeout", IN_ALARM);
-	struct pos commit = parse_seen(p, "CommitTimeout", IN_SYNC);
 
 	if (pos.line == 0)
 		pos = parse_seen(p, "RefreshTime", IN_ALARM);
@@ -103,10 +102,6 @@ check_timeouts(struct parser *p)
 		parse_diag(p, DIAG_WARNING, pos,
 		    "found CacheTimeout %u, expected more than RefreshTime, which is %u: flows of "
 		    "the peer will come and go", n->cache_timeout_s, n->refresh_s);
-	if (p->d.disable_external && n->commit_timeout_s != 0)
-		parse_diag(p, DIAG_WARNING, commit,
-		    "found CommitTimeout with DisableExternalCache, expected one of them: "
-		    "nothing is ever committed");
 }
 
 static void
@@ -125,16 +120,6 @@ check_filter(struct parser *p)
 		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_ADDRESS], text);
 	if (f->state_polarity == FILTER_ACCEPT && f->tcp_states == 0)
 		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_STATE], text);
-}
-
-static void
-check_syslog(struct parser *p)
-{
-	if (p->c->syslog_facility >= 0 && p->d.stats_facility >= 0 &&
-	    p->c->syslog_facility != p->d.stats_facility)
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "Syslog", IN_STATS),
-		    "found another facility than in General, expected the same: that of General is "
-		    "taken");
 }
 
 /* ---- what this version reads but does not carry out ---- */
@@ -185,15 +170,33 @@ check_provided(struct parser *p)
 		    "version");
 }
 
+static void
+check_buffer(struct parser *p)
+{
+	const struct config *c = p->c;
+	struct pos pos = parse_seen(p, "NetlinkBufferSize", IN_GENERAL);
+
+	if (pos.line == 0)
+		pos = parse_seen(p, "SocketBufferSize", IN_GENERAL);
+	if (c->netlink_rcvbuf_max != 0 && c->netlink_rcvbuf > c->netlink_rcvbuf_max)
+		parse_diag(p, DIAG_WARNING, pos,
+		    "found a netlink buffer of %u bytes, expected no more than it may grow to, "
+		    "which is %u: it will not grow", c->netlink_rcvbuf, c->netlink_rcvbuf_max);
+}
+
 void
 check_whole(struct parser *p)
 {
 	finish_links(p);
 	finish_resend(p);
-	finish_scheduler(p);
 	check_sections(p);
+	/* Whoever has to mend one thing need not hear what else might be: one mistake, one message. */
+	if (p->diags->errors == 0)
+		check_provided(p);
+	if (p->diags->errors > 0)
+		return;
+	finish_scheduler(p);
 	check_timeouts(p);
 	check_filter(p);
-	check_syslog(p);
-	check_provided(p);
+	check_buffer(p);
 }

@@ -11,7 +11,7 @@ enum {
 	CONFIG_PATH_MAX = 257,      /* LogFile, LockFile: 256 characters */
 	CONFIG_UNIX_PATH_MAX = 108, /* UNIX Path: 107 characters */
 	CONFIG_IFNAME_MAX = 16,
-	CONFIG_NETS_MAX = 1024,
+	CONFIG_NETS_MAX = 4096,
 };
 
 enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -19,6 +19,7 @@ enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
 struct config_link {
 	enum config_transport transport;
 	bool is_default;
+	unsigned int line; /* where it begins in the file */
 	char ifname[CONFIG_IFNAME_MAX];
 	uint8_t l3;
 	struct ip_addr group; /* UDP, TCP: address of the peer */

@@ -90,6 +90,11 @@ open_block(struct parser *p, const struct keyword *kw, uint32_t scope)
 	if (p->tok.type != TOK_BAD)
 		parse_diag(p, DIAG_ERROR, p->tok.pos, "found %s, expected '{' to open %s",
 		    token_show(&p->tok, shown), kw->name);
+	/* A list has no keywords to know it by. */
+	if ((scope == IN_PROTOCOLS || scope == IN_STATES) && p->surplus_closes > 0) {
+		p->surplus_closes--;
+		return true;
+	}
 	/* What stands before the brace may just be a word too many. */
 	if (p->tok.type == TOK_BAD || keyword_find(&p->tok, parse_scope(p) | scope) == NULL)
 		parse_skip_line(p, p->tok.pos.line);
@@ -97,8 +102,15 @@ open_block(struct parser *p, const struct keyword *kw, uint32_t scope)
 		parse_advance(p);
 		return true;
 	}
-	return keyword_find(&p->tok, scope) != NULL &&
-	    keyword_find(&p->tok, parse_scope(p)) == NULL;
+	if (keyword_find(&p->tok, scope) == NULL)
+		return false;
+	if (keyword_find(&p->tok, parse_scope(p)) == NULL)
+		return true;
+	/* At home in both; that somewhere a brace closes what was never opened decides. */
+	if (p->surplus_closes == 0)
+		return false;
+	p->surplus_closes--;
+	return true;
 }
 
 static void
@@ -168,6 +180,47 @@ unclosed(struct parser *p, const char *name, struct pos opened)
 	p->lost = true;
 }
 
+/* A '{' without a keyword.  If the text never closes one, this is the one that is too many. */
+static void
+stray_open(struct parser *p)
+{
+	parse_diag(p, DIAG_ERROR, p->tok.pos, "found '{', expected a keyword before it");
+	p->lost = true;
+	if (p->missing_closes == 0) {
+		parse_skip_block(p);
+		return;
+	}
+	p->missing_closes--;
+	parse_advance(p);
+}
+
+/*
+ * At a '}': does it end the block?  Not if none is open; nor if the text has one too many and goes on
+ * with what belongs in here and not outside.
+ */
+static bool
+ends_block(struct parser *p, uint32_t scope)
+{
+	char section[64];
+	struct pos pos = p->tok.pos;
+
+	parse_advance(p);
+	if (scope == IN_TOP) {
+		parse_diag(p, DIAG_ERROR, pos,
+		    "found '}', expected a section: none is open here");
+		return false;
+	}
+	if (p->surplus_closes == 0 || keyword_find(&p->tok, scope) == NULL ||
+	    keyword_find(&p->tok, p->scopes[p->depth - 2]) != NULL)
+		return true;
+	p->surplus_closes--;
+	p->lost = true;
+	scope_names(scope, section, sizeof(section));
+	parse_diag(p, DIAG_ERROR, pos, "found '}', expected more of %s: one brace too many",
+	    section);
+	return false;
+}
+
 /* Items up to the end of the block (or of the file, at the top level). */
 static void
 parse_items(struct parser *p, uint32_t scope, const char *name, struct pos opened)
@@ -184,16 +237,10 @@ parse_items(struct parser *p, uint32_t scope, const char *name, struct pos opene
 			open = parse_item(p, scope);
 			break;
 		case TOK_OPEN:
-			parse_diag(p, DIAG_ERROR, pos, "found '{', expected a keyword before it");
-			parse_skip_block(p);
-			p->lost = true;
+			stray_open(p);
 			break;
 		case TOK_CLOSE:
-			open = scope == IN_TOP;
-			if (open)
-				parse_diag(p, DIAG_ERROR, pos,
-				    "found '}', expected a section: none is open here");
-			parse_advance(p);
+			open = !ends_block(p, scope);
 			break;
 		case TOK_BAD:
 			parse_advance(p);
@@ -209,33 +256,46 @@ parse_items(struct parser *p, uint32_t scope, const char *name, struct pos opene
 	p->depth--;
 }
 
-/* How many braces the text opens and never closes. */
-static size_t
-count_missing_closes(struct lexer lx)
+/* How many braces the text opens and never closes, and the reverse. */
+static void
+count_braces(struct parser *p)
 {
-	size_t depth = 0;
+	struct lexer lx = p->lex;
 	struct token t;
 
 	do {
 		t = lex_next(&lx);
 		if (t.type == TOK_OPEN)
-			depth++;
-		else if (t.type == TOK_CLOSE && depth > 0)
-			depth--;
+			p->missing_closes++;
+		else if (t.type == TOK_CLOSE && p->missing_closes > 0)
+			p->missing_closes--;
+		else if (t.type == TOK_CLOSE)
+			p->surplus_closes++;
 	} while (t.type != TOK_END);
-	return depth;
+}
+
+static bool
+is_utf16(const char *text, size_t len)
+{
+	return len >= 2 &&
+	    (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
 }
 
 bool
 config_parse(struct config *c, const char *text, size_t len, struct diags *diags)
 {
-	struct parser p = {.c = c, .diags = diags, .d.stats_facility = -1};
+	struct parser p = {.c = c, .diags = diags};
 
 	config_defaults(c);
 	diags->count = 0;
 	diags->errors = 0;
+	if (is_utf16(text, len)) {
+		parse_diag(&p, DIAG_ERROR, (struct pos){1, 1},
+		    "found UTF-16, expected a file of plain text (ASCII or UTF-8)");
+		return false;
+	}
 	lex_init(&p.lex, text, len);
-	p.missing_closes = count_missing_closes(p.lex);
+	count_braces(&p);
 	parse_advance(&p);
 	parse_items(&p, IN_TOP, "", (struct pos){0, 0});
 	check_whole(&p);

@@ -114,12 +114,31 @@ parse_scope(const struct parser *p)
 	return p->scopes[p->depth - 1];
 }
 
-/* Steps over what is left of that line, but not over a brace or a keyword of this section. */
+/* Does a statement of this section begin here?  The name of a section, without its '{' after at most
+ * two words, is just a word: "for TCP". */
+static bool
+starts_statement(const struct parser *p)
+{
+	const struct keyword *kw = keyword_find(&p->tok, parse_scope(p));
+	struct lexer ahead = p->lex;
+
+	if (kw == NULL || kw->arg != ARG_BLOCK)
+		return kw != NULL;
+	for (int i = 0; i < 3; i++) {
+		struct token t = lex_next(&ahead);
+
+		if (t.type != TOK_WORD)
+			return t.type == TOK_OPEN;
+	}
+	return false;
+}
+
+/* Steps over what is left of that line, but not over a brace or a statement of this section. */
 void
 parse_skip_line(struct parser *p, unsigned int line)
 {
 	while ((p->tok.type == TOK_WORD || p->tok.type == TOK_BAD) && p->tok.pos.line == line &&
-	    keyword_find(&p->tok, parse_scope(p)) == NULL)
+	    !starts_statement(p))
 		parse_advance(p);
 }
 
@@ -172,7 +191,7 @@ parse_expected(struct parser *p, const char *what)
 	if (found.type != TOK_BAD)
 		parse_diag(p, DIAG_ERROR, found.pos, "found %s, expected %s%s",
 		    token_show(&found, shown), what, parse_punctuation_hint(&found));
-	if (found.type == TOK_WORD && keyword_find(&found, parse_scope(p)) != NULL)
+	if (found.type == TOK_WORD && starts_statement(p))
 		return;
 	if (found.type == TOK_OPEN) {
 		parse_skip_block(p);

@@ -125,7 +125,6 @@ struct draft {
 	bool expectations;
 	uint32_t poll_s;
 	uint32_t resend_bytes;
-	int stats_facility;
 	char stats_log[CONFIG_PATH_MAX];
 	bool stats_has_log;
 	bool policy_filled, nets_full;
@@ -152,6 +151,7 @@ struct parser {
 	uint32_t scopes[SCOPE_DEPTH_MAX]; /* open ones, outermost first */
 	size_t depth;
 	size_t missing_closes;  /* braces the text leaves open */
+	size_t surplus_closes;  /* braces it closes without having opened them */
 	const char *closed_for; /* the word that a missing brace was last reported for */
 	bool lost;              /* words were skipped: what seems absent may just be misspelt */
 	enum filter_polarity entered; /* Accept or Ignore, of the list being opened */

@@ -114,6 +114,7 @@ begin_link(struct parser *p, struct pos pos, enum config_transport transport)
 	}
 	p->link->transport = transport;
 	p->link->checksum = true;
+	p->link->line = pos.line;
 	p->dlink->pos = pos;
 	if (token_is(&p->tok, "Default")) {
 		p->link->is_default = true;
@@ -314,6 +315,10 @@ facility(struct parser *p, const struct value *v, int *out)
 		*out = LOG_DAEMON;
 	} else if (token_is_nocase(&v->tok, "off") || token_is_nocase(&v->tok, "no")) {
 		*out = -1;
+	} else if (parse_punctuation_hint(&v->tok)[0] != '\0') {
+		parse_diag(p, DIAG_ERROR, v->tok.pos,
+		    "found %s, expected on, off, daemon or local0 to local7%s",
+		    token_show(&v->tok, shown), parse_punctuation_hint(&v->tok));
 	} else {
 		/* Older versions went on without, and losing replication over it would be worse. */
 		parse_diag(p, DIAG_WARNING, v->tok.pos,
@@ -331,7 +336,9 @@ set_syslog(struct parser *p, const struct value *v)
 void
 set_stats_syslog(struct parser *p, const struct value *v)
 {
-	facility(p, v, &p->d.stats_facility);
+	int unused;
+
+	facility(p, v, &unused);
 }
 
 void
@@ -370,10 +377,13 @@ enter_filter(struct parser *p, struct pos pos, uint32_t *scope)
 		return true;
 	parse_advance(p);
 	/* Both say who does the work, not what is let through: the meaning is the same. */
-	if (token_is(&p->tok, "Userspace") || token_is(&p->tok, "Kernelspace"))
-		parse_advance(p);
-	else
+	if (!token_is(&p->tok, "Userspace") && !token_is(&p->tok, "Kernelspace")) {
+		bool opens = p->tok.type == TOK_OPEN;
+
 		parse_expected(p, "Userspace or Kernelspace");
+		return !opens;
+	}
+	parse_advance(p);
 	return true;
 }
 

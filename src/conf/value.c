@@ -143,12 +143,13 @@ path_argument(struct parser *p, const struct keyword *kw)
 	const struct token *t = &p->tok;
 	char what[96];
 
-	if (t->type == TOK_WORD && t->text[0] == '/' && t->len <= kw->max) {
+	if (t->type == TOK_WORD && t->text[0] == '/' && t->len <= kw->max &&
+	    parse_punctuation_hint(t)[0] == '\0') {
 		ASSERT(kw->size == kw->max + 1);
 		token_copy(t, target(p, kw), kw->size);
 		return true;
 	}
-	if (t->type == TOK_WORD && t->text[0] == '/')
+	if (t->type == TOK_WORD && t->text[0] == '/' && t->len > kw->max)
 		snprintf(what, sizeof(what), "a path of at most %u characters for %s, not %zu",
 		    kw->max, kw->name, t->len);
 	else

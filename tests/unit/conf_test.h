@@ -50,7 +50,8 @@ show_diags(const struct diags *d)
 		    d->list[i].level == DIAG_WARNING ? "warning: " : "", d->list[i].text);
 }
 
-/* config_defaults() clears the whole struct, so bytes can be compared but for the one pointer. */
+/* config_defaults() clears the whole struct, so bytes can be compared but for the one pointer, and
+ * where in its file a link stood. */
 static inline bool
 same_config(const struct config *a, const struct config *b)
 {
@@ -58,6 +59,8 @@ same_config(const struct config *a, const struct config *b)
 
 	x.node.filter.nets = NULL;
 	y.node.filter.nets = NULL;
+	for (size_t i = 0; i < NODE_LINKS_MAX; i++)
+		x.links[i].line = y.links[i].line = 0;
 	return memcmp(&x, &y, sizeof(x)) == 0;
 }
 
@@ -65,7 +68,7 @@ same_config(const struct config *a, const struct config *b)
 static inline void
 assert_round_trip(const struct config *c, const char *what)
 {
-	static char text[65536];
+	static char text[262144];
 	static struct config back;
 	struct diags d;
 	size_t len = config_print(c, text, sizeof(text));
