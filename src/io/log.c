@@ -17,6 +17,7 @@ enum { LINE_MAX_LEN = LOG_TEXT_MAX + 100 };
 
 struct log {
 	bool terminal;
+	bool quiet;   /* on the terminal */
 	int fd;	      /* log file, -1 for none */
 	char *path;   /* owned, NULL for none */
 	bool torn;    /* the last line in the file has no end */
@@ -52,7 +53,7 @@ static int
 open_file(const char *path)
 {
 	int fd = open(path,
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -104,6 +105,12 @@ log_close(struct log *l)
 	close_file(l);
 	free(l->path);
 	free(l);
+}
+
+void
+log_quieten(struct log *l)
+{
+	l->quiet = true;
 }
 
 void
@@ -211,7 +218,7 @@ log_write(struct log *l, enum log_level level, const char *fmt, ...)
 	line[start + len] = '\n';
 	if (l->fd >= 0)
 		write_file(l, line, start + len + 1);
-	if (l->terminal)
+	if (l->terminal && !(l->quiet && level < LOG_LV_WARNING))
 		write_terminal(levels[level].terminal_fd, line, start + len + 1);
 	errno = saved_errno;
 }

@@ -33,10 +33,14 @@ struct log *log_open_terminal(void);
 
 /*
  * Adds file and syslog, in place of those of an earlier call.  0, or a negative errno value if the
- * file cannot be opened (-ELOOP: it is a symbolic link); then the log is as it was before.
+ * file cannot be opened; then the log is as it was before.  Symbolic links are followed, as far as
+ * the kernel lets them be (fs.protected_symlinks): administrators move logs that way.
  */
 int log_open(struct log *l, const struct log_cfg *cfg);
 void log_close(struct log *l);
+
+/* From now on the terminal gets warnings and errors only. */
+void log_quieten(struct log *l);
 
 /* Stops writing to the terminal.  Call it before descriptors 1 and 2 become something else. */
 void log_detach(struct log *l);
