@@ -249,12 +249,19 @@ link_payload_max(const struct link *l)
 	return l->payload_max;
 }
 
+bool
+link_is_elsewhere(const struct link *l, char name[IF_NAMESIZE])
+{
+	return l->out_ifindex != l->ifindex && if_indextoname(l->out_ifindex, name) != NULL;
+}
+
 enum link_status
 link_status(const struct link *l)
 {
 	struct ifreq ifr = {0};
 
-	memcpy(ifr.ifr_name, l->cfg.ifname, sizeof(ifr.ifr_name));
+	if (!link_is_elsewhere(l, ifr.ifr_name))
+		memcpy(ifr.ifr_name, l->cfg.ifname, sizeof(ifr.ifr_name));
 	if (interface_ioctl(SIOCGIFFLAGS, &ifr) < 0 || !(ifr.ifr_flags & IFF_UP))
 		return LINK_DOWN;
 	return ifr.ifr_flags & IFF_RUNNING ? LINK_RUNNING : LINK_NO_CARRIER;

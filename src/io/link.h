@@ -81,9 +81,12 @@ enum { LINK_PAYLOAD_MIN = 512, LINK_PAYLOAD_MAX = 65000 };
  * link_refresh(), or a failed link_send(). */
 size_t link_payload_max(const struct link *l);
 
-/* Asks the kernel how the interface named in the configuration is doing now; LINK_DOWN also if it
- * does not exist. */
+/* Asks the kernel how the interface that carries the link is doing now; LINK_DOWN also if it does not
+ * exist. */
 enum link_status link_status(const struct link *l);
+/* Are the sockets on another interface than the one that the configuration names?  Then its name is in
+ * `name`: that of the address configured. */
+bool link_is_elsewhere(const struct link *l, char name[IF_NAMESIZE]);
 const struct link_cfg *link_config(const struct link *l);
 const struct link_counters *link_counters(const struct link *l);
 

@@ -523,8 +523,11 @@ failures_say_what_is_wrong(struct env *e)
 static void
 the_address_decides_where_interface_and_address_disagree(struct env *e)
 {
+	char name[IF_NAMESIZE];
+
 	if (e->row->l3 != L3_IPV4)
 		return; /* only IPv4 names an address */
+	assert_false(link_is_elsewhere(e->link[SIDE_A], name));
 	for (int s = SIDE_A; s <= SIDE_B; s++) {
 		strcpy(e->cfg[s].ifname, "wire1");
 		reopen(e, s);
@@ -533,9 +536,12 @@ the_address_decides_where_interface_and_address_disagree(struct env *e)
 		assert_int_equal(link_payload_max(e->link[s]), 1300 - 28);
 	}
 	passes(e, SIDE_A, "over wire0");
+	assert_true(link_is_elsewhere(e->link[SIDE_A], name));
+	assert_string_equal(name, "wire0");
+	assert_int_equal(link_status(e->link[SIDE_A]), LINK_RUNNING);
 	pair_run(SIDE_A, "ip link set wire0 down");
 	assert_true(link_send(e->link[SIDE_A], "lost", 4) < 0);
-	assert_int_equal(link_status(e->link[SIDE_A]), LINK_RUNNING); /* of wire1 */
+	assert_int_equal(link_status(e->link[SIDE_A]), LINK_DOWN); /* whatever wire1 does */
 	/* An address under an alias name belongs to the interface. */
 	pair_run(SIDE_A, "ip addr add 10.78.0.5/24 dev wire1 label wire1:vip");
 	to_addr(L3_IPV4, "10.78.0.5", &e->cfg[SIDE_A].local);
