@@ -198,7 +198,6 @@ commit_start(struct node *n, ms_t now)
 	job->running = true;
 	job->started = now;
 	n->stats.commits++;
-	node_notice(n, NOTE_COMMIT_STARTED);
 }
 
 bool

@@ -14,6 +14,9 @@ struct kernel_event {
 	enum kernel_event_type type;
 	bool own; /* caused by one of our own writes (netlink port of the write socket) */
 	struct flow flow;
+	/* DESTROY: what went through in both directions; 0 if the kernel does not count
+	 * (net.netfilter.nf_conntrack_acct). */
+	uint64_t bytes, packets;
 };
 
 enum kernel_op_type {

@@ -220,6 +220,8 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	}
 	if (ev->type == KEV_DESTROY) {
+		n->stats.kernel_bytes += ev->bytes;
+		n->stats.kernel_packets += ev->packets;
 		destroy_event(n, f, now);
 		return;
 	}
@@ -254,7 +256,8 @@ node_kernel_read_begin(struct node *n, bool announce, ms_t now)
 	n->reading = true;
 	n->read_gen++;
 	n->jobs[JOB_VERIFY].running = false;
-	n->stats.kernel_resyncs++;
+	if (n->read_gen > 1)
+		n->stats.kernel_resyncs++;
 }
 
 /* A table dump is complete where an event is not: what it lacks is not there. */
@@ -362,8 +365,11 @@ local_flush(struct node *n, ms_t now)
 {
 	bool verifying = n->jobs[JOB_VERIFY].running;
 
-	for (uint32_t id = table_next(&n->local, 0); id != ENTRY_NONE; id = table_next(&n->local, id))
+	for (uint32_t id = table_next(&n->local, 0); id != ENTRY_NONE;
+	     id = table_next(&n->local, id)) {
+		n->stats.local_destroyed += !(table_entry(&n->local, id)->flags & ENTRY_DEAD);
 		local_drop(n, id);
+	}
 	n->jobs[JOB_VERIFY].running = false;
 	n->local_emptied = true;
 	n->bulk_left = 0;

@@ -123,7 +123,6 @@ enum notice_type {
 	NOTE_RESYNC_SENT,       /* we ask the peers for everything they have */
 	NOTE_BULK_STARTED,
 	NOTE_BULK_DONE,         /* count: flows sent */
-	NOTE_COMMIT_STARTED,
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
 	NOTE_COMMIT_CONFLICT,   /* flow: an older kernel entry was in its way, replaced (rate-limited) */

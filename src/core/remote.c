@@ -165,8 +165,10 @@ void
 remote_flush(struct node *n)
 {
 	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
-	     id = table_next(&n->remote, id))
+	     id = table_next(&n->remote, id)) {
+		n->stats.remote_destroyed += !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
 		remote_remove(n, id);
+	}
 }
 
 void

@@ -17,7 +17,9 @@
 	X(kernel_incomplete, "events whose tuple was incomplete")                                   \
 	X(kernel_stale_destroy, "destroy events of an earlier flow on the same tuple")              \
 	X(kernel_overruns, "times the kernel dropped events because our buffer was full")           \
-	X(kernel_resyncs, "full reads of the kernel table")                                         \
+	X(kernel_resyncs, "full reads of the kernel table, the first left out")                     \
+	X(kernel_bytes, "bytes of flows that ended, as far as the kernel counts them")              \
+	X(kernel_packets, "packets of flows that ended, likewise")                                  \
 	/* local table ("cache internal") */                                                       \
 	X(local_created, "flows entered in the local table")                                        \
 	X(local_create_failed, "flows not entered in the local table")                              \

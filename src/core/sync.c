@@ -47,8 +47,6 @@ sync_bulk(struct node *n, ms_t now)
 		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
 		return;
 	}
-	if (n->local.count == n->local.dead)
-		return;
 	if (n->bulk_left == 0) {
 		n->stats.bulk_sends++;
 		n->bulk_flows = 0;
@@ -57,7 +55,9 @@ sync_bulk(struct node *n, ms_t now)
 		node_notice(n, NOTE_BULK_STARTED);
 	}
 	/* A full circle from where the cursor is. */
-	n->bulk_left = n->local.high;
+	n->bulk_left = n->local.count > n->local.dead ? n->local.high : 0;
+	if (n->bulk_left == 0)
+		bulk_done(n);
 }
 
 /* splitmix64: jitter, not secrets. */

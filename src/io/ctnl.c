@@ -264,8 +264,12 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 		return;
 	}
 	ev.own = nlh->nlmsg_pid == c->write_port;
-	if (type == IPCTNL_MSG_CT_DELETE)
+	ev.bytes = 0;
+	ev.packets = 0;
+	if (type == IPCTNL_MSG_CT_DELETE) {
 		ev.type = KEV_DESTROY;
+		ctnl_msg_counters(nlh, &ev.bytes, &ev.packets);
+	}
 	else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
 		ev.type = KEV_NEW;
 	else

@@ -415,15 +415,52 @@ parse_labels(struct reader *r, struct flow *f)
 	return true;
 }
 
+/* Adds what one direction counted. */
+static void
+add_counters(struct reader *r, unsigned int no, uint64_t *bytes, uint64_t *packets)
+{
+	struct reader nest;
+	const uint8_t *p;
+
+	if (!read_nested(r, no, &nest))
+		return;
+	p = read_fixed(&nest, CTA_COUNTERS_BYTES, 8);
+	if (p)
+		*bytes += ((uint64_t)get_be32(p) << 32) | get_be32(p + 4);
+	p = read_fixed(&nest, CTA_COUNTERS_PACKETS, 8);
+	if (p)
+		*packets += ((uint64_t)get_be32(p) << 32) | get_be32(p + 4);
+}
+
+static bool
+collect_message(const struct nlmsghdr *nlh, struct attrs *out)
+{
+	const size_t skip = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg);
+
+	return nlh->nlmsg_len >= skip &&
+	    attrs_collect(out, (const char *)nlh + skip, nlh->nlmsg_len - skip);
+}
+
+void
+ctnl_msg_counters(const struct nlmsghdr *nlh, uint64_t *bytes, uint64_t *packets)
+{
+	struct reader r = {.malformed = false};
+
+	*bytes = 0;
+	*packets = 0;
+	if (!collect_message(nlh, &r.attrs))
+		return;
+	add_counters(&r, CTA_COUNTERS_ORIG, bytes, packets);
+	add_counters(&r, CTA_COUNTERS_REPLY, bytes, packets);
+}
+
 bool
 ctnl_msg_parse(const struct nlmsghdr *nlh, struct flow *out)
 {
-	const size_t skip = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg);
 	struct reader r = {.malformed = false};
 
 	flow_init(out);
-	if (nlh->nlmsg_len < skip ||
-	    !attrs_collect(&r.attrs, (const char *)nlh + skip, nlh->nlmsg_len - skip))
+	if (!collect_message(nlh, &r.attrs))
 		return false;
 	if (!parse_tuples(&r, out))
 		return false;

@@ -150,8 +150,8 @@ stats_general(struct text *t, const struct stats_input *in)
 
 	table_general(t, in->node, TABLE_LOCAL);
 	table_general(t, in->node, TABLE_REMOTE);
-	/* Traffic of flows is not accounted for here; the kernel knows it (conntrack -L). */
-	text_add(t, "traffic processed:\n%20u Bytes      %20u Pckts\n\n", 0u, 0u);
+	text_add(t, "traffic processed:\n%20llu Bytes      %20llu Pckts\n\n",
+	    (unsigned long long)s->kernel_bytes, (unsigned long long)s->kernel_packets);
 	link_active(t, in);
 	text_add(t, "message tracking:\n%20llu Malformed msgs %20llu Lost msgs\n\n",
 	    (unsigned long long)malformed(s), (unsigned long long)s->seq_lost);
