@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -131,17 +133,35 @@ send_pending(struct daemon *d, ms_t now)
 	d->more_kernel_work = true;
 }
 
+/* Says once that a link is lost, and once that it is back. */
+static void
+check_link(struct daemon *d, size_t i)
+{
+	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
+	const char *name = link_config(d->links[i])->ifname;
+	char why[256] = "";
+	int r = link_refresh(d->links[i], why, sizeof(why));
+	enum link_status status = link_status(d->links[i]);
+	bool lost = r < 0 || status != LINK_RUNNING;
+
+	if (lost == d->link_lost[i])
+		return;
+	d->link_lost[i] = lost;
+	if (lost)
+		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
+		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
+	else
+		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link", name);
+}
+
 static void
 check_links(struct daemon *d, ms_t now)
 {
-	char why[256];
-
 	if (ms_since(now, d->links_checked) < 1000)
 		return;
 	d->links_checked = now;
-	/* What fails here the peers notice: they fall silent, which is reported. */
 	for (size_t i = 0; i < d->links_count; i++)
-		link_refresh(d->links[i], why, sizeof(why));
+		check_link(d, i);
 }
 
 /* ---- writes to the kernel ---- */
@@ -169,6 +189,19 @@ write_kernel(struct daemon *d, ms_t now)
 /* ---- the turn ---- */
 
 static void
+reopen_log(struct daemon *d)
+{
+	int r = log_reopen(d->log);
+
+	if (r == 0)
+		log_write(d->log, LOG_LV_NOTICE, "log file reopened");
+	else
+		log_write(d->log, LOG_LV_ERROR,
+		    "can't reopen logfile `%s': %s; the old one stays in use", d->cfg->log_file,
+		    strerror(-r));
+}
+
+static void
 handle_signals(struct daemon *d)
 {
 	int sig;
@@ -180,8 +213,7 @@ handle_signals(struct daemon *d)
 			d->stopping = true;
 			break;
 		case SIGHUP:
-			if (log_reopen(d->log) == 0)
-				log_write(d->log, LOG_LV_NOTICE, "log file reopened");
+			reopen_log(d);
 			break;
 		case SIGUSR1:
 			report_counters(d);
@@ -235,6 +267,8 @@ become_ready(struct daemon *d)
 	const char zero = 0;
 
 	log_write(d->log, LOG_LV_NOTICE, "initialization completed");
+	if (d->cfg->startup_resync)
+		node_command(d->node, CMD_REQUEST_RESYNC, loop_now());
 	notify_send(&d->notify, "READY=1\nMAINPID=%d\nSTATUS=Replicating", (int)getpid());
 	if (d->notify.watchdog_ms > 0)
 		d->watchdog_at = loop_now();
@@ -305,6 +339,21 @@ turn(struct daemon *d)
 
 /* ---- start and stop ---- */
 
+/* What keeps us from starting is the configuration's doing, or can be helped there. */
+ATTR_PRINTF(2, 3)
+static void
+review(struct daemon *d, const char *fmt, ...)
+{
+	char why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	log_write(d->log, LOG_LV_ERROR,
+	    "%s; conntrackd cannot start, please review your configuration", why);
+}
+
 static bool
 open_lock(struct daemon *d)
 {
@@ -320,8 +369,16 @@ open_lock(struct daemon *d)
 		return false;
 	}
 	if (d->lock_fd < 0) {
-		log_write(d->log, LOG_LV_ERROR, "can't create lockfile `%s': %s", path,
-		    strerror(-d->lock_fd));
+		review(d, "can't create lockfile `%s': %s", path, strerror(-d->lock_fd));
+		return false;
+	}
+	/* Older conntrackds hold no lock: their file is just there, also while they live. */
+	if (stale && owner == 0 && ctl_is_answered(d->cfg->unix_path)) {
+		close(d->lock_fd);
+		d->lock_fd = -1;
+		log_write(d->log, LOG_LV_ERROR,
+		    "lockfile `%s' exists, and another conntrackd answers on `%s': stop it first",
+		    path, d->cfg->unix_path);
 		return false;
 	}
 	if (stale)
@@ -339,8 +396,11 @@ open_ctl(struct daemon *d)
 
 	if (r == 0)
 		return true;
-	log_write(d->log, LOG_LV_ERROR, "can't open unix socket `%s': %s", d->cfg->unix_path,
-	    r == -EADDRINUSE ? "another daemon answers on it" : strerror(-r));
+	if (r == -EADDRINUSE)
+		log_write(d->log, LOG_LV_ERROR,
+		    "can't open unix socket `%s': another daemon answers on it", d->cfg->unix_path);
+	else
+		review(d, "can't open unix socket `%s': %s", d->cfg->unix_path, strerror(-r));
 	return false;
 }
 
@@ -361,14 +421,20 @@ open_links(struct daemon *d)
 		    .checksum = c->checksum,
 		    .is_default = c->is_default,
 		};
-		char why[256] = "";
+		char why[256] = "", name[IF_NAMESIZE];
 
 		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
 		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
-			log_write(d->log, LOG_LV_ERROR, "can't open channel socket: %s", why);
+			review(d, "can't open channel socket: %s (Multicast in line %u)", why,
+			    c->line);
 			return false;
 		}
 		d->links_count++;
+		if (link_is_elsewhere(d->links[i], name))
+			log_write(d->log, LOG_LV_WARNING,
+			    "Multicast in line %u: its IPv4_interface is an address of `%s', not of "
+			    "Interface `%s': datagrams go over `%s'",
+			    c->line, name, c->ifname, name);
 	}
 	return true;
 }
@@ -389,8 +455,7 @@ open_node(struct daemon *d)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (d->node_mem == MAP_FAILED) {
 		d->node_mem = NULL;
-		log_write(d->log, LOG_LV_ERROR, "can't allocate memory for %u flows: %s", cfg.limit,
-		    strerror(errno));
+		review(d, "can't allocate memory for %u flows: %s", cfg.limit, strerror(errno));
 		return false;
 	}
 	d->node = node_init(d->node_mem, &cfg, loop_now());
@@ -501,6 +566,13 @@ close_all(struct daemon *d)
 	notify_close(&d->notify);
 }
 
+static bool
+has_filter(const struct filter *f)
+{
+	return f->proto_polarity != FILTER_NONE || f->addr_polarity != FILTER_NONE ||
+	    f->state_polarity != FILTER_NONE;
+}
+
 int
 daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 {
@@ -520,7 +592,8 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 	d.started = loop_now();
 	if (cfg->systemd)
 		notify_open(&d.notify);
-	log_write(log, LOG_LV_NOTICE, "using user-space event filtering");
+	if (has_filter(&cfg->node.filter))
+		log_write(log, LOG_LV_NOTICE, "using user-space event filtering");
 	if (open_all(&d)) {
 		want_read(&d, READ_START);
 		while (!d.stopping)
@@ -532,9 +605,6 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 		d.stopping = true;
 	}
 	notify_send(&d.notify, "STOPPING=1");
-	if (d.failed)
-		log_write(log, LOG_LV_ERROR,
-		    "conntrackd cannot start, please review your configuration");
 	close_all(&d);
 	return d.failed ? 1 : 0;
 }

@@ -134,6 +134,9 @@ run_daemon(const struct config *cfg, struct log *log, bool background)
 	int code = 1;
 
 	umask(0177);
+	/* A script that starts us wants to hear of trouble only; the log has the rest. */
+	if (background)
+		log_quieten(log);
 	if (open_log(cfg, log))
 		code = background ? run_in_background(cfg, log) : daemon_run(cfg, log, -1);
 	return code;

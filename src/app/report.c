@@ -37,8 +37,10 @@ log_flow(struct daemon *d, enum log_level level, const char *what, const struct 
 static void
 commit_done(struct daemon *d, const struct commit_tally *c)
 {
+	int64_t took_us = loop_now_us() - d->commit_began_us;
 	char why[160];
 
+	d->commit_began_us = 0;
 	log_write(d->log, LOG_LV_NOTICE, "Committed %u new entries",
 	    c->created + c->updated + c->replaced);
 	if (c->current > 0)
@@ -57,8 +59,8 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 		    c->degraded);
 	if (c->failed > 0)
 		log_write(d->log, LOG_LV_ERROR, "%u entries can't be committed", c->failed);
-	log_write(d->log, LOG_LV_NOTICE, "commit has taken %lld.%03lld000 seconds",
-	    (long long)(c->took_ms / 1000), (long long)(c->took_ms % 1000));
+	log_write(d->log, LOG_LV_NOTICE, "commit has taken %lld.%06lld seconds",
+	    (long long)(took_us / 1000000), (long long)(took_us % 1000000));
 	if (c->failed > 0) {
 		snprintf(why, sizeof(why), "%u of %u entries can't be committed, see the log",
 		    c->failed, c->total);
@@ -148,7 +150,6 @@ static const struct words {
 	"a sequence number far off, left aside: a forged or stray datagram?"},
     [NOTE_RESYNC_SENT] = {LOG_LV_NOTICE, false, "resync requested"},
     [NOTE_BULK_STARTED] = {LOG_LV_NOTICE, false, "sending bulk update"},
-    [NOTE_COMMIT_STARTED] = {LOG_LV_NOTICE, false, "committing all external caches"},
     [NOTE_EVICTED] = {LOG_LV_WARNING, false,
 	"too many deletes wait for an acknowledgement, the oldest are forgotten: a peer may keep "
 	"dead flows until it asks for a resync"},
@@ -181,7 +182,6 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_SEQ_JUMP:
 	case NOTE_RESYNC_SENT:
 	case NOTE_BULK_STARTED:
-	case NOTE_COMMIT_STARTED:
 	case NOTE_EVICTED:
 		log_words(d, note);
 		break;

@@ -164,6 +164,21 @@ purge_later(struct daemon *d)
 	d->purge_at = ms_add(loop_now(), (int64_t)d->cfg->purge_timeout_s * 1000);
 }
 
+/* A commit that is asked for while one runs is that one. */
+static void
+commit(struct daemon *d, bool flows_only)
+{
+	d->purge_at = MS_NEVER;
+	if (d->commit_began_us != 0) {
+		log_write(d->log, LOG_LV_NOTICE, "commit already in progress, skipping");
+		return;
+	}
+	d->commit_began_us = loop_now_us();
+	log_write(d->log, LOG_LV_NOTICE, "%s",
+	    flows_only ? "committing conntrack cache" : "committing all external caches");
+	node_command(d->node, CMD_COMMIT, loop_now());
+}
+
 /* Orders: those that are done at once are finished by the caller. */
 static enum wait_for
 order(struct daemon *d, uint32_t request)
@@ -173,8 +188,7 @@ order(struct daemon *d, uint32_t request)
 	switch (request) {
 	case CTL_COMMIT:
 	case CTL_COMMIT_CT:
-		d->purge_at = MS_NEVER;
-		node_command(d->node, CMD_COMMIT, now);
+		commit(d, request == CTL_COMMIT_CT);
 		return WAIT_COMMIT;
 	case CTL_RESYNC_KERNEL:
 	case CTL_RESYNC_KERNEL_CT:

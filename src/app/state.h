@@ -72,7 +72,9 @@ struct daemon {
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */
 	ms_t links_checked;
+	bool link_lost[NODE_LINKS_MAX]; /* and said so */
 	uint64_t kernel_flushes;
+	int64_t commit_began_us;
 
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;

@@ -68,6 +68,7 @@ print_mode(struct printer *pr, const struct config *c)
 		put(pr, "\tMode FTFW {\n");
 		put(pr, "\t\tResendQueueSize %u\n", n->resend_queue);
 		put(pr, "\t\tACKWindowSize %u\n", n->ack_window);
+		put(pr, "\t\tStartupResync %s\n", on_off(c->startup_resync));
 	}
 	put(pr, "\t}\n");
 	/* These may stand in Sync whatever the mode is. */

@@ -55,6 +55,7 @@ struct config {
 	uint32_t purge_timeout_s; /* delay of the flush that -t schedules */
 	enum config_sched sched_type;
 	uint32_t sched_priority; /* 1..99; 0 without a type */
+	bool startup_resync;       /* ask for everything at once, and not only who is heard */
 	bool systemd;            /* tell the service manager about start, watchdog and stop */
 };
 

@@ -71,7 +71,7 @@ static const struct keyword keywords[] = {
 	.zero = 300},
     {"DisableInternalCache", IN_NOTRACK, ARG_BOOL, DRAFT(disable_internal)},
     {"DisableExternalCache", IN_FTFW | IN_NOTRACK, ARG_BOOL, DRAFT(disable_external)},
-    {"StartupResync", IN_FTFW | IN_NOTRACK, ARG_BOOL, .store = STORE_NOTHING},
+    {"StartupResync", IN_FTFW | IN_NOTRACK, ARG_BOOL, CONFIG(startup_resync)},
 
     /* Options */
     {"TCPWindowTracking", IN_OPTIONS, ARG_BOOL, CONFIG(node.tcp_window_tracking)},

@@ -84,6 +84,17 @@ probe_socket(const struct sockaddr_un *addr)
 	}
 }
 
+bool
+ctl_is_answered(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
+	if (!path[0] || strlen(path) >= sizeof(addr.sun_path))
+		return false;
+	memcpy(addr.sun_path, path, strlen(path));
+	return probe_socket(&addr) == -EADDRINUSE;
+}
+
 /*
  * Makes the name free to bind.  lstat() and unlink() look at the name itself: a symbolic link is
  * not followed, it is something that is not a socket.

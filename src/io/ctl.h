@@ -56,6 +56,9 @@ struct ctl_ops {
 	void *ctx;
 };
 
+/* Does a daemon answer on the control socket `path`?  An empty path has none. */
+bool ctl_is_answered(const char *path);
+
 /*
  * Binds `path` (mode 0600) and listens.  An existing socket that nobody answers on is replaced; one
  * that answers is not (-EADDRINUSE); anything that is not a socket is left alone (-EEXIST).  Safe

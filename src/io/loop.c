@@ -64,6 +64,15 @@ loop_now(void)
 	return (ms_t){(int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000};
 }
 
+int64_t
+loop_now_us(void)
+{
+	struct timespec ts = {0};
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + 1;
+}
+
 void
 loop_begin(struct loop *l)
 {

@@ -31,6 +31,8 @@ void loop_close(struct loop *l);
 /* CLOCK_MONOTONIC (it stands still in suspend, as kernel conntrack timers do not: see boottime in
  * clock_gettime(2); the daemon runs on machines that do not suspend). */
 ms_t loop_now(void);
+/* The same clock in microseconds, to tell how long something took; never 0. */
+int64_t loop_now_us(void);
 
 /* Starts a turn with an empty set but for the signal descriptor, which no turn can do without. */
 void loop_begin(struct loop *l);

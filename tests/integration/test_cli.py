@@ -3,13 +3,17 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import time
 
+import bench
 import lab as lab_module
 import pytest
+from conftest import OURS, incumbent
 from space import wait_until
 
 LOCK, SOCKET = "/run/lock/conntrack.lock", "/run/conntrackd.ctl"
@@ -168,6 +172,98 @@ def test_second_daemon_is_refused_and_the_first_lives(running):
     assert exists(running, LOCK)
 
 
+def ours_beside(fw):
+    """Our binary as /run/ours on a machine that runs another; its own place may be hidden there."""
+    shutil.copy(OURS, fw.space.path("/run/ours"))
+
+
+def test_a_running_older_daemon_keeps_its_lock_and_its_socket(make_lab):
+    """Its lock file is just a file, with no lock on it: only the socket tells that it lives."""
+    if not incumbent("ref"):
+        pytest.skip("CONNTRACKD_REF is not conntrack-tools")
+    lab = make_lab(("ref", "ref"))
+    lab.configure("FTFW")
+    fw = lab.fw1
+    ours_beside(fw)
+    assert fw.start_daemon().returncode == 0
+    done = fw.space.run("/run/ours", "-d", check=False)
+    assert done.returncode == 1
+    assert LOCK in done.stderr.replace("/var/lock/", "/run/lock/") and SOCKET in done.stderr
+    assert exists(fw, LOCK)
+    assert fw.ct("-s").returncode == 0
+
+
+def test_our_client_serves_an_older_daemon_too(make_lab):
+    """The binary has been replaced, the daemon not yet: keepalived's commands go on working."""
+    if not incumbent("ref"):
+        pytest.skip("CONNTRACKD_REF is not conntrack-tools")
+    lab = make_lab(("ref", "ref"))
+    lab.configure("FTFW")
+    fw = lab.fw1
+    ours_beside(fw)
+    assert fw.start_daemon().returncode == 0
+    for command in ("-c", "-f", "-R", "-B", "-n"):
+        done = fw.space.run("/run/ours", command, check=False)
+        assert done.returncode == 0, (command, done)
+        assert "older daemon" in done.stderr
+    assert "cache internal:" in fw.space.run("/run/ours", "-s").stdout
+    assert "flushing caches" in fw.log()
+    assert fw.space.run("/run/ours", "-k").returncode == 0
+    wait_until(lambda: not fw.daemon_pids(), 5, "the older daemon gone")
+
+
+def test_d_is_silent_where_all_is_well(fw, expected_of_incumbent):
+    done = fw.start_daemon()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert "initialization completed" in fw.log()
+
+
+def test_the_loss_of_the_dedicated_link_is_logged_and_its_return(lab, running):
+    lab.link("fw1", "eth2", False)
+    wait_until(lambda: "no dedicated links available!" in running.log(), 5, "said so")
+    assert "device `eth2' becomes dedicated link" not in running.log()
+    lab.link("fw1", "eth2", True)
+    wait_until(lambda: "device `eth2' becomes dedicated link" in running.log(), 5, "said so")
+    assert running.log().count("no dedicated links available!") == 1
+
+
+def test_an_interface_that_does_not_carry_the_address_is_remarked_on(fw, expected_of_incumbent):
+    expected_of_incumbent("ours", "says nothing")
+    fw.configure(fw.space.read(lab_module.CONF).replace("Interface eth2", "Interface eth1"))
+    done = fw.start_daemon()
+    assert done.returncode == 0
+    assert "`eth2'" in done.stderr and "`eth1'" in done.stderr
+
+
+def test_a_log_that_cannot_be_reopened_is_said_in_the_old_one(running, expected_of_incumbent):
+    expected_of_incumbent("ours", "SIGHUP ends it")
+    running.space.run("sh", "-c", "mv /var/log/conntrackd.log /var/log/old; "
+                      "mkdir /var/log/conntrackd.log")
+    for pid in running.daemon_pids():
+        os.kill(pid, signal.SIGHUP)
+    wait_until(lambda: "can't reopen logfile" in running.space.read("/var/log/old"), 5, "said so")
+
+
+def test_traffic_of_flows_that_ended_is_counted(running):
+    running.space.sysctl(netfilter__nf_conntrack_acct=1)
+    # Its own packets on loopback; the configuration ignores what goes to this machine.
+    running.configure(re.sub(r"Filter From Userspace \{.*\n\t\}\n\}", "}",
+                             running.space.read(lab_module.CONF), flags=re.S))
+    running.stop_daemon()
+    running.start_daemon(check=True)
+    running.space.run("python3", "-c", "import socket\n"
+                      "to = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                      "to.bind(('127.0.0.1', 7777))\n"
+                      "for _ in range(3): to.sendto(b'x' * 72, ('127.0.0.1', 7777))")
+    running.space.run("conntrack", "-D", "-p", "udp", "--dport", "7777")
+
+    def counted():
+        found = re.search(r"traffic processed:\s+(\d+) Bytes\s+(\d+) Pckts",
+                          running.ct("-s", check=True).stdout)
+        return (int(found[1]), int(found[2])) == (300, 3)
+    wait_until(counted, 5, "three packets of a hundred bytes")
+
+
 def test_second_daemon_is_told_why_on_stderr(running, expected_of_incumbent):
     expected_of_incumbent("ours", "the reason goes to the log only")
     assert "lock" in running.start_daemon().stderr.lower()
@@ -271,6 +367,33 @@ def test_client_that_does_not_read_its_dump_blocks_nobody(running):
     finally:
         for sock in lazy:
             sock.close()
+
+
+def test_a_slow_reader_of_a_dump_gets_all_of_it(running, expected_of_incumbent):
+    """Somebody with a pager: the daemon need not live any more when the rest is read."""
+    expected_of_incumbent("ours", "its client writes as slowly as its reader reads")
+    with running.table() as table:
+        for flow in bench.flows(10000):
+            table.create(flow)
+    wait_until(lambda: bench.cached(running, "internal") == 10000, 10, "10000 flows")
+    dump = running.space.start("/usr/sbin/conntrackd", "-i", stdout=subprocess.PIPE)
+    first = dump.stdout.readline()
+    time.sleep(0.5)
+    running.ct("-k", check=True)
+    # Only the client is left.
+    wait_until(lambda: len(running.daemon_pids()) == 1, 5, "daemon gone")
+    assert 1 + sum(1 for _ in dump.stdout) == 10000 and first
+    assert dump.wait(5) == 0
+
+
+def test_a_reader_that_has_seen_enough_ends_the_dump(running):
+    with running.table() as table:
+        for flow in bench.flows(10000):
+            table.create(flow)
+    wait_until(lambda: bench.cached(running, "internal") == 10000, 10, "10000 flows")
+    done = running.space.run("sh", "-c", "/usr/sbin/conntrackd -i | head -n 1", timeout_s=10)
+    assert done.stdout.count("\n") == 1
+    assert running.ct("-s").returncode == 0
 
 
 @pytest.mark.parametrize("request_bytes", [
