@@ -229,6 +229,7 @@ handle_timers(struct daemon *d, ms_t now)
 {
 	if (ms_reached(now, d->overrun_read_at)) {
 		d->overrun_read_at = MS_NEVER;
+		d->overrun_read_last = now;
 		want_read(d, READ_OVERRUN);
 	}
 	if (ms_reached(now, d->purge_at)) {
@@ -511,10 +512,11 @@ set_scheduler(struct daemon *d)
 	struct sched_param param = {.sched_priority = (int)d->cfg->sched_priority};
 	int policy = d->cfg->sched_type == SCHED_TYPE_RR ? SCHED_RR : SCHED_FIFO;
 
-	if (d->cfg->sched_type == SCHED_TYPE_NONE)
+	if (d->cfg->sched_priority == 0)
 		return;
+	/* Whoever did not ask for it may be in a container that has none to give. */
 	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) != 0)
-		log_write(d->log, LOG_LV_WARNING,
+		log_write(d->log, d->cfg->sched_asked ? LOG_LV_WARNING : LOG_LV_NOTICE,
 		    "scheduler configuration failed: %s. Continuing with system default scheduler.",
 		    strerror(errno));
 }

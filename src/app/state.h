@@ -22,6 +22,7 @@ enum {
 	DATAGRAM_MAX = 65536,
 	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
 	SENDS_PER_TURN = 256,
+	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */
 	SHUTDOWN_TURNS = 50,       /* to let the last client hear of the end */
 };
 
@@ -69,6 +70,7 @@ struct daemon {
 	bool more_kernel_work;
 	bool growth_told;
 	ms_t overrun_read_at;     /* MS_NEVER: none is due */
+	ms_t overrun_read_last;   /* when the last one was due */
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */
 	ms_t links_checked;

@@ -52,22 +52,6 @@ finish_resend(struct parser *p)
 	p->c->node.resend_queue = entries < RESEND_MAX ? entries : RESEND_MAX;
 }
 
-static void
-finish_scheduler(struct parser *p)
-{
-	struct config *c = p->c;
-
-	if (c->sched_type != SCHED_TYPE_NONE && c->sched_priority == 0) {
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "Type", IN_SCHEDULER),
-		    "found a Scheduler Type, expected a Priority from 1 to 99 with it: ignored");
-		c->sched_type = SCHED_TYPE_NONE;
-	} else if (c->sched_type == SCHED_TYPE_NONE && c->sched_priority != 0) {
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "Priority", IN_SCHEDULER),
-		    "found a Scheduler Priority, expected a Type with it: ignored");
-		c->sched_priority = 0;
-	}
-}
-
 /* ---- what is missing, and what does not fit together ---- */
 
 static void
@@ -189,13 +173,13 @@ check_whole(struct parser *p)
 {
 	finish_links(p);
 	finish_resend(p);
+	p->c->sched_asked = is_seen(p, "Type", IN_SCHEDULER) || is_seen(p, "Priority", IN_SCHEDULER);
 	check_sections(p);
 	/* Whoever has to mend one thing need not hear what else might be: one mistake, one message. */
 	if (p->diags->errors == 0)
 		check_provided(p);
 	if (p->diags->errors > 0)
 		return;
-	finish_scheduler(p);
 	check_timeouts(p);
 	check_filter(p);
 	check_buffer(p);

@@ -28,6 +28,9 @@ config_defaults(struct config *c)
 	c->hash_size = 65536;
 	c->purge_timeout_s = 60;
 	c->systemd = true;
+	/* Events wait in a buffer of the kernel's that a burst fills in milliseconds. */
+	c->sched_type = SCHED_TYPE_RR;
+	c->sched_priority = 1;
 }
 
 struct printer {
@@ -194,7 +197,7 @@ print_general(struct printer *pr, const struct config *c)
 		put(pr, "\tNetlinkOverrunResync off\n");
 	put(pr, "\tNetlinkEventsReliable %s\n", on_off(c->netlink_reliable));
 	put(pr, "\tEventIterationLimit %u\n", c->event_iteration_limit);
-	if (c->sched_type != SCHED_TYPE_NONE)
+	if (c->sched_asked)
 		put(pr, "\tScheduler {\n\t\tType %s\n\t\tPriority %u\n\t}\n",
 		    c->sched_type == SCHED_TYPE_RR ? "RR" : "FIFO", c->sched_priority);
 	put(pr, "\tSystemd %s\n", on_off(c->systemd));

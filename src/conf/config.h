@@ -30,7 +30,7 @@ struct config_link {
 	bool checksum;
 };
 
-enum config_sched { SCHED_TYPE_NONE, SCHED_TYPE_RR, SCHED_TYPE_FIFO };
+enum config_sched { SCHED_TYPE_RR, SCHED_TYPE_FIFO };
 
 struct config {
 	struct node_cfg node; /* secret and first_seq are left to the daemon */
@@ -54,7 +54,8 @@ struct config {
 	uint32_t hash_size;
 	uint32_t purge_timeout_s; /* delay of the flush that -t schedules */
 	enum config_sched sched_type;
-	uint32_t sched_priority; /* 1..99; 0 without a type */
+	uint32_t sched_priority; /* 1..99; 0: no real-time scheduling */
+	bool sched_asked;        /* the file says something about it */
 	bool startup_resync;       /* ask for everything at once, and not only who is heard */
 	bool systemd;            /* tell the service manager about start, watchdog and stop */
 };

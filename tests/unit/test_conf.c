@@ -811,7 +811,9 @@ defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(none.lock_file, "/var/lock/conntrackd.lock");
 	assert_string_equal(none.unix_path, "");
 	assert_true(none.systemd);
-	assert_int_equal(none.sched_type, SCHED_TYPE_NONE);
+	assert_int_equal(none.sched_type, SCHED_TYPE_RR);
+	assert_int_equal(none.sched_priority, 1);
+	assert_false(none.sched_asked);
 	/* The same with a Sync section that sets nothing. */
 	assert_true(parse_with("", ""));
 	none.has_sync = true;

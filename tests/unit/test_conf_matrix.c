@@ -110,10 +110,9 @@ static const struct row rows[] = {
     {53, "Scheduler OTHER", REFUSE, 10, "'OTHER'",
 	.in_general = "Scheduler { Type OTHER Priority 5 }"},
     {54, "Priority 100", REFUSE, 10, "from 0 to 99", .in_general = "Scheduler { Priority 100 }"},
-    {55, "FIFO with Priority 0", WARN, 10, "Priority from 1",
-	.in_general = "Scheduler { Type FIFO Priority 0 }"},
-    {56, "Type alone", WARN, 10, "Priority from 1", .in_general = "Scheduler { Type FIFO }"},
-    {57, "Priority alone", WARN, 10, "Type with it", .in_general = "Scheduler { Priority 9 }"},
+    {55, "FIFO with Priority 0", ACCEPT, .in_general = "Scheduler { Type FIFO Priority 0 }"},
+    {56, "Type alone", ACCEPT, .in_general = "Scheduler { Type FIFO }"},
+    {57, "Priority alone", ACCEPT, .in_general = "Scheduler { Priority 9 }"},
     {58, "PollSecs 0", REFUSE, 10, "from 1 to", .in_general = "PollSecs 0"},
     {59, "PollSecs 15", REFUSE, 10, "PollSecs, which this version", .in_general = "PollSecs 15"},
     {60, "unknown protocol", REFUSE, 10, "'FOO'", .in_general =
