@@ -70,17 +70,34 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	}
 }
 
-/* The table is to be read again, once the storm that overran us has passed. */
+/*
+ * The kernel's table is to be read again.  Soon, for a failover does not wait; but not without end in a
+ * storm that goes on: after such a read the next one waits as long as NetlinkOverrunResync says.
+ */
 static void
-read_after_overrun(struct daemon *d)
+read_again(struct daemon *d, enum read_why why)
 {
+	static const char *const words[] = {
+	    [READ_EVENTS_LOST] = "the kernel dropped events because our netlink buffer was full",
+	    [READ_CUT_SHORT] = "the kernel table was not read to its end",
+	    [READ_ROOM_AGAIN] = "the internal cache has room again",
+	    [READ_TO_ANSWER] = "a peer asks for everything, and the internal cache was flushed",
+	};
+	ms_t now = loop_now(), at = ms_add(now, OVERRUN_READ_MS), earliest;
+
+	if (why == READ_TO_ANSWER) {
+		log_write(d->log, LOG_LV_NOTICE, "%s: the table is read again", words[why]);
+		want_read(d, READ_OVERRUN);
+		return;
+	}
 	if (d->cfg->overrun_resync_s == 0 || d->overrun_read_at.ms != MS_NEVER.ms)
 		return;
-	log_write(d->log, LOG_LV_WARNING,
-	    "the kernel dropped events because our netlink buffer was full: the table will be read "
-	    "again in %u seconds",
-	    d->cfg->overrun_resync_s);
-	d->overrun_read_at = ms_add(loop_now(), (int64_t)d->cfg->overrun_resync_s * 1000);
+	earliest = ms_add(d->overrun_read_last, (int64_t)d->cfg->overrun_resync_s * 1000);
+	if (d->overrun_read_last.ms != 0 && at.ms < earliest.ms)
+		at = earliest;
+	log_write(d->log, LOG_LV_WARNING, "%s: the table will be read again in %lld ms", words[why],
+	    (long long)ms_since(at, now));
+	d->overrun_read_at = at;
 }
 
 void
@@ -93,7 +110,7 @@ report_read_failed(struct daemon *d, int error)
 	log_write(d->log, LOG_LV_ERROR, "can't get kernel conntrack table: %s", strerror(-error));
 	/* What the lost events said is still unknown, and nothing but a read tells it. */
 	if (why & READ_OVERRUN)
-		read_after_overrun(d);
+		read_again(d, READ_CUT_SHORT);
 	requests_answer(d, WAIT_READ, 1, "can't get kernel conntrack table, see the log");
 	if (why & READ_FLUSH)
 		requests_answer(d, WAIT_FLUSH, 1, "can't get kernel conntrack table, see the log");
@@ -204,7 +221,7 @@ report_notice(struct daemon *d, const struct notice *note)
 		    &note->flow, 0);
 		break;
 	case NOTE_KERNEL_READ_NEEDED:
-		read_after_overrun(d);
+		read_again(d, note->read_why);
 		break;
 	case NOTE_KERNEL_READ_DONE:
 		kernel_read_done(d);

@@ -53,6 +53,13 @@ ms_since(ms_t now, ms_t then)
 	return now.ms - then.ms;
 }
 
+/* Which second of the clock that is, modulo 2^32. */
+static inline uint32_t
+ms_second(ms_t t)
+{
+	return (uint32_t)(t.ms / 1000);
+}
+
 static inline bool
 ms_reached(ms_t now, ms_t deadline)
 {

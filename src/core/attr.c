@@ -248,7 +248,7 @@ decode_variable(const struct row *row, uint8_t *obj, const uint8_t *val, size_t 
 struct decoded {
 	uint32_t has;
 	uint32_t protos; /* bit set of enum proto_class */
-	uint8_t nat_l3;  /* layer 3 protocols of the NAT addresses, or'ed */
+	bool nat_v4, nat_v6; /* families of the NAT addresses */
 	uint64_t unknown;
 };
 
@@ -274,8 +274,10 @@ decode_value(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len
 	}
 	if (row->tuple)
 		obj[row->l3_off] = row->l3;
-	else if (row->l3 != 0)
-		d->nat_l3 |= row->l3;
+	else if (row->l3 == L3_IPV4)
+		d->nat_v4 = true;
+	else if (row->l3 == L3_IPV6)
+		d->nat_v6 = true;
 	if (present)
 		d->has |= row->has;
 	d->protos |= 1u << row->proto;
@@ -354,7 +356,7 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown
 		f->key.sport = 0;
 		f->key.dport = 0;
 	}
-	if (d.nat_l3 != 0 && d.nat_l3 != f->key.l3)
+	if (f->key.l3 == L3_IPV6 ? d.nat_v4 : d.nat_v6)
 		d.has &= ~(uint32_t)(HAS_SNAT | HAS_DNAT);
 	f->has = d.has;
 	f->rare.master.zone = f->key.zone;

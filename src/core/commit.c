@@ -9,7 +9,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TRIES_MAX = 6, TOLD_MAX = 10 };
+enum {
+	TRIES_MAX = 6,
+	TOLD_MAX = 10,
+	TIMEOUT_SLACK_S = 2, /* the kernel's seconds and ours begin at different moments */
+};
 
 /* ---- what is to be written ---- */
 
@@ -91,6 +95,7 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 		return true;
 	case COMMIT_REPLACE:
 		s->op.type = KOP_REPLACE;
+		s->old_id = kernel->id;
 		s->op.victim = s->op.flow.key;
 		s->op.victim_id = 0;
 		return true;
@@ -101,13 +106,24 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 	return false;
 }
 
+/* How old is the kernel's entry, `local` in our table, beside a replica with that last news? */
+static enum commit_age
+age_beside(const struct node *n, uint32_t local, ms_t replica_changed)
+{
+	const struct entry *l = table_entry(&n->local, local);
+
+	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
+		return n->local_emptied ? AGE_FOUND : AGE_UNKNOWN;
+	if (!(l->flags & (ENTRY_LIVE | ENTRY_COMMITTED)))
+		return AGE_FOUND;
+	return l->changed.ms > replica_changed.ms ? AGE_KERNEL_NEWER : AGE_REPLICA_NEWER;
+}
+
 /* Prepares the first request for one replica; false if none is needed. */
 static bool
 prepare(struct node *n, struct op_slot *s, ms_t now)
 {
 	const struct entry *r = table_entry(&n->remote, s->id);
-	enum commit_age age = AGE_REPLICA_NEWER;
-	const struct entry *l;
 	struct flow kernel;
 	uint32_t local;
 
@@ -121,11 +137,8 @@ prepare(struct node *n, struct op_slot *s, ms_t now)
 	local = table_find(&n->local, &s->op.flow.key);
 	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
 		return choose(n, s, NULL, AGE_UNKNOWN);
-	l = table_entry(&n->local, local);
-	if (l->changed.ms > r->changed.ms)
-		age = AGE_KERNEL_NEWER;
 	table_load(&n->local, local, &kernel);
-	return choose(n, s, &kernel, age);
+	return choose(n, s, &kernel, age_beside(n, local, r->changed));
 }
 
 /* A replica died while (or after) we wrote it: take it out of the kernel unless it lives there. */
@@ -142,7 +155,8 @@ prepare_delete(struct node *n, struct op_slot *s)
 	    ENTRY_COMMITTED)
 		return false;
 	table_load(&n->local, local, &s->op.flow);
-	s->op.type = KOP_DELETE;
+	s->op.type = KOP_GET;
+	s->removes = true;
 	return true;
 }
 
@@ -233,6 +247,63 @@ commit_pull_changed(struct node *n, struct kernel_op *op, ms_t now)
 	return false;
 }
 
+/*
+ * Is the master of this related flow itself one that has yet to be written?  Chains of them occur: the
+ * call signalling, its control channel, its media.
+ */
+static bool
+waits_for_master(const struct node *n, uint32_t id)
+{
+	uint32_t master, local;
+	struct flow f;
+
+	table_load(&n->remote, id, &f);
+	master = table_find(&n->remote, &f.rare.master);
+	if (master == ENTRY_NONE || (table_entry(&n->remote, master)->flags & ENTRY_DEAD) ||
+	    !is_related(n, master))
+		return false;
+	local = table_find(&n->local, &f.rare.master);
+	return local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD);
+}
+
+/* The walk has come to this replica: is it to be written now? */
+static bool
+has_its_turn(struct node *n, struct job *job, uint32_t id)
+{
+	struct entry *e = table_entry(&n->remote, id);
+
+	if ((e->flags & ENTRY_DEAD) || is_related(n, id) != (job->phase == PHASE_RELATED))
+		return false;
+	if (job->phase == PHASE_MASTERS)
+		return true;
+	/* From the second walk on only those that were put off. */
+	if (job->walks > 0 && !(e->flags & ENTRY_PUT_OFF))
+		return false;
+	if (!job->last_walk && waits_for_master(n, id)) {
+		e->flags |= ENTRY_PUT_OFF;
+		job->put_off++;
+		return false;
+	}
+	e->flags = (uint16_t)(e->flags & ~ENTRY_PUT_OFF);
+	return true;
+}
+
+/* The next phase; or the same once more for what was put off, as long as that helps. */
+static void
+next_walk(struct job *job)
+{
+	job->cursor = 0;
+	if (job->put_off > 0) {
+		job->last_walk = job->walks > 0 && job->put_off >= job->put_off_before;
+		job->put_off_before = job->put_off;
+		job->put_off = 0;
+		job->walks++;
+		return;
+	}
+	job->phase++;
+	job->walks = 0;
+}
+
 bool
 commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 {
@@ -246,13 +317,11 @@ commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 			/* Related flows need their masters in place. */
 			if (job->out > 0)
 				return false;
-			job->phase++;
-			job->cursor = 0;
+			next_walk(job);
 			continue;
 		}
 		job->cursor = id;
-		if ((table_entry(&n->remote, id)->flags & ENTRY_DEAD) ||
-		    is_related(n, id) != (job->phase == PHASE_RELATED))
+		if (!has_its_turn(n, job, id))
 			continue;
 		s = slot_take(n, JOB_COMMIT, &n->remote, id);
 		s->counted = true;
@@ -344,6 +413,9 @@ commit_settle(struct node *n, ms_t now)
 	if (!job->running || job->phase != PHASE_LAST || job->out > 0 || job->count > 0)
 		return;
 	job->running = false;
+	if (n->flush_external)
+		remote_flush(n);
+	n->flush_external = false;
 	n->tally.took_ms = ms_since(now, job->started);
 	note = node_notice(n, NOTE_COMMIT_DONE);
 	note->commit = n->tally;
@@ -364,6 +436,19 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 		local_destroyed(n, id, now);
 }
 
+/*
+ * After an ordered commit the flow is ours, also if CacheWriteThrough had written it before: it is told
+ * like any other, and what becomes of a copy at its former owner does not concern it.
+ */
+static void
+adopt(struct node *n, const struct op_slot *s, uint32_t local)
+{
+	struct entry *e = table_entry(&n->local, local);
+
+	if (n->cfg.write_through && s->job == JOB_COMMIT && !(e->flags & ENTRY_DEAD))
+		e->flags |= ENTRY_LIVE;
+}
+
 /* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */
 static void
 written(struct node *n, struct op_slot *s, ms_t now)
@@ -380,12 +465,15 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	if (s->op.type == KOP_UPDATE)
 		f->has &= ~only_created;
 	id = table_find(&n->local, &f->key);
-	if (id != ENTRY_NONE && s->op.type == KOP_CREATE) {
+	if (s->op.type != KOP_UPDATE) {
 		struct flow before;
 
-		/* Kept without HAS_ID: the flow that is gone, whose end is still to be told. */
-		table_load(&n->local, id, &before);
-		f->id = before.id;
+		/* Kept without HAS_ID: the flow that is gone.  Events of it may still be unread. */
+		f->id = s->old_id;
+		if (f->id == 0 && id != ENTRY_NONE) {
+			table_load(&n->local, id, &before);
+			f->id = before.id;
+		}
 	}
 	id = local_upsert(n, f, s->op.type != KOP_UPDATE, now);
 	if (id == ENTRY_NONE)
@@ -394,6 +482,7 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	e->flags |= ENTRY_COMMITTED;
 	if (s->op.type != KOP_UPDATE)
 		e->flags = (uint16_t)(e->flags & ~ENTRY_LIVE);
+	adopt(n, s, id);
 	if (table_entry(&n->remote, s->id)->birth == s->birth)
 		e->changed = table_entry(&n->remote, s->id)->changed;
 	sync_refresh_later(n, id, now);
@@ -534,7 +623,7 @@ static void
 looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 {
 	if (res->error == 0 && res->has_flow) {
-		if (choose(n, s, &res->flow, AGE_UNKNOWN))
+		if (choose(n, s, &res->flow, n->local_emptied ? AGE_FOUND : AGE_UNKNOWN))
 			slot_retry(n, s, s->op.type);
 		else
 			slot_free(n, s);
@@ -545,22 +634,22 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 	}
 }
 
-/* How old is this kernel entry, compared with the replica of the slot? */
+/* The same for an entry that the kernel has just told us of. */
 static enum commit_age
-age_beside(const struct node *n, const struct op_slot *s, const struct flow *kernel)
+age_of_found(const struct node *n, const struct op_slot *s, const struct flow *kernel)
 {
 	const struct entry *r = table_entry(&n->remote, s->id);
 	uint32_t local = table_find(&n->local, &kernel->key);
 	struct flow known;
 
-	if (r->birth != s->birth || local == ENTRY_NONE ||
-	    (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+	if (r->birth != s->birth)
 		return AGE_UNKNOWN;
-	table_load(&n->local, local, &known);
-	if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
-		return AGE_UNKNOWN;
-	return table_entry(&n->local, local)->changed.ms > r->changed.ms ? AGE_KERNEL_NEWER
-									  : AGE_REPLICA_NEWER;
+	if (local != ENTRY_NONE) {
+		table_load(&n->local, local, &known);
+		if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
+			return AGE_UNKNOWN;
+	}
+	return age_beside(n, local, r->changed);
 }
 
 /* The answer to a look at which other flow has the reply tuple. */
@@ -572,7 +661,8 @@ blocked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 		slot_retry(n, s, KOP_CREATE);
 	} else if (res->error != 0 || !res->has_flow) {
 		give_up(n, s, res->error != 0 ? res->error : EEXIST);
-	} else if (commit_makes_way(&res->flow, &s->op.flow, age_beside(n, s, &res->flow))) {
+	} else if (commit_makes_way(&res->flow, &s->op.flow,
+		       age_of_found(n, s, &res->flow))) {
 		s->op.victim = res->flow.key;
 		s->op.victim_id = res->flow.id;
 		slot_retry(n, s, KOP_REPLACE);
@@ -598,18 +688,64 @@ write_result(struct node *n, struct op_slot *s, const struct kernel_result *res,
 		create_failed(n, s, res->error);
 }
 
+/* The replica that had died is done with. */
 static void
-delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res)
+dead_is_done(struct node *n, struct op_slot *s)
 {
 	const struct entry *e = table_entry(&n->remote, s->id);
-	uint32_t local = table_find(&n->local, &s->op.flow.key);
 
-	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
-	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
-		local_gone(n, local);
 	if ((e->flags & ENTRY_DEAD) && e->birth == s->birth)
 		remote_remove(n, s->id);
 	slot_free(n, s);
+}
+
+/*
+ * The copy of a replica that died, as it is in the kernel.  Data that flows raises no events: what is
+ * left of the timeout tells whether packets have come through here since we wrote it.  Then it is
+ * not a copy any more, whoever had it before, and the peers are told.
+ */
+static void
+copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+	const struct entry *l = table_entry(&n->local, local);
+	int64_t left;
+
+	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD) || !res->has_flow) {
+		dead_is_done(n, s);
+		return;
+	}
+	left = (int64_t)s->op.flow.timeout_s - (ms_second(now) - l->timeout_s);
+	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S) {
+		s->op.flow.id = res->flow.id;
+		s->op.flow.has |= HAS_ID;
+		slot_retry(n, s, KOP_DELETE);
+		return;
+	}
+	local = local_upsert(n, &res->flow, false, now);
+	table_entry(&n->local, local)->flags |= ENTRY_LIVE;
+	table_entry(&n->local, local)->changed = now;
+	local_pending(n, local);
+	dead_is_done(n, s);
+}
+
+static void
+delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+
+	if (is_passing(res->error) && ++s->tries < TRIES_MAX) {
+		slot_retry(n, s, s->op.type);
+		return;
+	}
+	if (s->op.type == KOP_GET && res->error == 0) {
+		copy_found(n, s, res, now);
+		return;
+	}
+	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
+	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		local_destroyed(n, local, now);
+	dead_is_done(n, s);
 }
 
 /* A replica that died while it was being written is taken out of the kernel now. */
@@ -654,8 +790,8 @@ commit_answered(struct node *n, struct op_slot *s, const struct kernel_result *r
 		own_result(n, s, res, now);
 		return;
 	}
-	if (s->op.type == KOP_DELETE)
-		delete_result(n, s, res);
+	if (s->removes)
+		delete_result(n, s, res, now);
 	else
 		write_result(n, s, res, now);
 	follow_dead(n, id, birth);

@@ -10,7 +10,8 @@
 enum commit_age {
 	AGE_REPLICA_NEWER,
 	AGE_KERNEL_NEWER, /* the kernel reported something about its entry after our last news */
-	AGE_UNKNOWN,
+	AGE_UNKNOWN, /* its event has not been read yet: it is young */
+	AGE_FOUND,   /* it was there when the table was read, or flushed: nobody knows since when */
 };
 
 enum commit_verdict {
@@ -23,7 +24,8 @@ enum commit_verdict {
 /*
  * The rule: a live, fresher kernel entry is never deleted or set back for an older replica's sake.
  * A kernel entry that never saw a reply is no evidence against a replica that did: it is what a
- * stray packet leaves behind.  `kernel` is NULL if there is no entry.
+ * stray packet leaves behind.  Nor is one that nothing is known of but that it is there: whoever
+ * takes over was not the one that forwarded last.  `kernel` is NULL if there is no entry.
  */
 enum commit_verdict commit_decide(const struct flow *kernel, const struct flow *replica,
     enum commit_age age);

@@ -50,11 +50,10 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 	stray = is_stray(kernel, replica);
 	if (age == AGE_KERNEL_NEWER && !stray)
 		return COMMIT_LEAVE;
-	if (age == AGE_UNKNOWN && !stray) {
-		if (!flow_reply_equal(&kernel->reply, &replica->reply) ||
-		    tcp_rank(kernel) > tcp_rank(replica))
-			return COMMIT_LEAVE;
-		return COMMIT_UPDATE;
+	if ((age == AGE_UNKNOWN || age == AGE_FOUND) && !stray) {
+		if (!flow_reply_equal(&kernel->reply, &replica->reply))
+			return age == AGE_FOUND ? COMMIT_REPLACE : COMMIT_LEAVE;
+		return tcp_rank(kernel) > tcp_rank(replica) ? COMMIT_LEAVE : COMMIT_UPDATE;
 	}
 	return needs_creation(kernel, replica) ? COMMIT_REPLACE : COMMIT_UPDATE;
 }
@@ -62,7 +61,7 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 bool
 commit_makes_way(const struct flow *other, const struct flow *replica, enum commit_age age)
 {
-	return age == AGE_REPLICA_NEWER || is_stray(other, replica);
+	return age == AGE_REPLICA_NEWER || age == AGE_FOUND || is_stray(other, replica);
 }
 
 uint32_t

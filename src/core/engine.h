@@ -8,8 +8,8 @@
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
  *   commit.c     replicas to the kernel
- *   slot.c       the requests under way
  *   local.c      kernel events and reads into the local table
+ *   slot.c       the requests to the kernel under way
  *   sync.c       what leaves this node, and when
  *   records.c    how flows wait in, and leave, the two tables
  *   notice.c     what there is to say
@@ -49,6 +49,10 @@ enum {
 	HELLO_GAP_MAX = 4096,
 	/* A number that is lower by less is late while the last in order is not older than this. */
 	LATE_MS = 500,
+	/* So long after a NACK its answer may still come. */
+	NACK_REPEAT_MS = 5 * 1000,
+	/* How often at most a table that was full is made whole again. */
+	ROOM_AGAIN_MS = 60 * 1000,
 
 	/* A full resend, so that the smallest usual receive buffer (208 KiB) never overflows. */
 	BULK_BURST = 32, /* datagrams */
@@ -109,6 +113,8 @@ struct peer {
 	struct peer_addr addr;
 	ms_t heard;
 	ms_t advanced;     /* when it last said something new */
+	ms_t began;        /* when its process was first heard */
+	ms_t nacked;       /* when it was last asked to repeat something */
 	uint32_t last;     /* last number accepted */
 	uint32_t ack_from; /* start of what we have not acknowledged yet */
 	uint32_t window;   /* messages until the next acknowledgement */
@@ -137,6 +143,9 @@ struct job {
 	uint8_t phase;
 	uint32_t cursor;
 	uint32_t out;   /* its requests under way */
+	uint32_t walks; /* of this phase, before the one under way */
+	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
+	bool last_walk; /* nothing is put off any more */
 	uint64_t count; /* flush: entries deleted; commit: changes still to be followed at its end */
 	ms_t started;
 };
@@ -149,6 +158,8 @@ struct op_slot {
 	uint8_t tries;
 	bool degraded;
 	bool counted;      /* belongs to the running commit's tally */
+	bool removes;      /* a replica that died is to leave the kernel */
+	uint32_t old_id;   /* of the kernel's entry that is to be replaced; 0: none known */
 	bool own;          /* of PHASE_OWN: id and birth are those of a local flow */
 	uint32_t id;
 	uint32_t birth;
@@ -184,6 +195,7 @@ struct node {
 
 	uint32_t bulk_left;   /* entries of the local table still to be looked at */
 	uint32_t bulk_cursor;
+	uint32_t bulk_high;   /* the table's highest index that bulk_left counts */
 	uint64_t bulk_flows;
 	unsigned int bulk_burst; /* datagrams left in this burst */
 	ms_t bulk_next;
@@ -193,6 +205,7 @@ struct node {
 
 	bool reading;
 	bool read_announce;
+	bool read_whole;      /* nothing that it named has been flushed since it began */
 	bool events_lost;     /* and no read begun since */
 	uint32_t read_gen;
 	uint32_t tombs;       /* flows that ended while the table is being read, see local_end() */
@@ -205,6 +218,9 @@ struct node {
 	unsigned int commit_errors_told, commit_conflicts_told;
 
 	bool local_full_told, remote_full_told;
+	ms_t local_full_since, remote_full_since;
+	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
+	bool flush_external;  /* -f external, as soon as the commit under way is through */
 	struct notice notices[NOTICES_MAX]; /* ring */
 	uint32_t notices_head, notices_count;
 };
@@ -270,6 +286,13 @@ void sync_tell_all(struct node *n, struct peer *p, ms_t now);
 /* The peer begins anew: flows are sent to it again, and so are deletes that may still concern it. */
 void sync_greet(struct node *n, struct peer *p, ms_t now);
 bool sync_seq_is_ours(const struct node *n, uint32_t seq);
+/* The oldest number that may be ours. */
+uint32_t sync_first_seq(const struct node *n);
+/*
+ * Is this flow nothing but a peer's, which we wrote to the kernel as it came?  Its owner has it in
+ * the kernel, too, and says itself what it has: told back, it would outlive its own end.
+ */
+bool sync_is_mirrored(const struct node *n, uint32_t id);
 
 /* local.c: the kernel's flows as we know them */
 /* Enters or merges a flow; the new or old index, ENTRY_NONE if the table is full. */
@@ -279,6 +302,8 @@ void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */
 void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);
+/* The kernel was asked for this flow, and says that. */
+void local_looked_at(struct node *n, uint32_t id, const struct flow *f, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);
@@ -330,5 +355,7 @@ bool peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t n
 void peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire_class class,
     ms_t now);
 void peer_housekeeping(struct node *n, ms_t now);
+/* Asks every peer for all it has. */
+void peer_ask_all(struct node *n, ms_t now);
 
 #endif

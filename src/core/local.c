@@ -7,13 +7,22 @@
 #include <string.h>
 
 static void
-note_full(struct node *n)
+note_full(struct node *n, ms_t now)
 {
 	n->stats.local_full++;
 	n->stats.local_create_failed++;
-	if (!n->local_full_told)
+	if (!n->local_full_told) {
 		node_notice(n, NOTE_LOCAL_FULL)->count = n->local.limit;
+		n->local_full_since = now;
+	}
 	n->local_full_told = true;
+}
+
+/* An entry that only keeps the place of a flow, see local_end(). */
+static bool
+is_tomb(const struct entry *e)
+{
+	return e->flags == (ENTRY_USED | ENTRY_DEAD);
 }
 
 /* The dump has been read to its end: nothing older than what we know is still to come. */
@@ -23,7 +32,7 @@ clear_tombs(struct node *n)
 	uint32_t id = n->tombs > 0 ? table_next(&n->local, 0) : ENTRY_NONE;
 
 	for (; id != ENTRY_NONE; id = table_next(&n->local, id)) {
-		if (table_entry(&n->local, id)->flags == (ENTRY_USED | ENTRY_DEAD))
+		if (is_tomb(table_entry(&n->local, id)))
 			local_drop(n, id);
 	}
 	n->tombs = 0;
@@ -66,14 +75,18 @@ reborn(struct node *n, uint32_t id, const struct flow *f, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
 
+	n->tombs -= is_tomb(e);
 	table_revive(&n->local, id);
 	table_store(&n->local, id, f);
 	e->created = now;
 	e->flags |= ENTRY_FRESH;
 	e->flags = (uint16_t)(e->flags & ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED));
-	/* The end that waits to be acknowledged there is no longer the last word on the tuple. */
+	/* The end that waits to be acknowledged there is no longer the last word on the tuple; and an
+	 * acknowledgement of the old flow is none of this one. */
 	if (e->queue == Q_BURIED)
 		local_pending(n, id);
+	else if (e->queue == Q_UNACKED)
+		local_unqueue(n, id);
 }
 
 uint32_t
@@ -88,7 +101,7 @@ local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 		if (id == ENTRY_NONE && make_room(n))
 			id = table_insert(&n->local, f, now);
 		if (id == ENTRY_NONE) {
-			note_full(n);
+			note_full(n, now);
 			return ENTRY_NONE;
 		}
 		table_entry(&n->local, id)->flags |= ENTRY_FRESH;
@@ -106,6 +119,8 @@ local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 		n->stats.local_updated++;
 	}
 	e = table_entry(&n->local, id);
+	if (f->has & HAS_TIMEOUT)
+		e->timeout_s = ms_second(now);
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	e->gen = n->read_gen;
 	return id;
@@ -173,13 +188,17 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 	uint32_t id = table_find(&n->local, &f->key);
 	struct flow known;
 
+	if (id == ENTRY_NONE && (n->reading || n->local_emptied)) {
+		/* What we do not know just now the peers may have from us all the same. */
+		id = table_insert(&n->local, f, now);
+		if (id != ENTRY_NONE) {
+			table_entry(&n->local, id)->flags |= ENTRY_ANNOUNCED;
+			local_destroyed(n, id, now);
+		}
+		return;
+	}
 	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD)) {
 		n->stats.local_destroy_failed++;
-		if (id == ENTRY_NONE && n->reading) {
-			id = table_insert(&n->local, f, now);
-			if (id != ENTRY_NONE)
-				local_gone(n, id);
-		}
 		return;
 	}
 	table_load(&n->local, id, &known);
@@ -195,6 +214,56 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 		return;
 	}
 	local_destroyed(n, id, now);
+}
+
+/* News of a flow that we have replaced meanwhile, see written() in commit.c. */
+static bool
+is_of_replaced(const struct node *n, const struct flow *f)
+{
+	uint32_t id = table_find(&n->local, &f->key);
+	struct flow known;
+
+	if (id == ENTRY_NONE || !(f->has & HAS_ID) || f->id == 0)
+		return false;
+	table_load(&n->local, id, &known);
+	return !(known.has & HAS_ID) && known.id == f->id;
+}
+
+/*
+ * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
+ * event.  So it is asked for; where there is no slot for the question, the next flow asks.
+ */
+static void
+look_at_master(struct node *n, const struct flow *f)
+{
+	uint32_t id = table_find(&n->local, &f->rare.master);
+	struct op_slot *s;
+
+	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return;
+	s = slot_take(n, JOB_VERIFY, &n->local, id);
+	if (s == NULL)
+		return;
+	table_load(&n->local, id, &s->op.flow);
+	slot_retry(n, s, KOP_GET);
+}
+
+void
+local_looked_at(struct node *n, uint32_t id, const struct flow *f, ms_t now)
+{
+	struct flow known;
+	bool changed;
+
+	table_load(&n->local, id, &known);
+	if (another_flow(&known, f))
+		return;
+	changed = flow_merge(&known, f);
+	table_store(&n->local, id, &known);
+	table_entry(&n->local, id)->timeout_s = ms_second(now);
+	if (!changed)
+		return;
+	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
+	local_pending(n, id);
 }
 
 void
@@ -225,6 +294,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		destroy_event(n, f, now);
 		return;
 	}
+	if (is_of_replaced(n, f)) {
+		n->stats.kernel_stale_event++;
+		return;
+	}
 	id = local_upsert(n, f, ev->type == KEV_NEW, now);
 	if (id == ENTRY_NONE)
 		return;
@@ -233,17 +306,24 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
+	if (ev->type == KEV_NEW && flow_is_related(f))
+		look_at_master(n, f);
 }
 
 void
 node_kernel_overrun(struct node *n, ms_t now)
 {
-	(void)now;
 	n->stats.kernel_overruns++;
+	if (!n->events_lost)
+		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_EVENTS_LOST;
 	/* Whichever read finds what was lost, this one or the next, has to tell. */
 	n->events_lost = true;
+	/* What the one under way has found already it told nobody: that takes a full resend. */
+	if (n->reading && !n->read_announce) {
+		n->bulk_waits = true;
+		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
+	}
 	n->read_announce |= n->reading;
-	node_notice(n, NOTE_KERNEL_READ_NEEDED);
 }
 
 void
@@ -254,6 +334,7 @@ node_kernel_read_begin(struct node *n, bool announce, ms_t now)
 	n->read_announce = announce || n->events_lost || (n->reading && n->read_announce);
 	n->events_lost = false;
 	n->reading = true;
+	n->read_whole = true;
 	n->read_gen++;
 	n->jobs[JOB_VERIFY].running = false;
 	if (n->read_gen > 1)
@@ -289,6 +370,10 @@ add_from_dump(struct node *n, uint32_t id, const struct flow *dump)
 	    !(known.has & HAS_ID) || !(f.has & HAS_ID))
 		return;
 	flow_merge(&f, &known);
+	if (!flow_same_content(&f, &known)) {
+		table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
+		local_pending(n, id);
+	}
 	table_store(&n->local, id, &f);
 }
 
@@ -315,10 +400,13 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD) &&
 	    !another_flow(&known, &f)) {
 		complete_from_dump(&known, &f);
+		if (!(known.has & HAS_MARK))
+			known.has |= HAS_MARK; /* absent is zero */
 		changed = !flow_same_content(&known, &f);
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);
 		e->gen = n->read_gen;
+		e->timeout_s = ms_second(now);
 		e->flags |= changed ? ENTRY_UPDATED : 0;
 		/* An update takes nothing away. */
 		e->flags |= known.has & ~f.has & HAS_RARE ? ENTRY_FRESH : 0;
@@ -327,7 +415,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		complete_from_dump(&known, &f);
 		id = local_upsert(n, &f, true, now);
 	}
-	if (id == ENTRY_NONE || !changed)
+	if (id == ENTRY_NONE || !changed || sync_is_mirrored(n, id))
 		return;
 	e = table_entry(&n->local, id);
 	e->changed = now;
@@ -344,9 +432,13 @@ void
 local_read_end(struct node *n, bool complete)
 {
 	n->reading = false;
-	n->local_emptied = false;
 	clear_tombs(n);
-	n->events_lost |= !complete && n->read_announce;
+	if (complete && n->read_whole)
+		n->local_emptied = false;
+	if (!complete) {
+		n->events_lost |= n->read_announce;
+		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_CUT_SHORT;
+	}
 }
 
 void
@@ -354,7 +446,7 @@ local_verify_done(struct node *n, ms_t now)
 {
 	node_notice(n, NOTE_KERNEL_READ_DONE)->count = n->local.count - n->local.dead;
 	n->read_announce = false;
-	if (n->bulk_waits) {
+	if (n->bulk_waits && !n->local_emptied) {
 		n->bulk_waits = false;
 		sync_bulk(n, now);
 	}
@@ -367,12 +459,21 @@ local_flush(struct node *n, ms_t now)
 
 	for (uint32_t id = table_next(&n->local, 0); id != ENTRY_NONE;
 	     id = table_next(&n->local, id)) {
-		n->stats.local_destroyed += !(table_entry(&n->local, id)->flags & ENTRY_DEAD);
+		/* The peers have yet to hear of their end; and a dump may still name them. */
+		if (table_entry(&n->local, id)->flags & ENTRY_DEAD)
+			continue;
+		n->stats.local_destroyed++;
 		local_drop(n, id);
 	}
 	n->jobs[JOB_VERIFY].running = false;
 	n->local_emptied = true;
-	n->bulk_left = 0;
+	n->read_whole = false;
+	if (n->bulk_left > 0) {
+		/* Who asked for everything gets it when there is everything again. */
+		n->bulk_left = 0;
+		n->bulk_waits = true;
+		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
+	}
 	/* Nothing is left to be checked: that read is over, and somebody waits to hear so. */
 	if (verifying)
 		local_verify_done(n, now);

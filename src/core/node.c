@@ -168,7 +168,10 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 		local_flush(n, now);
 		return CMD_DONE;
 	case CMD_FLUSH_EXTERNAL:
-		remote_flush(n);
+		/* What is being committed must not vanish under the commit's hands. */
+		n->flush_external = n->jobs[JOB_COMMIT].running;
+		if (!n->flush_external)
+			remote_flush(n);
 		return CMD_DONE;
 	case CMD_REQUEST_RESYNC:
 		sync_control(n, WIRE_RESYNC, 0, 0);
@@ -181,11 +184,26 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 	return CMD_DONE;
 }
 
-/* A table that hovers at its limit is full all the time: only some room to breathe ends the spell. */
+/* A table that hovers at its limit is full all the time: only some room to breathe ends the spell, and
+ * not too soon, since what was left out has to be fetched then. */
 static bool
-still_full(bool told, const struct table *t)
+has_room_again(bool told, ms_t since, const struct table *t, ms_t now)
 {
-	return told && t->count >= t->limit - t->limit / 16;
+	return told && t->count < t->limit - t->limit / 16 && ms_since(now, since) >= ROOM_AGAIN_MS;
+}
+
+static void
+check_room(struct node *n, ms_t now)
+{
+	if (has_room_again(n->local_full_told, n->local_full_since, &n->local, now)) {
+		n->local_full_told = false;
+		n->events_lost = true;
+		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_ROOM_AGAIN;
+	}
+	if (has_room_again(n->remote_full_told, n->remote_full_since, &n->remote, now)) {
+		n->remote_full_told = false;
+		peer_ask_all(n, now);
+	}
 }
 
 void
@@ -195,8 +213,7 @@ node_tick(struct node *n, ms_t now)
 	remote_expire(n, now);
 	if (ms_reached(now, n->housekeeping)) {
 		peer_housekeeping(n, now);
-		n->local_full_told = still_full(n->local_full_told, &n->local);
-		n->remote_full_told = still_full(n->remote_full_told, &n->remote);
+		check_room(n, now);
 		n->housekeeping = ms_add(now, KEEPALIVE_MS);
 	}
 }

@@ -126,7 +126,7 @@ enum notice_type {
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
 	NOTE_COMMIT_CONFLICT,   /* flow: an older kernel entry was in its way, replaced (rate-limited) */
-	NOTE_KERNEL_READ_NEEDED, /* events were lost: read the kernel table */
+	NOTE_KERNEL_READ_NEEDED, /* read_why: read the kernel table */
 	NOTE_KERNEL_READ_DONE,  /* count: flows in the local table */
 	NOTE_KERNEL_FLUSH_DONE, /* count: entries deleted */
 	NOTE_LOCAL_FULL,        /* once per spell */
@@ -148,8 +148,16 @@ struct commit_tally {
 	int64_t took_ms;
 };
 
+enum read_why {
+	READ_EVENTS_LOST, /* the kernel dropped events */
+	READ_CUT_SHORT,   /* the last read did not see all */
+	READ_ROOM_AGAIN,  /* the table was full, and flows were left out */
+	READ_TO_ANSWER,   /* a peer has asked for everything, and the table was flushed: at once */
+};
+
 struct notice {
 	enum notice_type type;
+	enum read_why read_why;
 	struct peer_addr peer;
 	uint64_t count;
 	int error; /* errno value */

@@ -43,6 +43,7 @@ static void
 new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
 	p->last = seq - 1;
+	p->began = now;
 	p->seq_set = true;
 	p->ack_open = false;
 	p->jump_noted = false;
@@ -98,6 +99,7 @@ enter_peer(struct node *n, const struct peer_addr *addr, ms_t now)
 	p->used = true;
 	p->addr = *addr;
 	p->window = n->cfg.ack_window;
+	p->heard = now;
 	node_notice(n, NOTE_PEER_NEW)->peer = *addr;
 	want_resync(p, now);
 	sync_greet(n, p, now);
@@ -113,6 +115,10 @@ peer_heard(struct node *n, const struct peer_addr *addr, ms_t now)
 		p = enter_peer(n, addr, now);
 	if (p == NULL)
 		return NULL;
+	/* We may have been stopped ourselves, and no timer has noticed. */
+	if (n->mode->alive && ms_since(now, p->heard) >= PEER_GONE_MS && !p->gone)
+		give_up(n, p);
+	p->silent |= n->mode->alive && ms_since(now, p->heard) >= PEER_SILENT_MS;
 	if (p->silent) {
 		/* What it deleted meanwhile may be beyond its means to tell us again. */
 		node_notice(n, NOTE_PEER_BACK)->peer = *addr;
@@ -148,7 +154,15 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		return;
 	n->owe_hello_back = true;
 	/* The instance we know says HELLO until it is answered; its numbers go on meanwhile. */
-	if (known && (ahead == 0 || (p->in_hello && ahead < HELLO_GAP_MAX)))
+	if (known && p->in_hello && ahead < HELLO_GAP_MAX)
+		return;
+	/*
+	 * One that has stopped saying it does not begin again: a restart whose clock, or chance, gave it
+	 * the very next number.  But what it was asked to repeat may have an old HELLO in it.
+	 */
+	if (known && ahead == 0 && ms_since(now, p->nacked) < NACK_REPEAT_MS)
+		return;
+	if (known && ms_since(now, p->began) < LATE_MS)
 		return;
 	new_instance(n, p, m->seq, now);
 	if (known)
@@ -217,6 +231,7 @@ accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 		sync_control(n, WIRE_ACK, p->ack_from, p->last);
 	sync_control(n, WIRE_NACK, p->last + 1, seq - 1);
 	n->stats.nack_sent++;
+	p->nacked = now;
 	p->window = n->cfg.ack_window - 1;
 	p->ack_from = seq;
 	p->ack_open = true;
@@ -240,7 +255,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	ahead = seq_cmp(m->seq, p->last);
 	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
-		if (!jump_believed(n, p, m->seq))
+		if (ms_since(now, p->began) < LATE_MS || !jump_believed(n, p, m->seq))
 			return false;
 		/* It started anew and all its HELLOs were lost. */
 		new_instance(n, p, m->seq, now);
@@ -270,16 +285,27 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
     ms_t now)
 {
 	bool ours = sync_seq_is_ours(n, m->from) && sync_seq_is_ours(n, m->to);
+	uint32_t from = m->from;
 
+	/* Each of these may walk through all that waits: so often in a second, and no oftener. */
+	if (class != CLASS_ALIVE && n->walk_left == 0) {
+		n->stats.recv_flood++;
+		return;
+	}
 	switch (class) {
 	case CLASS_ACK:
-		/* An acknowledgement names no addressee; only the numbers tell whose it is. */
+		/* An acknowledgement names no addressee; only the numbers tell whose it is.  One that
+		 * begins with a number of our last process is ours from our first one on. */
+		if (!ours && sync_seq_is_ours(n, m->to)) {
+			from = sync_first_seq(n);
+			ours = true;
+		}
 		if (!ours) {
 			n->stats.ack_foreign++;
 			break;
 		}
 		n->stats.ack_received++;
-		sync_acked(n, p, m->from, m->to, now);
+		sync_acked(n, p, from, m->to, now);
 		/* Now that it is known to hear us, it can be asked with success. */
 		if (p->unanswered) {
 			p->unanswered = false;
@@ -356,8 +382,18 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 }
 
 void
+peer_ask_all(struct node *n, ms_t now)
+{
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		if (n->peers[i].used && !n->peers[i].gone)
+			want_resync(&n->peers[i], now);
+	}
+}
+
+void
 peer_housekeeping(struct node *n, ms_t now)
 {
+	n->walk_left = 8 * (uint64_t)n->cfg.limit + (1 << 20);
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		struct peer *p = &n->peers[i];
 

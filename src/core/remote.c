@@ -4,6 +4,25 @@
  */
 #include "engine.h"
 
+/* A timeout that only ran down is as old as it was. */
+static bool
+is_newer_timeout(const struct flow *known, const struct flow *f)
+{
+	return (f->has & HAS_TIMEOUT) &&
+	    (!(known->has & HAS_TIMEOUT) || f->timeout_s > known->timeout_s);
+}
+
+/* Does the flow, told as a whole, say more than we knew?  No mark and a mark of zero are the same. */
+static bool
+is_news(const struct flow *known, const struct flow *f)
+{
+	struct flow before = *known, now = *f;
+
+	before.has |= HAS_MARK;
+	now.has |= HAS_MARK;
+	return is_newer_timeout(known, f) || !flow_same_content(&before, &now);
+}
+
 static void
 remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace, ms_t now)
 {
@@ -17,8 +36,10 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 		if (id == ENTRY_NONE) {
 			n->stats.remote_full++;
 			n->stats.remote_create_failed++;
-			if (!n->remote_full_told)
+			if (!n->remote_full_told) {
 				node_notice(n, NOTE_REMOTE_FULL)->count = n->remote.limit;
+				n->remote_full_since = now;
+			}
 			n->remote_full_told = true;
 			return;
 		}
@@ -34,11 +55,12 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 		if (e->flags & ENTRY_DEAD) {
 			table_revive(&n->remote, id);
 			table_store(&n->remote, id, f);
-		} else if (replace) {
-			news = !flow_same_content(&known, f) || known.timeout_s != f->timeout_s;
+		} else if (replace || e->peer != (uint8_t)(p - n->peers)) {
+			/* Also of an update that is not to what its sender told before. */
+			news = is_news(&known, f);
 			table_store(&n->remote, id, f);
 		} else {
-			news = known.timeout_s != f->timeout_s && (f->has & HAS_TIMEOUT);
+			news = is_newer_timeout(&known, f);
 			news |= flow_merge(&known, f);
 			table_store(&n->remote, id, &known);
 		}

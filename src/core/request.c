@@ -8,6 +8,8 @@
 
 #include "engine.h"
 
+enum { WALK_TRIES_MAX = 6 };
+
 /* ---- flush and verify ---- */
 
 void
@@ -108,14 +110,21 @@ static void
 walk_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	uint32_t id = slot_local(n, s);
-	bool gone = res->error == ENOENT;
+	bool passing = res->error == EAGAIN || res->error == EINTR || res->error == ETIMEDOUT;
 
-	if (s->job == JOB_FLUSH && id != ENTRY_NONE && (gone || res->error == 0)) {
-		n->jobs[JOB_FLUSH].count += !gone;
+	if (passing && id != ENTRY_NONE && ++s->tries < WALK_TRIES_MAX) {
+		slot_retry(n, s, s->op.type);
+		return;
+	}
+	/* What has ended by itself meanwhile, an event tells. */
+	if (s->job == JOB_FLUSH && id != ENTRY_NONE && res->error == 0) {
+		n->jobs[JOB_FLUSH].count++;
 		n->stats.local_destroyed++;
 		local_gone(n, id);
-	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && gone) {
+	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && res->error == ENOENT) {
 		local_destroyed(n, id, now);
+	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && res->has_flow) {
+		local_looked_at(n, id, &res->flow, now);
 	}
 	slot_free(n, s);
 }

@@ -15,6 +15,7 @@
 	X(kernel_own, "events caused by our own writes")                                            \
 	X(kernel_filtered, "events left out by the filter")                                         \
 	X(kernel_incomplete, "events whose tuple was incomplete")                                   \
+	X(kernel_stale_event, "events of a flow that we had replaced meanwhile")                    \
 	X(kernel_stale_destroy, "destroy events of an earlier flow on the same tuple")              \
 	X(kernel_overruns, "times the kernel dropped events because our buffer was full")           \
 	X(kernel_resyncs, "full reads of the kernel table, the first left out")                     \
@@ -59,6 +60,7 @@
 	X(seq_jump_held, "messages held back because their number jumped too far")                  \
 	X(seq_gap_held, "messages left aside because too many resend requests were waiting")          \
 	X(seq_hello, "HELLOs received")                                                             \
+	X(recv_flood, "control messages left aside, so many came")                                  \
 	X(ack_received, "acknowledgements received for us")                                         \
 	X(ack_foreign, "acknowledgements meant for another node")                                   \
 	X(nack_received, "resend requests received for us")                                         \

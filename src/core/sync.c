@@ -56,6 +56,7 @@ sync_bulk(struct node *n, ms_t now)
 	}
 	/* A full circle from where the cursor is. */
 	n->bulk_left = n->local.count > n->local.dead ? n->local.high : 0;
+	n->bulk_high = n->local.high;
 	if (n->bulk_left == 0)
 		bulk_done(n);
 }
@@ -92,9 +93,9 @@ sync_tick(struct node *n, ms_t now)
 	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE)
 		local_pending(n, id);
 	if (n->bulk_waits && ms_reached(now, n->bulk_waits_until)) {
-		n->bulk_waits = false;
-		n->local_emptied = false;
-		sync_bulk(n, now);
+		/* Nobody has thought of filling the table again, and half of it must not be sent. */
+		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
+		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_TO_ANSWER;
 	}
 	if (!n->mode->alive || !ms_reached(now, n->keepalive))
 		return;
@@ -113,12 +114,30 @@ sync_tick(struct node *n, ms_t now)
 
 /* ---- what peers say about what we sent ---- */
 
+static uint32_t
+span_of_ours(const struct node *n)
+{
+	return n->stats.send_messages < 1u << 30 ? (uint32_t)n->stats.send_messages : 1u << 30;
+}
+
 bool
 sync_seq_is_ours(const struct node *n, uint32_t seq)
 {
-	uint64_t span = n->stats.send_messages < 1u << 30 ? n->stats.send_messages : 1u << 30;
+	return n->next_seq - seq - 1 < span_of_ours(n);
+}
 
-	return n->next_seq - seq - 1 < span;
+uint32_t
+sync_first_seq(const struct node *n)
+{
+	return n->next_seq - span_of_ours(n);
+}
+
+/* One more entry looked at because a peer said so. */
+static void
+walked(struct node *n)
+{
+	if (n->walk_left > 0)
+		n->walk_left--;
 }
 
 /* A flow that all peers have: nothing more to remember. */
@@ -153,7 +172,7 @@ entry_age(const struct node *n, uint32_t id)
  * longest, hardly of what is in between: the search begins at the nearer end.
  */
 static uint32_t
-queue_seek(const struct node *n, const struct queue *q, uint32_t age)
+queue_seek(struct node *n, const struct queue *q, uint32_t age)
 {
 	uint32_t id = q->head, prev = q->tail;
 
@@ -162,11 +181,12 @@ queue_seek(const struct node *n, const struct queue *q, uint32_t age)
 	if (entry_age(n, prev) > age)
 		return ENTRY_NONE;
 	if (entry_age(n, id) - age < age - entry_age(n, prev)) {
-		while (entry_age(n, id) > age)
-			id = table_entry(&n->local, id)->q_next;
+		for (; entry_age(n, id) > age; id = table_entry(&n->local, id)->q_next)
+			walked(n);
 		return id;
 	}
 	while (entry_age(n, prev) <= age) {
+		walked(n);
 		id = prev;
 		prev = table_entry(&n->local, prev)->q_prev;
 	}
@@ -183,6 +203,7 @@ queue_acked(struct node *n, struct queue *q, uint8_t bit, uint32_t from, uint32_
 		struct entry *e = table_entry(&n->local, id);
 		uint32_t next = e->q_next;
 
+		walked(n);
 		if (entry_age(n, id) < age_of(n, to))
 			break;
 		e->acked |= bit;
@@ -248,6 +269,7 @@ queue_nacked(struct node *n, struct queue *q, uint32_t from, uint32_t to)
 		struct entry *e = table_entry(&n->local, id);
 		uint32_t next = e->q_next;
 
+		walked(n);
 		if (entry_age(n, id) < age_of(n, to))
 			break;
 		local_pending(n, id);
@@ -288,6 +310,7 @@ queue_forgiven(struct node *n, struct queue *q, uint8_t bit)
 		struct entry *e = table_entry(&n->local, id);
 		uint32_t next = e->q_next;
 
+		walked(n);
 		e->acked |= bit;
 		if ((e->acked & all) == all)
 			settled(n, id);
@@ -314,6 +337,7 @@ sync_tell_all(struct node *n, struct peer *p, ms_t now)
 
 	for (uint32_t id = n->buried.head, next; id != ENTRY_NONE; id = next) {
 		next = table_entry(&n->local, id)->q_next;
+		walked(n);
 		if (!(table_entry(&n->local, id)->acked & bit))
 			local_pending(n, id);
 	}
@@ -483,12 +507,8 @@ put_pending(struct node *n, struct wbuf *wb, ms_t now)
 	return true;
 }
 
-/*
- * Is this flow nothing but a peer's, which we wrote to the kernel as it came?  Its owner has it in
- * the kernel, too, and says itself what it has: told back, it would outlive its own end.
- */
-static bool
-is_mirrored(const struct node *n, uint32_t id)
+bool
+sync_is_mirrored(const struct node *n, uint32_t id)
 {
 	const struct entry *e = table_entry(&n->local, id);
 	uint32_t replica;
@@ -512,6 +532,9 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 			return;
 		n->bulk_burst = BULK_BURST;
 	}
+	/* The circle has grown: without this, what lies before its start would be left out. */
+	n->bulk_left += n->local.high - n->bulk_high;
+	n->bulk_high = n->local.high;
 	while (n->bulk_left > 0 && !full) {
 		uint32_t id = n->bulk_cursor >= n->local.high ? 1 : n->bulk_cursor + 1;
 		struct entry *e = table_entry(&n->local, id);
@@ -521,7 +544,7 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 			e->flags |= ENTRY_FRESH;
 		/* What is queued goes out anyway; the dead are not news. */
 		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
-		    !is_mirrored(n, id)) {
+		    !sync_is_mirrored(n, id)) {
 			local_unqueue(n, id);
 			n->bulk_flows++;
 			full = !put_flow(n, wb, id, now);

@@ -21,6 +21,7 @@ enum entry_flag {
 	ENTRY_LIVE = 1 << 4,      /* the kernel reported it by itself, not only by our own writes */
 	ENTRY_COMMITTED = 1 << 5, /* written to the kernel by us */
 	ENTRY_FRESH = 1 << 6,     /* peers may still have an earlier flow on this tuple */
+	ENTRY_PUT_OFF = 1 << 8,   /* remote: the commit comes back to it after its master */
 	ENTRY_OVER = 1 << 7,      /* a peer saw the connection to its end, after our last news of it */
 };
 
@@ -43,6 +44,7 @@ struct entry {
 	uint8_t acked;   /* bit set of peers that acknowledged seq */
 	uint8_t resends; /* ALARM: deletes still to be sent */
 	uint16_t t_slot; /* timer slot + 1; 0: no timer */
+	uint32_t timeout_s; /* local flows: the monotonic second that the flow's timeout is of */
 	ms_t created;
 	ms_t changed;    /* last news about it, not counting our own writes */
 	ms_t deadline;   /* of its timer */

@@ -106,6 +106,15 @@ sim_kernel_destroy(struct sim_kernel *k, const struct flow_key *key)
 	leave(k, g, false);
 }
 
+void
+sim_kernel_age(struct sim_kernel *k)
+{
+	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
+		if (k->used[i] && k->flows[i].timeout_s > 1)
+			k->flows[i].timeout_s--;
+	}
+}
+
 static int
 create(struct sim_kernel *k, const struct flow *f)
 {

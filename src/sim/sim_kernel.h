@@ -30,6 +30,10 @@ void sim_kernel_new(struct sim_kernel *k, const struct flow *f);
 void sim_kernel_update(struct sim_kernel *k, const struct flow *f);
 void sim_kernel_destroy(struct sim_kernel *k, const struct flow_key *key);
 
+/* A second goes by: what is left of every timeout becomes less, down to one.  Traffic renews it only
+ * where a test says so; nothing expires by itself. */
+void sim_kernel_age(struct sim_kernel *k);
+
 /* The entry with this original tuple, or NULL. */
 struct flow *sim_kernel_find(struct sim_kernel *k, const struct flow_key *key);
 

@@ -233,6 +233,8 @@ world_run(struct world *w, int64_t ms)
 		if (w->now.ms >= end.ms)
 			return;
 		w->now.ms++;
+		for (size_t i = 0; w->now.ms % 1000 == 0 && i < w->count; i++)
+			sim_kernel_age(w->nodes[i].kernel);
 		for (size_t i = 0; i < w->count; i++) {
 			if (w->nodes[i].node != NULL &&
 			    ms_reached(w->now, node_deadline(w->nodes[i].node)))
