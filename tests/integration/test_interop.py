@@ -6,6 +6,7 @@ committed there; the two kernel tables are then compared field by field.
 """
 
 import re
+import signal
 import socket
 
 import bench
@@ -233,6 +234,22 @@ def test_an_older_flow_that_holds_the_mapping_makes_way(make_lab):
     assert not lab.fw2.flows(lambda f: f["orig"][0] == "192.168.1.11")
     assert not lab.fw2.dump("-i", "src=192.168.1.11 ")
     assert "an older kernel entry stood in the way" in lab.fw2.log()
+
+
+def test_events_lost_in_a_burst_are_made_up_for_within_seconds(make_lab):
+    """The event socket holds a handful; a failover may follow at once."""
+    lab = make_lab()
+    for fw in lab.fws:
+        text = lab_module.conntrackd_conf(fw.name)
+        fw.configure(re.sub(r"NetlinkBufferSize(MaxGrowth)? \d+", r"NetlinkBufferSize\1 8192", text))
+    lab.start_daemons()
+    lab.fw1.space.kill("conntrackd", signal.SIGSTOP)
+    with lab.fw1.table() as table:
+        for flow in bench.flows(1000):
+            table.create(flow)
+    lab.fw1.space.kill("conntrackd", signal.SIGCONT)
+    wait_until(lambda: bench.cached(lab.fw2, "external") == 1000, 5, "1000 flows on the peer")
+    assert "dropped events" in lab.fw1.log()
 
 
 def test_commit_of_20000_flows_is_complete_when_the_command_returns(make_lab):

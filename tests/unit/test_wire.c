@@ -410,6 +410,23 @@ a_second_address_family_leaves_no_trace(void **state)
 }
 
 static void
+nat_addresses_of_two_families_are_none(void **state)
+{
+	uint8_t data[88] = {0, 36, 0, 1};
+	static const uint8_t rest[] = {0, 5, 0, 2, 6, 0, 0, 0, 0, 8, 0, 3, 0, 1, 0, 2, 0, 8, 0, 12, 10,
+	    11, 12, 13, 0, 20, 0, 30, 0xfd};
+	uint64_t unknown;
+	struct flow f;
+
+	(void)state;
+	data[4] = 0xfd;
+	memcpy(data + 36, rest, sizeof(rest));
+	assert_int_equal(decode_attrs(data, 80, &f, &unknown), ATTR_OK);
+	assert_true(flow_is_complete(&f));
+	assert_int_equal(f.has & (HAS_SNAT | HAS_DNAT), 0);
+}
+
+static void
 ports_and_an_icmp_id_in_one_message_make_no_flow(void **state)
 {
 	static const uint8_t data[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 6, 0, 0, 0, 0,
@@ -499,6 +516,7 @@ main(void)
 	    cmocka_unit_test(every_attribute_has_one_turn_and_survives_it),
 	    cmocka_unit_test(attribute_lists_are_judged_as_specified),
 	    cmocka_unit_test(a_second_address_family_leaves_no_trace),
+	    cmocka_unit_test(nat_addresses_of_two_families_are_none),
 	    cmocka_unit_test(ports_and_an_icmp_id_in_one_message_make_no_flow),
 	    cmocka_unit_test(ports_of_a_protocol_without_them_do_not_make_another_flow),
 	    cmocka_unit_test(messages_are_checked_in_the_order_of_the_specification),
