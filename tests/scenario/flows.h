@@ -50,6 +50,18 @@ tcp_flow_in(unsigned int i, uint8_t state)
 	return f;
 }
 
+/* What a packet leaves behind that found nothing: one way, not translated. */
+static inline struct flow
+stray_flow(unsigned int i)
+{
+	struct flow f = tcp_flow_in(i, TCP_SYN_SENT);
+
+	f.status = ST_CONFIRMED;
+	flow_invert(&f.key, &f.reply);
+	flow_derive_nat(&f);
+	return f;
+}
+
 static inline struct node_cfg
 ftfw_cfg(void)
 {
@@ -71,6 +83,17 @@ make_flows(struct world *w, size_t i, unsigned int from, unsigned int count)
 		struct flow f = tcp_flow(from + k);
 
 		sim_kernel_new(w->nodes[i].kernel, &f);
+	}
+}
+
+/* And their end. */
+static inline void
+end_flows(struct world *w, size_t i, unsigned int from, unsigned int count)
+{
+	for (unsigned int k = 0; k < count; k++) {
+		struct flow f = tcp_flow(from + k);
+
+		sim_kernel_destroy(w->nodes[i].kernel, &f.key);
 	}
 }
 

@@ -455,11 +455,7 @@ a_peer_away_for_long_is_compared_with_when_it_returns(void **state)
 	make_flows(w, 0, 1, 100);
 	world_run(w, 2000);
 	world_kill(w, 0);
-	for (unsigned int i = 1; i <= 40; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 40);
 	world_run(w, 700000);
 	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 100);
 	world_start(w, 0);
@@ -563,11 +559,7 @@ who_could_not_hear_is_asked_again(void **state)
 	make_flows(w, 0, 1, 100);
 	world_run(w, 2000);
 	world_kill(w, 0);
-	for (unsigned int i = 1; i <= 40; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 40);
 	w->drop = drop_to_0;
 	deaf = true;
 	lose_next = 0;
@@ -590,11 +582,7 @@ a_restart_behind_a_dead_link_is_noticed(void **state)
 	make_flows(w, 0, 1, 100);
 	world_run(w, 2000);
 	world_kill(w, 0);
-	for (unsigned int i = 1; i <= 40; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 40);
 	w->drop = drop_all;
 	w->first_seq = 0x10000000 + 0x180000;
 	world_start(w, 0);

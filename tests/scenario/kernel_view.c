@@ -255,14 +255,11 @@ a_dump_adds_nothing_to_what_a_commit_wrote(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
 	struct node *n = w->nodes[1].node;
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT), r;
+	struct flow f = tcp_flow(5), stray = stray_flow(5), r;
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	stray.mark = 4;
 	stray.has |= HAS_HELPER | HAS_MARK;
 	strcpy(stray.rare.helper, "ftp");

@@ -32,11 +32,7 @@ acknowledged_flows_are_not_kept_for_resending(void **state)
 	world_run(w, 3000);
 	assert_replica(w, 0, 1);
 	assert_in_range(node_queue_view(w->nodes[0].node).unacked, 0, 2);
-	for (unsigned int i = 1; i <= 500; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 500);
 	world_run(w, 3000);
 	assert_int_equal(node_table_view(w->nodes[0].node, TABLE_LOCAL).total, 0);
 	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 0);
@@ -91,11 +87,7 @@ a_link_dead_for_half_a_minute_leaves_no_trace(void **state)
 	make_flows(w, 0, 1, 300);
 	world_run(w, 3000);
 	w->drop = drop_all;
-	for (unsigned int i = 1; i <= 100; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 100);
 	make_flows(w, 0, 1000, 100);
 	world_run(w, 30000);
 	w->drop = NULL;
@@ -131,11 +123,7 @@ a_restarted_master_tells_what_it_missed_and_what_is_gone(void **state)
 	world_run(w, 2000);
 	world_kill(w, 0);
 	make_flows(w, 0, 300, 50);
-	for (unsigned int i = 1; i <= 100; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 100);
 	world_run(w, 2000);
 	w->nodes[0].kernel->events_count = 0;
 	world_start(w, 0);

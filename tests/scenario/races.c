@@ -52,14 +52,11 @@ static void
 the_birth_of_a_replaced_entry_is_no_news(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT);
+	struct flow f = tcp_flow(5), stray = stray_flow(5);
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	sim_kernel_new(w->nodes[1].kernel, &stray);
 	node_command(w->nodes[1].node, CMD_COMMIT, w->now);
 	settle(w, 1);
@@ -73,14 +70,11 @@ static void
 the_end_of_a_replaced_entry_is_no_news(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT);
+	struct flow f = tcp_flow(5), stray = stray_flow(5);
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	sim_kernel_new(w->nodes[1].kernel, &stray);
 	world_run(w, 100);
 	sim_kernel_destroy(w->nodes[1].kernel, &stray.key);
@@ -233,16 +227,13 @@ static void
 a_packet_between_the_halves_of_a_replacement_costs_nothing(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT);
+	struct flow f = tcp_flow(5), stray = stray_flow(5);
 	struct kernel_result res;
 	struct kernel_op op;
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	sim_kernel_new(w->nodes[1].kernel, &stray);
 	world_run(w, 100);
 	node_command(w->nodes[1].node, CMD_COMMIT, w->now);
@@ -304,11 +295,7 @@ a_daemon_that_was_stopped_compares_when_it_goes_on(void **state)
 	n = w->nodes[1].node;
 	w->nodes[1].node = NULL;
 	world_run(w, 60000);
-	for (unsigned int i = 1; i <= 40; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 40);
 	world_run(w, 640000);
 	while (w->packets_count == 0)
 		world_run(w, 1);
@@ -424,11 +411,7 @@ what_ended_by_itself_before_a_flush_is_told(void **state)
 	make_flows(w, 0, 1, 10);
 	world_run(w, 2000);
 	world_read_kernel(w, 0, false);
-	for (unsigned int i = 1; i <= 5; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 5);
 	node_command(w->nodes[0].node, CMD_FLUSH_KERNEL, w->now);
 	settle(w, 0);
 	world_run(w, 5000);

@@ -154,11 +154,7 @@ what_ends_between_a_flush_and_the_read_is_told(void **state)
 	world_command(w, 0, CMD_COMMIT);
 	world_command(w, 0, CMD_FLUSH_INTERNAL);
 	world_command(w, 0, CMD_FLUSH_EXTERNAL);
-	for (unsigned int i = 1; i <= 10; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 10);
 	world_run(w, 5);
 	world_read_kernel(w, 0, false);
 	world_command(w, 0, CMD_BULK);
@@ -233,11 +229,7 @@ what_a_full_table_left_out_is_fetched_when_there_is_room(void **state)
 	w = pair(cfg);
 	make_flows(w, 0, 1, 80);
 	world_run(w, 2000);
-	for (unsigned int i = 1; i <= 60; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 60);
 	world_run(w, 70000);
 	assert_int_equal(w->nodes[0].notices[NOTE_KERNEL_READ_NEEDED], 1);
 	world_read_kernel(w, 0, true);
@@ -271,11 +263,7 @@ what_a_full_cache_refused_is_asked_for_when_there_is_room(void **state)
 	(void)state;
 	make_flows(w, 0, 1, 80);
 	world_run(w, 2000);
-	for (unsigned int i = 1; i <= 60; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 60);
 	world_run(w, 120000);
 	assert_replica(w, 0, 1);
 	world_free(w);

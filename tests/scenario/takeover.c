@@ -147,14 +147,11 @@ static void
 a_replacement_that_fails_half_way_leaves_no_ghost(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT), other = tcp_flow(5);
+	struct flow f = tcp_flow(5), stray = stray_flow(5), other = tcp_flow(5);
 
 	(void)state;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	other.key.src.b[3] = 11; /* another client, mapped to the same address and port */
 	sim_kernel_new(w->nodes[1].kernel, &stray);
 	sim_kernel_new(w->nodes[1].kernel, &other);
@@ -210,11 +207,7 @@ a_swept_flow_leaves_the_kernel_too(void **state)
 	world_run(w, 1000);
 	assert_int_equal(w->nodes[1].kernel->count, 50);
 	world_kill(w, 0);
-	for (unsigned int i = 1; i <= 20; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 20);
 	world_start(w, 0);
 	world_run(w, 30000);
 	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 30);
@@ -275,15 +268,12 @@ static void
 the_end_of_a_replaced_flow_is_told(void **state)
 {
 	struct world *w = pair(ftfw_cfg());
-	struct flow f = tcp_flow(5), stray = tcp_flow_in(5, TCP_SYN_SENT);
+	struct flow f = tcp_flow(5), stray = stray_flow(5);
 
 	(void)state;
 	w->nodes[1].kernel->deliver_own = true;
 	sim_kernel_new(w->nodes[0].kernel, &f);
 	world_run(w, 100);
-	stray.status = ST_CONFIRMED;
-	flow_invert(&stray.key, &stray.reply);
-	flow_derive_nat(&stray);
 	sim_kernel_new(w->nodes[1].kernel, &stray);
 	world_run(w, 100);
 	assert_true(world_find(w, 0, TABLE_REMOTE, &f.key, NULL));

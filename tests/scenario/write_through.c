@@ -83,11 +83,7 @@ a_read_of_mirrored_flows_makes_no_zombies(void **state)
 	world_run(w, 100);
 	world_read_kernel(w, 1, true);
 	world_run(w, 3000);
-	for (unsigned int i = 1; i <= 50; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 50);
 	world_run(w, 60000);
 	world_command(w, 1, CMD_BULK);
 	world_run(w, 5000);
@@ -141,11 +137,7 @@ a_restart_of_the_backup_leaves_nothing_behind(void **state)
 	world_kill(w, 1);
 	world_start(w, 1);
 	world_run(w, 30000);
-	for (unsigned int i = 1; i <= 50; i++) {
-		struct flow f = tcp_flow(i);
-
-		sim_kernel_destroy(w->nodes[0].kernel, &f.key);
-	}
+	end_flows(w, 0, 1, 50);
 	world_run(w, 60000);
 	world_kill(w, 1);
 	world_start(w, 1);
