@@ -7,7 +7,8 @@
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
- *   commit.c     replicas to the kernel
+ *   commit.c     which replica goes to the kernel when
+ *   replica.c    one replica to the kernel, and what the answers make of it
  *   local.c      kernel events and reads into the local table
  *   slot.c       the requests to the kernel under way
  *   sync.c       what leaves this node, and when
@@ -269,6 +270,8 @@ void remote_own(struct node *n, struct entry *e, struct peer *p);
 void remote_remove(struct node *n, uint32_t id);
 /* One of the changes that the kernel had to follow is done with. */
 void remote_injected(struct node *n);
+/* Forgets every flow of the peers; the kernel keeps what it has. */
+void remote_flush(struct node *n);
 
 /* sync.c: what leaves, and when */
 /* Queues a control message; false (and counted) if there is no room. */
@@ -320,7 +323,14 @@ bool slot_writes(const struct node *n, uint32_t id);
 /* The local flow that a request was about, if it is still the same one; or ENTRY_NONE. */
 uint32_t slot_local(const struct node *n, const struct op_slot *s);
 
-/* commit.c: replicas to the kernel */
+/* replica.c: one replica to the kernel, and what the answers make of it */
+/* Fills in the first request for the slot's replica; false if none is needed. */
+bool replica_prepare(struct node *n, struct op_slot *s, ms_t now);
+/* The same where it died while (or after) we wrote it: out of the kernel, unless it lives there. */
+bool replica_prepare_delete(struct node *n, struct op_slot *s);
+void replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
+
+/* commit.c: which replica goes to the kernel when */
 void commit_start(struct node *n, ms_t now);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
@@ -343,7 +353,6 @@ void remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t
 void remote_expire(struct node *n, ms_t now);
 /* A step of the removal of what a full resend did not name; true when through. */
 bool remote_sweep(struct node *n, struct peer *p, uint32_t budget);
-void remote_flush(struct node *n);
 void remote_orphan(struct node *n, struct peer *p);
 
 /* peer.c: who we hear, their numbers, what they acknowledge */

@@ -113,3 +113,13 @@ remote_remove(struct node *n, uint32_t id)
 		owner->flows--;
 	table_remove(&n->remote, id);
 }
+
+void
+remote_flush(struct node *n)
+{
+	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
+	     id = table_next(&n->remote, id)) {
+		n->stats.remote_destroyed += !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
+		remote_remove(n, id);
+	}
+}

@@ -184,16 +184,6 @@ remote_sweep(struct node *n, struct peer *p, uint32_t budget)
 }
 
 void
-remote_flush(struct node *n)
-{
-	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
-	     id = table_next(&n->remote, id)) {
-		n->stats.remote_destroyed += !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
-		remote_remove(n, id);
-	}
-}
-
-void
 remote_orphan(struct node *n, struct peer *p)
 {
 	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;

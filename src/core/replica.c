@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * replica.c: one replica to the kernel: what is asked for, and what each answer makes of it.  Every
+ * answer decides for its own flow alone.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	TRIES_MAX = 6,
+	TOLD_MAX = 10,
+	TIMEOUT_SLACK_S = 2, /* the kernel's seconds and ours begin at different moments */
+};
+
+/* ---- what is to be written ---- */
+
+static uint32_t
+commit_timeout(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
+{
+	int64_t left;
+
+	if (n->cfg.commit_timeout_s != 0)
+		return n->cfg.commit_timeout_s;
+	if (!(f->has & HAS_TIMEOUT) || f->timeout_s == 0)
+		return commit_default_timeout(f);
+	left = (int64_t)f->timeout_s - ms_since(now, e->changed) / 1000;
+	/* Had it really run out, its end would have been told: traffic has renewed it since. */
+	return left > 0 ? (uint32_t)left : f->timeout_s;
+}
+
+/* What is to be written for this replica. */
+static void
+replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
+{
+	const uint32_t keep = ST_SEEN_REPLY | ST_ASSURED | ST_SRC_NAT | ST_DST_NAT |
+	    ST_SRC_NAT_DONE | ST_DST_NAT_DONE | ST_FIXED_TIMEOUT | ST_HELPER;
+
+	table_load(&n->remote, id, f);
+	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
+	f->status = (f->status & keep) | ST_CONFIRMED;
+	f->has |= HAS_TIMEOUT | HAS_STATUS | HAS_REPLY;
+	f->has &= ~(uint32_t)HAS_ID;
+	if (!flow_is_related(f))
+		f->has &= ~(uint32_t)(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
+}
+
+/* ---- the request ---- */
+
+static void
+tell_flow(struct node *n, enum notice_type type, const struct flow *f, int error,
+    unsigned int *told)
+{
+	struct notice *note;
+
+	if (++*told > TOLD_MAX)
+		return;
+	note = node_notice(n, type);
+	note->flow = *f;
+	note->error = error;
+}
+
+static void
+count(const struct op_slot *s, uint64_t *stat, uint32_t *tally)
+{
+	(*stat)++;
+	if (s->counted)
+		(*tally)++;
+}
+
+static void
+count_failed(struct node *n, const struct op_slot *s, int error)
+{
+	count(s, &n->stats.commit_failed, &n->tally.failed);
+	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
+}
+
+/*
+ * Chooses the request for a replica, given what is known of the kernel's entry.  False if nothing
+ * is to be written.
+ */
+static bool
+choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit_age age)
+{
+	switch (commit_decide(kernel, &s->op.flow, age)) {
+	case COMMIT_CREATE:
+		s->op.type = KOP_CREATE;
+		return true;
+	case COMMIT_UPDATE:
+		s->op.type = KOP_UPDATE;
+		/* These bits cannot be cleared; asking for it fails the whole request. */
+		s->op.flow.status |= kernel->status & (ST_SEEN_REPLY | ST_ASSURED);
+		return true;
+	case COMMIT_REPLACE:
+		s->op.type = KOP_REPLACE;
+		s->old_id = kernel->id;
+		s->op.victim = s->op.flow.key;
+		s->op.victim_id = 0;
+		return true;
+	case COMMIT_LEAVE:
+		break;
+	}
+	count(s, &n->stats.commit_current, &n->tally.current);
+	return false;
+}
+
+/* How old is the kernel's entry, `local` in our table, beside a replica with that last news? */
+static enum commit_age
+age_beside(const struct node *n, uint32_t local, ms_t replica_changed)
+{
+	const struct entry *l = table_entry(&n->local, local);
+
+	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
+		return n->local_emptied ? AGE_FOUND : AGE_UNKNOWN;
+	if (!(l->flags & (ENTRY_LIVE | ENTRY_COMMITTED)))
+		return AGE_FOUND;
+	return l->changed.ms > replica_changed.ms ? AGE_KERNEL_NEWER : AGE_REPLICA_NEWER;
+}
+
+bool
+replica_prepare(struct node *n, struct op_slot *s, ms_t now)
+{
+	const struct entry *r = table_entry(&n->remote, s->id);
+	struct flow kernel;
+	uint32_t local;
+
+	replica_to_write(n, s->id, &s->op.flow, now);
+	s->op.tcp_liberal = !n->cfg.tcp_window_tracking && s->op.flow.key.l4 == L4_TCP;
+	if (s->op.tcp_liberal) {
+		s->op.flow.l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
+		s->op.flow.l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;
+		s->op.flow.has |= HAS_TCP_FLAGS;
+	}
+	local = table_find(&n->local, &s->op.flow.key);
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return choose(n, s, NULL, AGE_UNKNOWN);
+	table_load(&n->local, local, &kernel);
+	return choose(n, s, &kernel, age_beside(n, local, r->changed));
+}
+
+bool
+replica_prepare_delete(struct node *n, struct op_slot *s)
+{
+	uint32_t local;
+
+	table_load(&n->remote, s->id, &s->op.flow);
+	local = table_find(&n->local, &s->op.flow.key);
+	if (local == ENTRY_NONE)
+		return false;
+	if ((table_entry(&n->local, local)->flags & (ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DEAD)) !=
+	    ENTRY_COMMITTED)
+		return false;
+	table_load(&n->local, local, &s->op.flow);
+	s->op.type = KOP_GET;
+	s->removes = true;
+	return true;
+}
+
+/* ---- the answers ---- */
+
+/* The entry that made way for another flow is gone, and no event says so. */
+static void
+ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
+{
+	uint32_t id;
+
+	if (op->type != KOP_REPLACE || flow_key_equal(&op->victim, &op->flow.key))
+		return;
+	id = table_find(&n->local, &op->victim);
+	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		local_destroyed(n, id, now);
+}
+
+/*
+ * After an ordered commit the flow is ours, also if CacheWriteThrough had written it before: it is told
+ * like any other, and what becomes of a copy at its former owner does not concern it.
+ */
+static void
+adopt(struct node *n, const struct op_slot *s, uint32_t local)
+{
+	struct entry *e = table_entry(&n->local, local);
+
+	if (n->cfg.write_through && s->job == JOB_COMMIT && !(e->flags & ENTRY_DEAD))
+		e->flags |= ENTRY_LIVE;
+}
+
+/* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */
+static void
+written(struct node *n, struct op_slot *s, ms_t now)
+{
+	/* What the kernel leaves aside in an update (kernel.h); the mapping is the same anyway. */
+	const uint32_t only_created = HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	struct flow *f = &s->op.flow;
+	struct entry *e;
+	uint32_t id;
+
+	ended_for_another(n, &s->op, now);
+	if (!filter_passes(&n->cfg.filter, f))
+		return;
+	if (s->op.type == KOP_UPDATE)
+		f->has &= ~only_created;
+	id = table_find(&n->local, &f->key);
+	if (s->op.type != KOP_UPDATE) {
+		struct flow before;
+
+		/* Kept without HAS_ID: the flow that is gone.  Events of it may still be unread. */
+		f->id = s->old_id;
+		if (f->id == 0 && id != ENTRY_NONE) {
+			table_load(&n->local, id, &before);
+			f->id = before.id;
+		}
+	}
+	id = local_upsert(n, f, s->op.type != KOP_UPDATE, now);
+	if (id == ENTRY_NONE)
+		return;
+	e = table_entry(&n->local, id);
+	e->flags |= ENTRY_COMMITTED;
+	if (s->op.type != KOP_UPDATE)
+		e->flags = (uint16_t)(e->flags & ~ENTRY_LIVE);
+	adopt(n, s, id);
+	if (table_entry(&n->remote, s->id)->birth == s->birth)
+		e->changed = table_entry(&n->remote, s->id)->changed;
+	sync_refresh_later(n, id, now);
+}
+
+static void
+write_done(struct node *n, struct op_slot *s, ms_t now)
+{
+	switch (s->op.type) {
+	case KOP_CREATE:
+		count(s, &n->stats.commit_created, &n->tally.created);
+		break;
+	case KOP_UPDATE:
+		count(s, &n->stats.commit_updated, &n->tally.updated);
+		break;
+	case KOP_REPLACE:
+		count(s, &n->stats.commit_replaced, &n->tally.replaced);
+		tell_flow(n, NOTE_COMMIT_CONFLICT, &s->op.flow, 0, &n->commit_conflicts_told);
+		break;
+	case KOP_DELETE:
+	case KOP_GET:
+	case KOP_GET_REPLY:
+		break;
+	}
+	if (s->degraded)
+		count(s, &n->stats.commit_degraded, &n->tally.degraded);
+	written(n, s, now);
+	slot_free(n, s);
+}
+
+/* Takes away the attribute that this error speaks of; false if there is none to take away. */
+static bool
+strip(struct op_slot *s, int error)
+{
+	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	uint32_t *has = &s->op.flow.has;
+	uint32_t bits = 0;
+
+	switch (error) {
+	case ENOENT: /* the master is not there */
+		bits = master;
+		break;
+	case EOPNOTSUPP: /* no such helper */
+	case ENOMEM:
+		bits = *has & HAS_HELPER ? HAS_HELPER : HAS_LABELS;
+		break;
+	case ERANGE: /* labels longer than the kernel's */
+	case ENOSPC:
+		bits = HAS_LABELS;
+		break;
+	case EINVAL:
+		bits = *has & HAS_LABELS ? HAS_LABELS : HAS_SEQADJ | HAS_SYNPROXY;
+		break;
+	default:
+		break;
+	}
+	if (!(*has & bits))
+		return false;
+	*has &= ~bits;
+	if (bits == HAS_HELPER)
+		s->op.flow.status &= ~(uint32_t)ST_HELPER;
+	s->degraded = true;
+	return true;
+}
+
+/* Is the kernel's entry of this key, which we know, still there? */
+static void
+check_again(struct node *n, const struct flow_key *key)
+{
+	uint32_t local = table_find(&n->local, key);
+	struct op_slot *s;
+
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return;
+	s = slot_take(n, JOB_VERIFY, &n->local, local);
+	/* Without a slot the next read of the table will tell. */
+	if (s == NULL)
+		return;
+	table_load(&n->local, local, &s->op.flow);
+	slot_retry(n, s, KOP_GET);
+}
+
+/*
+ * The flow is not to be written after all.  A replacement has two halves, and the first may have
+ * deleted an entry although the second failed: our picture of it is checked.
+ */
+static void
+give_up(struct node *n, struct op_slot *s, int error)
+{
+	struct flow_key key = s->op.flow.key, victim = s->op.victim;
+	bool replaced = s->op.type == KOP_REPLACE;
+
+	count_failed(n, s, error);
+	slot_free(n, s);
+	check_again(n, &key);
+	if (replaced && !flow_key_equal(&victim, &key))
+		check_again(n, &victim);
+}
+
+static bool
+is_passing(int error)
+{
+	return error == EAGAIN || error == EINTR || error == ETIMEDOUT;
+}
+
+static void
+create_failed(struct node *n, struct op_slot *s, int error)
+{
+	if (error == EEXIST) {
+		/* Somebody was faster, or another flow holds the reply tuple.  See who it is. */
+		slot_retry(n, s, KOP_GET);
+		return;
+	}
+	if (is_passing(error) || strip(s, error)) {
+		slot_retry(n, s, s->op.type);
+		return;
+	}
+	give_up(n, s, error);
+}
+
+static void
+update_failed(struct node *n, struct op_slot *s, int error)
+{
+	if (error == ENOENT) {
+		slot_retry(n, s, KOP_CREATE);
+	} else if (error == EBUSY && (s->op.flow.has & HAS_STATUS)) {
+		s->op.flow.has &= ~(uint32_t)HAS_STATUS;
+		slot_retry(n, s, KOP_UPDATE);
+	} else if (is_passing(error) || strip(s, error)) {
+		slot_retry(n, s, KOP_UPDATE);
+	} else {
+		give_up(n, s, error);
+	}
+}
+
+/* The answer to a look at what has the original tuple of a flow that could not be created. */
+static void
+looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	if (res->error == 0 && res->has_flow) {
+		if (choose(n, s, &res->flow, n->local_emptied ? AGE_FOUND : AGE_UNKNOWN))
+			slot_retry(n, s, s->op.type);
+		else
+			slot_free(n, s);
+	} else if (res->error == ENOENT) {
+		slot_retry(n, s, KOP_GET_REPLY);
+	} else {
+		give_up(n, s, res->error);
+	}
+}
+
+/* The same for an entry that the kernel has just told us of. */
+static enum commit_age
+age_of_found(const struct node *n, const struct op_slot *s, const struct flow *kernel)
+{
+	const struct entry *r = table_entry(&n->remote, s->id);
+	uint32_t local = table_find(&n->local, &kernel->key);
+	struct flow known;
+
+	if (r->birth != s->birth)
+		return AGE_UNKNOWN;
+	if (local != ENTRY_NONE) {
+		table_load(&n->local, local, &known);
+		if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
+			return AGE_UNKNOWN;
+	}
+	return age_beside(n, local, r->changed);
+}
+
+/* The answer to a look at which other flow has the reply tuple. */
+static void
+blocked(struct node *n, struct op_slot *s, const struct kernel_result *res)
+{
+	if (res->error == ENOENT) {
+		/* It has gone meanwhile.  The next refusal counts as a try, so this ends. */
+		slot_retry(n, s, KOP_CREATE);
+	} else if (res->error != 0 || !res->has_flow) {
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
+	} else if (commit_makes_way(&res->flow, &s->op.flow,
+		       age_of_found(n, s, &res->flow))) {
+		s->op.victim = res->flow.key;
+		s->op.victim_id = res->flow.id;
+		slot_retry(n, s, KOP_REPLACE);
+	} else {
+		give_up(n, s, EEXIST);
+	}
+}
+
+static void
+write_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	if (s->op.type == KOP_GET)
+		looked(n, s, res);
+	else if (s->op.type == KOP_GET_REPLY)
+		blocked(n, s, res);
+	else if (res->error == 0)
+		write_done(n, s, now);
+	else if (++s->tries >= TRIES_MAX)
+		give_up(n, s, res->error);
+	else if (s->op.type == KOP_UPDATE)
+		update_failed(n, s, res->error);
+	else
+		create_failed(n, s, res->error);
+}
+
+/* The replica that had died is done with. */
+static void
+dead_is_done(struct node *n, struct op_slot *s)
+{
+	const struct entry *e = table_entry(&n->remote, s->id);
+
+	if ((e->flags & ENTRY_DEAD) && e->birth == s->birth)
+		remote_remove(n, s->id);
+	slot_free(n, s);
+}
+
+/*
+ * The copy of a replica that died, as it is in the kernel.  Data that flows raises no events: what is
+ * left of the timeout tells whether packets have come through here since we wrote it.  Then it is
+ * not a copy any more, whoever had it before, and the peers are told.
+ */
+static void
+copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+	const struct entry *l = table_entry(&n->local, local);
+	int64_t left;
+
+	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD) || !res->has_flow) {
+		dead_is_done(n, s);
+		return;
+	}
+	left = (int64_t)s->op.flow.timeout_s - (ms_second(now) - l->timeout_s);
+	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S) {
+		s->op.flow.id = res->flow.id;
+		s->op.flow.has |= HAS_ID;
+		slot_retry(n, s, KOP_DELETE);
+		return;
+	}
+	local = local_upsert(n, &res->flow, false, now);
+	table_entry(&n->local, local)->flags |= ENTRY_LIVE;
+	table_entry(&n->local, local)->changed = now;
+	local_pending(n, local);
+	dead_is_done(n, s);
+}
+
+static void
+delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+
+	if (is_passing(res->error) && ++s->tries < TRIES_MAX) {
+		slot_retry(n, s, s->op.type);
+		return;
+	}
+	if (s->op.type == KOP_GET && res->error == 0) {
+		copy_found(n, s, res, now);
+		return;
+	}
+	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
+	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		local_destroyed(n, local, now);
+	dead_is_done(n, s);
+}
+
+/* A replica that died while it was being written is taken out of the kernel now. */
+static void
+follow_dead(struct node *n, uint32_t id, uint32_t birth)
+{
+	const struct entry *e = table_entry(&n->remote, id);
+
+	if ((e->flags & ENTRY_DEAD) && e->birth == birth && e->queue == 0 &&
+	    !slot_writes(n, id))
+		queue_push(&n->remote, &n->inject, id);
+}
+
+void
+replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	uint32_t id = s->id, birth = s->birth;
+
+	if (s->removes)
+		delete_result(n, s, res, now);
+	else
+		write_result(n, s, res, now);
+	follow_dead(n, id, birth);
+}
