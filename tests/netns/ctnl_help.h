@@ -24,7 +24,6 @@ struct ctnl *open_with(uint32_t rcvbuf, uint32_t rcvbuf_max, bool reliable);
 /* Runs a shell command in the namespace of the moment, for ten seconds at most.  True if it exits
  * with 0. */
 bool shell(const char *command);
-int64_t now_us(void);
 
 /* Setup of a test: an empty namespace. */
 int new_namespace(void **state);
