@@ -132,11 +132,11 @@ struct peer {
 	uint32_t flows;
 };
 
-/* The jobs that write to or ask the kernel. */
 /* Of a commit: flows on their own, flows that need a master, the kernel's own flows, what changed
  * behind the walk. */
 enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_LAST };
 
+/* The jobs that write to or ask the kernel. */
 enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
 
 struct job {

@@ -281,6 +281,65 @@ a_flow_related_to_a_related_flow_keeps_its_master(void **state)
 	world_free(w);
 }
 
+/* The kernel answers in its own time: no related flow is asked for before its master is there. */
+static void
+a_related_flow_waits_for_the_answer_about_its_master(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	struct flow data = tcp_flow(1), master = tcp_flow(2);
+	struct kernel_result res;
+	struct kernel_op op, early;
+
+	(void)state;
+	data.has |= HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	data.rare.master = master.key;
+	sim_kernel_new(w->nodes[0].kernel, &data);
+	sim_kernel_new(w->nodes[0].kernel, &master);
+	world_run(w, 100);
+	node_command(w->nodes[1].node, CMD_COMMIT, w->now);
+	assert_true(node_pull_kernel_op(w->nodes[1].node, &op, w->now));
+	assert_true(flow_key_equal(&op.flow.key, &master.key));
+	assert_false(node_pull_kernel_op(w->nodes[1].node, &early, w->now));
+	sim_kernel_request(w->nodes[1].kernel, &op, &res);
+	node_kernel_result(w->nodes[1].node, &res, w->now);
+	world_run(w, 100);
+	assert_int_equal(w->nodes[1].last_commit.created, 2);
+	assert_int_equal(w->nodes[1].last_commit.degraded, 0);
+	world_free(w);
+}
+
+static void
+what_changes_behind_a_running_walk_is_written_once_more(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	const struct peer_addr from = {.l3 = L3_IPV4, .addr = {{10, 0, 0, 1}}};
+	struct flow f = tcp_flow(1);
+	struct kernel_result res;
+	struct kernel_op op;
+	uint8_t buf[WORLD_PAYLOAD];
+	size_t len;
+
+	(void)state;
+	make_flows(w, 0, 1, 600);
+	world_run(w, 2000);
+	node_command(w->nodes[1].node, CMD_COMMIT, w->now);
+	for (int i = 0; i < 100; i++) {
+		assert_true(node_pull_kernel_op(w->nodes[1].node, &op, w->now));
+		sim_kernel_request(w->nodes[1].kernel, &op, &res);
+		node_kernel_result(w->nodes[1].node, &res, w->now);
+	}
+	assert_non_null(sim_kernel_find(w->nodes[1].kernel, &f.key));
+	f.mark = 7;
+	f.has |= HAS_MARK;
+	node_kernel_event(w->nodes[0].node,
+	    &(struct kernel_event){.type = KEV_UPDATE, .flow = f}, w->now);
+	while ((len = node_pull_datagram(w->nodes[0].node, buf, sizeof(buf), w->now)) > 0)
+		node_datagram(w->nodes[1].node, &from, buf, len, w->now);
+	world_run(w, 1000);
+	assert_int_equal(sim_kernel_find(w->nodes[1].kernel, &f.key)->mark, 7);
+	world_free(w);
+}
+
 /* For eleven minutes; datagrams are read before timers run. */
 static void
 a_daemon_that_was_stopped_compares_when_it_goes_on(void **state)
@@ -556,6 +615,8 @@ main(void)
 	    cmocka_unit_test(a_timeout_that_ran_down_makes_no_replica_fresher),
 	    cmocka_unit_test(a_packet_between_the_halves_of_a_replacement_costs_nothing),
 	    cmocka_unit_test(a_flow_related_to_a_related_flow_keeps_its_master),
+	    cmocka_unit_test(a_related_flow_waits_for_the_answer_about_its_master),
+	    cmocka_unit_test(what_changes_behind_a_running_walk_is_written_once_more),
 	    cmocka_unit_test(a_daemon_that_was_stopped_compares_when_it_goes_on),
 	    cmocka_unit_test(a_restart_that_continues_the_numbers_is_noticed),
 	    cmocka_unit_test(an_acknowledgement_that_begins_before_us_counts),
