@@ -243,34 +243,58 @@ node_deadline(const struct node *n)
 
 /* ---- views ---- */
 
-bool
-node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor, struct flow_view *out,
-    ms_t now)
+static const struct table *
+table_of(const struct node *n, enum node_table t)
 {
-	const struct table *table = t == TABLE_LOCAL ? &n->local : &n->remote;
-	const struct entry *e;
+	return t == TABLE_LOCAL ? &n->local : &n->remote;
+}
 
-	do {
-		*cursor = table_next(table, *cursor);
-		if (*cursor == ENTRY_NONE)
-			return false;
-		e = table_entry(table, *cursor);
-	} while (e->flags & ENTRY_DEAD);
+static void
+view_flow(const struct node *n, enum node_table t, uint32_t id, struct flow_view *out, ms_t now)
+{
+	const struct entry *e = table_entry(table_of(n, t), id);
+
 	memset(out, 0, sizeof(*out));
-	table_load(table, *cursor, &out->flow);
+	table_load(table_of(n, t), id, &out->flow);
 	out->age_s = ms_since(now, e->created) / 1000;
 	out->expires_s = -1;
 	if (t == TABLE_REMOTE && n->mode->refreshed && e->t_slot != 0)
 		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
 	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)
 		out->peer = n->peers[e->peer].addr;
+}
+
+bool
+node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor, struct flow_view *out,
+    ms_t now)
+{
+	const struct table *table = table_of(n, t);
+
+	do {
+		*cursor = table_next(table, *cursor);
+		if (*cursor == ENTRY_NONE)
+			return false;
+	} while (table_entry(table, *cursor)->flags & ENTRY_DEAD);
+	view_flow(n, t, *cursor, out, now);
+	return true;
+}
+
+bool
+node_find_flow(const struct node *n, enum node_table t, const struct flow_key *key,
+    struct flow_view *out, ms_t now)
+{
+	uint32_t id = table_find(table_of(n, t), key);
+
+	if (id == ENTRY_NONE || (table_entry(table_of(n, t), id)->flags & ENTRY_DEAD))
+		return false;
+	view_flow(n, t, id, out, now);
 	return true;
 }
 
 struct table_view
 node_table_view(const struct node *n, enum node_table t)
 {
-	const struct table *table = t == TABLE_LOCAL ? &n->local : &n->remote;
+	const struct table *table = table_of(n, t);
 
 	return (struct table_view){
 	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};

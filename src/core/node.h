@@ -187,6 +187,10 @@ struct flow_view {
 bool node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor,
     struct flow_view *out, ms_t now);
 
+/* The flow of this key in a table; false if it is not there, or dead. */
+bool node_find_flow(const struct node *n, enum node_table t, const struct flow_key *key,
+    struct flow_view *out, ms_t now);
+
 struct table_view {
 	uint32_t active; /* flows, without dead ones */
 	uint32_t total;  /* with those that wait for acknowledgement */

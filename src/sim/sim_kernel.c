@@ -4,42 +4,109 @@
 #include <errno.h>
 #include <string.h>
 
+/* ---- both tuples of every entry are in one hash, as in the kernel ---- */
+
+enum { DIR_ORIG, DIR_REPLY };
+
+/* A reply tuple in the form of a key. */
+static struct flow_key
+reply_key(const struct flow *f)
+{
+	struct flow_key key = f->key;
+
+	key.src = f->reply.src;
+	key.dst = f->reply.dst;
+	key.sport = f->reply.sport;
+	key.dport = f->reply.dport;
+	return key;
+}
+
+static struct flow_key
+tuple_of(const struct flow *f, int dir)
+{
+	return dir == DIR_ORIG ? f->key : reply_key(f);
+}
+
+static size_t
+bucket_of(const struct flow_key *key)
+{
+	uint64_t words[sizeof(*key) / sizeof(uint64_t)], h = 0;
+
+	memcpy(words, key, sizeof(*key));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		h = (h ^ words[i]) * 0x9e3779b97f4a7c15ULL;
+	return (size_t)(h >> 40) % SIM_BUCKETS;
+}
+
+static void
+hash_add(struct sim_kernel *k, size_t i, int dir)
+{
+	struct flow_key key = tuple_of(&k->flows[i], dir);
+	uint16_t *head = &k->buckets[bucket_of(&key)];
+
+	k->next[i][dir] = *head;
+	*head = (uint16_t)(2 * (i + 1) + (size_t)dir);
+}
+
+static void
+hash_remove(struct sim_kernel *k, size_t i, int dir)
+{
+	struct flow_key key = tuple_of(&k->flows[i], dir);
+	uint16_t self = (uint16_t)(2 * (i + 1) + (size_t)dir);
+	uint16_t *at = &k->buckets[bucket_of(&key)];
+
+	while (*at != self) {
+		ASSERT(*at != 0);
+		at = &k->next[*at / 2 - 1][*at % 2];
+	}
+	*at = k->next[i][dir];
+}
+
+/* The entry that has this tuple, in the given direction or (-1) in either; or NULL. */
+static struct flow *
+holder(const struct sim_kernel *k, const struct flow_key *key, int dir)
+{
+	for (uint16_t at = k->buckets[bucket_of(key)]; at != 0; at = k->next[at / 2 - 1][at % 2]) {
+		const struct flow *f = &k->flows[at / 2 - 1];
+		struct flow_key tuple = tuple_of(f, at % 2);
+
+		if ((dir < 0 || dir == at % 2) && flow_key_equal(&tuple, key))
+			return (struct flow *)f;
+	}
+	return NULL;
+}
+
 struct flow *
 sim_kernel_find(struct sim_kernel *k, const struct flow_key *key)
 {
-	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
-		if (k->used[i] && flow_key_equal(&k->flows[i].key, key))
-			return &k->flows[i];
-	}
-	return NULL;
+	return holder(k, key, DIR_ORIG);
 }
 
-/* The entry that owns this reply tuple, or NULL. */
-static struct flow *
-reply_owner(struct sim_kernel *k, const struct flow *f)
+bool
+sim_kernel_has_room(const struct sim_kernel *k, const struct flow *f)
 {
-	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
-		struct flow *g = &k->flows[i];
+	struct flow_key reply = reply_key(f);
 
-		if (k->used[i] && g->key.zone == f->key.zone && g->key.l4 == f->key.l4 &&
-		    g->key.l3 == f->key.l3 && flow_reply_equal(&g->reply, &f->reply))
-			return g;
-	}
-	return NULL;
+	return holder(k, &f->key, -1) == NULL && holder(k, &reply, -1) == NULL;
 }
+
+/* ---- events ---- */
 
 static void
 raise_event(struct sim_kernel *k, enum kernel_event_type type, bool own, const struct flow *f)
 {
+	size_t max = k->events_max > 0 ? k->events_max : SIM_EVENTS_MAX;
 	struct kernel_event *ev;
 
-	if (own && !k->deliver_own)
+	if (k->deaf || (own && !k->deliver_own))
 		return;
-	if (k->events_count == SIM_EVENTS_MAX) {
+	if (k->events_count >= max || k->congested) {
+		k->congested = true;
 		k->events_lost = true;
 		return;
 	}
 	ev = &k->events[(k->events_head + k->events_count++) % SIM_EVENTS_MAX];
+	memset(ev, 0, sizeof(*ev));
 	ev->type = type;
 	ev->own = own;
 	ev->flow = *f;
@@ -48,13 +115,37 @@ raise_event(struct sim_kernel *k, enum kernel_event_type type, bool own, const s
 bool
 sim_kernel_event(struct sim_kernel *k, struct kernel_event *out)
 {
-	if (k->events_count == 0)
+	if (k->events_count == 0) {
+		k->congested = false;
 		return false;
+	}
 	*out = k->events[k->events_head];
 	k->events_head = (k->events_head + 1) % SIM_EVENTS_MAX;
 	k->events_count--;
 	return true;
 }
+
+void
+sim_kernel_deafen(struct sim_kernel *k)
+{
+	k->deaf = true;
+	k->events_count = 0;
+	k->congested = false;
+	k->events_lost = false;
+}
+
+static void
+tell(struct sim_kernel *k, enum kernel_event_type type, bool own, const struct flow *before,
+    const struct flow *f)
+{
+	struct sim_change change = {.type = type, .own = own, .before = before, .flow = f};
+
+	if (k->changed != NULL)
+		k->changed(k->ctx, &change);
+	raise_event(k, type, own, f);
+}
+
+/* ---- entries ---- */
 
 static void
 enter(struct sim_kernel *k, const struct flow *f, bool own)
@@ -66,8 +157,12 @@ enter(struct sim_kernel *k, const struct flow *f, bool own)
 		k->flows[i] = *f;
 		k->flows[i].id = ++k->next_id;
 		k->flows[i].has |= HAS_ID | HAS_REPLY | HAS_STATUS;
+		hash_add(k, i, DIR_ORIG);
+		hash_add(k, i, DIR_REPLY);
 		k->count++;
-		raise_event(k, KEV_NEW, own, &k->flows[i]);
+		if (i >= k->high)
+			k->high = i + 1;
+		tell(k, KEV_NEW, own, NULL, &k->flows[i]);
 		return;
 	}
 	ASSERT(!"simulated kernel table full");
@@ -76,25 +171,37 @@ enter(struct sim_kernel *k, const struct flow *f, bool own)
 static void
 leave(struct sim_kernel *k, struct flow *f, bool own)
 {
-	raise_event(k, KEV_DESTROY, own, f);
-	k->used[f - k->flows] = false;
+	size_t i = (size_t)(f - k->flows);
+
+	hash_remove(k, i, DIR_ORIG);
+	hash_remove(k, i, DIR_REPLY);
+	k->used[i] = false;
 	k->count--;
+	tell(k, KEV_DESTROY, own, f, f);
 }
 
-void
+bool
 sim_kernel_new(struct sim_kernel *k, const struct flow *f)
 {
+	if (!sim_kernel_has_room(k, f))
+		return false;
 	enter(k, f, false);
+	return true;
 }
 
 void
 sim_kernel_update(struct sim_kernel *k, const struct flow *f)
 {
 	struct flow *g = sim_kernel_find(k, &f->key);
+	struct flow before, upd = *f;
 
 	ASSERT(g != NULL);
-	flow_merge(g, f);
-	raise_event(k, KEV_UPDATE, false, g);
+	before = *g;
+	/* A mapping lasts as long as its flow. */
+	upd.reply = g->reply;
+	upd.has = (upd.has & ~(uint32_t)HAS_REPLY) | (g->has & HAS_REPLY);
+	flow_merge(g, &upd);
+	tell(k, KEV_UPDATE, false, &before, g);
 }
 
 void
@@ -109,23 +216,29 @@ sim_kernel_destroy(struct sim_kernel *k, const struct flow_key *key)
 void
 sim_kernel_age(struct sim_kernel *k)
 {
-	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
-		if (k->used[i] && k->flows[i].timeout_s > 1)
+	for (size_t i = 0; i < k->high; i++) {
+		if (!k->used[i])
+			continue;
+		if (k->flows[i].timeout_s > 1)
 			k->flows[i].timeout_s--;
+		else if (k->expires)
+			leave(k, &k->flows[i], false);
 	}
 }
 
-static int
-create(struct sim_kernel *k, const struct flow *f)
-{
-	struct flow made = *f;
+/* ---- requests ---- */
 
-	if (sim_kernel_find(k, &f->key) != NULL || reply_owner(k, f) != NULL)
+static int
+create(struct sim_kernel *k, const struct kernel_op *op)
+{
+	struct flow made = op->flow;
+
+	if (!sim_kernel_has_room(k, &made))
 		return EEXIST;
-	if (!(f->has & HAS_TIMEOUT) || (f->status & (ST_DYING | ST_EXPECTED)))
+	if (!(made.has & HAS_TIMEOUT) || (made.status & (ST_DYING | ST_EXPECTED)))
 		return EINVAL;
-	if (f->has & HAS_MASTER) {
-		if (sim_kernel_find(k, &f->rare.master) == NULL)
+	if (made.has & HAS_MASTER) {
+		if (sim_kernel_find(k, &made.rare.master) == NULL)
 			return ENOENT;
 		made.status |= ST_EXPECTED;
 	}
@@ -134,25 +247,26 @@ create(struct sim_kernel *k, const struct flow *f)
 }
 
 static int
-update(struct sim_kernel *k, const struct flow *f, bool tcp_liberal)
+update(struct sim_kernel *k, const struct kernel_op *op)
 {
-	struct flow *g = sim_kernel_find(k, &f->key);
-	struct flow upd = *f;
+	struct flow *g = sim_kernel_find(k, &op->flow.key);
+	struct flow before, upd = op->flow;
 
 	if (g == NULL)
 		return ENOENT;
-	if ((f->has & HAS_STATUS) && (g->status & ~f->status & (ST_SEEN_REPLY | ST_ASSURED)))
+	if ((upd.has & HAS_STATUS) && (g->status & ~upd.status & (ST_SEEN_REPLY | ST_ASSURED)))
 		return EBUSY;
+	before = *g;
 	upd.has &= ~(uint32_t)(HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT | HAS_REPLY | HAS_HELPER |
 	    HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
 	upd.status |= g->status;
 	flow_merge(g, &upd);
-	if (tcp_liberal) {
+	if (op->tcp_liberal) {
 		g->l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
 		g->l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;
 		g->has |= HAS_TCP_FLAGS;
 	}
-	raise_event(k, KEV_UPDATE, true, g);
+	tell(k, KEV_UPDATE, true, &before, g);
 	return 0;
 }
 
@@ -160,19 +274,20 @@ static int
 carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result *res)
 {
 	struct flow *g = sim_kernel_find(k, &op->flow.key);
+	struct flow_key reply;
 
 	switch (op->type) {
 	case KOP_CREATE:
-		return create(k, &op->flow);
+		return create(k, op);
 	case KOP_UPDATE:
-		return update(k, &op->flow, op->tcp_liberal);
+		return update(k, op);
 	case KOP_REPLACE:
 		g = sim_kernel_find(k, &op->victim);
 		if (g != NULL && (op->victim_id == 0 || op->victim_id == g->id)) {
 			k->deletes++;
 			leave(k, g, true);
 		}
-		return create(k, &op->flow);
+		return create(k, op);
 	case KOP_DELETE:
 		if (g == NULL || ((op->flow.has & HAS_ID) && op->flow.id != g->id))
 			return ENOENT;
@@ -180,25 +295,25 @@ carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result
 		leave(k, g, true);
 		return 0;
 	case KOP_GET_REPLY:
-		g = reply_owner(k, &op->flow);
-		if (g == NULL)
-			return ENOENT;
-		res->has_flow = true;
-		res->flow = *g;
-		return 0;
+		reply = reply_key(&op->flow);
+		g = holder(k, &reply, -1);
+		break;
 	case KOP_GET:
-		if (g == NULL)
-			return ENOENT;
-		res->has_flow = true;
-		res->flow = *g;
-		return 0;
+		break;
 	}
-	return EINVAL;
+	if (g == NULL)
+		return ENOENT;
+	res->has_flow = true;
+	res->flow = *g;
+	return 0;
 }
 
 void
 sim_kernel_request(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result *res)
 {
+	bool after = false;
+	int error = 0;
+
 	memset(res, 0, sizeof(*res));
 	res->cookie = op->cookie;
 	k->requests++;
@@ -208,5 +323,12 @@ sim_kernel_request(struct sim_kernel *k, const struct kernel_op *op, struct kern
 		res->error = k->fail_error;
 		return;
 	}
-	res->error = carry_out(k, op, res);
+	if (k->fail != NULL)
+		error = k->fail(k->ctx, op, &after);
+	if (error == 0 || after)
+		res->error = carry_out(k, op, res);
+	if (error != 0) {
+		res->error = error;
+		res->has_flow = false;
+	}
 }

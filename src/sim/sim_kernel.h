@@ -7,31 +7,67 @@
 
 #include "kernel.h"
 
-enum { SIM_FLOWS_MAX = 4096, SIM_EVENTS_MAX = 16384 };
+enum { SIM_FLOWS_MAX = 4096, SIM_EVENTS_MAX = 16384, SIM_BUCKETS = 2048 };
+
+/* What has just happened to an entry, told whether or not anybody reads events. */
+struct sim_change {
+	enum kernel_event_type type;
+	bool own;                  /* by a request of the daemon's */
+	const struct flow *before; /* NULL of a new entry */
+	const struct flow *flow;   /* as it is now; of one that ended: as it was */
+};
+
+struct sim_kernel;
+
+typedef void (*sim_change_fn)(void *ctx, const struct sim_change *change);
+
+/*
+ * The fault to answer a request with: an errno value, or 0.  With *after the request is carried out
+ * all the same, and only its answer is lost.
+ */
+typedef int (*sim_fail_fn)(void *ctx, const struct kernel_op *op, bool *after);
 
 struct sim_kernel {
 	struct flow flows[SIM_FLOWS_MAX];
 	bool used[SIM_FLOWS_MAX];
+	uint16_t next[SIM_FLOWS_MAX][2]; /* chains of the hash: by original and by reply tuple */
+	uint16_t buckets[SIM_BUCKETS];   /* first of a chain: 2 * (index of the flow + 1) + direction */
 	size_t count;
+	size_t high; /* no used flow is at or beyond this index */
 	uint32_t next_id;
 	struct kernel_event events[SIM_EVENTS_MAX]; /* waiting to be read, oldest first */
 	size_t events_head, events_count;
-	bool events_lost; /* the reader is to be told of an overrun */
-	bool deliver_own; /* also events of the node's own writes */
+	size_t events_max;  /* what the reader's buffer holds; 0: SIM_EVENTS_MAX */
+	bool deaf;          /* nobody listens */
+	bool congested;     /* events were lost: none is kept until all have been read (netlink) */
+	bool events_lost;   /* the reader is to be told of an overrun */
+	bool deliver_own;   /* also events of the node's own writes */
+	bool expires;       /* entries whose timeout is over end */
 	/* Makes the next request on a flow with this original source port fail with an errno value. */
 	uint16_t fail_port; /* network order */
 	int fail_error;
 	unsigned int fail_times;
+	sim_fail_fn fail;
+	sim_change_fn changed;
+	void *ctx; /* of both */
 	uint64_t requests, deletes;
 };
 
-/* Traffic: enters, changes or ends a flow as packets would; raises events. */
-void sim_kernel_new(struct sim_kernel *k, const struct flow *f);
+/*
+ * Traffic: enters, changes or ends a flow as packets would; raises events.  A flow whose tuple (in
+ * either direction) is taken is not entered: false.
+ */
+bool sim_kernel_new(struct sim_kernel *k, const struct flow *f);
 void sim_kernel_update(struct sim_kernel *k, const struct flow *f);
 void sim_kernel_destroy(struct sim_kernel *k, const struct flow_key *key);
 
-/* A second goes by: what is left of every timeout becomes less, down to one.  Traffic renews it only
- * where a test says so; nothing expires by itself. */
+/* Would a new flow find both its tuples free? */
+bool sim_kernel_has_room(const struct sim_kernel *k, const struct flow *f);
+
+/*
+ * A second goes by: what is left of every timeout becomes less, down to one; or to its end where the
+ * kernel lets entries expire.  Only traffic renews it.
+ */
 void sim_kernel_age(struct sim_kernel *k);
 
 /* The entry with this original tuple, or NULL. */
@@ -43,5 +79,8 @@ void sim_kernel_request(struct sim_kernel *k, const struct kernel_op *op,
 
 /* Takes the oldest event; false if there is none. */
 bool sim_kernel_event(struct sim_kernel *k, struct kernel_event *out);
+
+/* Whoever read events is gone: those that wait go with him. */
+void sim_kernel_deafen(struct sim_kernel *k);
 
 #endif

@@ -1,24 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * world.c: time, the link, and the lives of the nodes on it.
+ */
 #include "world.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct world *
-world_new(size_t count, const struct node_cfg *cfg)
-{
-	struct world *w = calloc(1, sizeof(*w));
+enum { STUCK_TURNS = 20000 };
 
-	ASSERT(w != NULL && count <= WORLD_NODES_MAX);
+/* Memory of the model; there is always enough. */
+static void *
+mem_new(size_t count, size_t size)
+{
+	void *mem = calloc(count, size);
+
+	ASSERT(mem != NULL);
+	return mem;
+}
+
+/* So that a kernel's callbacks find their way back. */
+struct kernel_home {
+	struct sim_kernel kernel; /* first */
+	struct world *w;
+	size_t node;
+};
+
+static void
+kernel_changed(void *ctx, const struct sim_change *change)
+{
+	struct kernel_home *home = ctx;
+
+	world_tell(home->w, &(struct happening){
+	    .type = HAP_KERNEL, .node = (uint8_t)home->node, .change = change});
+}
+
+struct world *
+world_new_down(size_t count, const struct node_cfg *cfg)
+{
+	struct world *w = mem_new(1, sizeof(*w));
+
+	ASSERT(count <= WORLD_NODES_MAX);
 	w->count = count;
 	w->cfg = *cfg;
 	w->now.ms = 1000000;
-	w->packets = calloc(WORLD_PACKETS_MAX, sizeof(*w->packets));
-	ASSERT(w->packets != NULL);
-	for (size_t i = 0; i < count; i++) {
-		w->nodes[i].kernel = calloc(1, sizeof(struct sim_kernel));
-		ASSERT(w->nodes[i].kernel != NULL);
+	w->packets = mem_new(WORLD_PACKETS_MAX, sizeof(*w->packets));
+	w->payload = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload));
+	w->payload_len = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_len));
+	w->payload_from = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_from));
+	w->payload_free = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_free));
+	/* The last given back is the first taken: it is still in the cache. */
+	while (w->payload_free_count < WORLD_PACKETS_MAX) {
+		w->payload_free[w->payload_free_count] =
+		    (uint16_t)(WORLD_PACKETS_MAX - 1 - w->payload_free_count);
+		w->payload_free_count++;
 	}
+	for (size_t i = 0; i < count; i++) {
+		struct kernel_home *home = mem_new(1, sizeof(*home));
+
+		home->w = w;
+		home->node = i;
+		home->kernel.changed = kernel_changed;
+		home->kernel.ctx = home;
+		w->nodes[i].kernel = &home->kernel;
+		w->nodes[i].inbox = mem_new(WORLD_PACKETS_MAX, sizeof(uint16_t));
+		w->nodes[i].ops = mem_new(WORLD_BATCH_MAX, sizeof(struct kernel_op));
+		w->nodes[i].dump = mem_new(SIM_FLOWS_MAX, sizeof(struct flow));
+		host_reset(w, i);
+	}
+	return w;
+}
+
+struct world *
+world_new(size_t count, const struct node_cfg *cfg)
+{
+	struct world *w = world_new_down(count, cfg);
+
 	for (size_t i = 0; i < count; i++)
 		world_start(w, i);
 	return w;
@@ -30,19 +87,33 @@ world_free(struct world *w)
 	for (size_t i = 0; i < w->count; i++) {
 		free(w->nodes[i].mem);
 		free(w->nodes[i].kernel);
+		free(w->nodes[i].inbox);
+		free(w->nodes[i].ops);
+		free(w->nodes[i].dump);
 	}
 	free(w->packets);
+	free(w->payload);
+	free(w->payload_len);
+	free(w->payload_from);
+	free(w->payload_free);
 	free(w);
 }
+
+/* ---- lives ---- */
 
 void
 world_kill(struct world *w, size_t i)
 {
-	free(w->nodes[i].mem);
-	w->nodes[i].mem = NULL;
-	w->nodes[i].node = NULL;
+	struct sim_node *sn = &w->nodes[i];
+
+	if (sn->node != NULL)
+		world_tell(w, &(struct happening){.type = HAP_KILL, .node = (uint8_t)i});
+	free(sn->mem);
+	sn->mem = NULL;
+	sn->node = NULL;
+	host_reset(w, i);
 	/* Nobody listens: the events of its absence are lost without an overrun. */
-	w->nodes[i].kernel->events_count = 0;
+	sim_kernel_deafen(sn->kernel);
 }
 
 void
@@ -61,31 +132,54 @@ world_start(struct world *w, size_t i)
 	ASSERT(sn->mem != NULL);
 	memset(sn->mem, 0, node_size(&cfg));
 	sn->node = node_init(sn->mem, &cfg, w->now);
-	world_read_kernel(w, i, false);
+	sn->kernel->deaf = false;
+	world_tell(w, &(struct happening){.type = HAP_START, .node = (uint8_t)i});
+	if (sn->pace.reads)
+		host_order(w, i, ORDER_READ);
+	else
+		world_read_kernel(w, i, false);
 }
 
 void
 world_read_kernel(struct world *w, size_t i, bool announce)
 {
-	struct sim_node *sn = &w->nodes[i];
-
-	node_kernel_read_begin(sn->node, announce, w->now);
-	for (size_t f = 0; f < SIM_FLOWS_MAX; f++) {
-		if (sn->kernel->used[f])
-			node_kernel_read_flow(sn->node, &sn->kernel->flows[f], w->now);
-	}
-	node_kernel_read_end(sn->node, true, w->now);
+	host_read_now(w, i, announce);
 	world_run(w, 0);
 }
 
-static struct peer_addr
-addr_of(size_t i)
+void
+world_command(struct world *w, size_t i, enum node_cmd cmd)
+{
+	node_command(w->nodes[i].node, cmd, w->now);
+	world_run(w, 0);
+}
+
+void
+world_order(struct world *w, size_t i, enum sim_order order)
+{
+	world_tell(w, &(struct happening){
+	    .type = HAP_ORDER, .node = (uint8_t)i, .number = (uint64_t)order});
+	host_order(w, i, order);
+}
+
+/* ---- the link ---- */
+
+struct peer_addr
+world_addr(size_t i)
 {
 	struct peer_addr a = {.l3 = L3_IPV4};
 
 	a.addr.b[0] = 10;
 	a.addr.b[3] = (uint8_t)(i + 1);
 	return a;
+}
+
+size_t
+world_node_of(const struct world *w, const struct peer_addr *addr)
+{
+	size_t i = (size_t)addr->addr.b[3] - 1;
+
+	return i < w->count ? i : WORLD_STRANGER;
 }
 
 uint64_t
@@ -120,27 +214,49 @@ packet_at(struct world *w, size_t i)
 	return &w->packets[(w->packets_head + i) % WORLD_PACKETS_MAX];
 }
 
+void
+world_release(struct world *w, uint16_t slot)
+{
+	w->payload_free[w->payload_free_count++] = slot;
+}
+
+/* A few bits of a datagram turn over, or its end is lost. */
+static void
+corrupt(struct world *w, uint8_t *data, uint16_t *len)
+{
+	if (world_random(&w->noise) % 4 == 0)
+		*len = (uint16_t)(world_random(&w->noise) % *len);
+	for (unsigned int n = 1 + world_random(&w->noise) % 3; n > 0 && *len > 0; n--)
+		data[world_random(&w->noise) % *len] ^=
+		    (uint8_t)(1u << world_random(&w->noise) % 8);
+}
+
 static void
 put_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t len)
 {
 	ms_t at = ms_add(w->now, w->latency_ms);
-	struct sim_packet *p;
+	struct sim_packet p = {.from = (uint8_t)from, .to = (uint8_t)to, .len = (uint16_t)len};
 	size_t place;
 
 	if (w->jitter_ms > 0)
 		at = ms_add(at, (int64_t)(world_random(&w->noise) % (uint64_t)(w->jitter_ms + 1)));
-	ASSERT(w->packets_count < WORLD_PACKETS_MAX);
+	if (w->payload_free_count == 0) {
+		w->lost++;
+		return;
+	}
+	p.at = at;
+	p.slot = w->payload_free[--w->payload_free_count];
+	memcpy(w->payload[p.slot], data, len);
+	if (by_chance(w, w->corrupt_pct))
+		corrupt(w, w->payload[p.slot], &p.len);
+	w->payload_len[p.slot] = p.len;
+	w->payload_from[p.slot] = p.from;
 	for (place = w->packets_count++; place > 0; place--) {
 		if (packet_at(w, place - 1)->at.ms <= at.ms)
 			break;
 		*packet_at(w, place) = *packet_at(w, place - 1);
 	}
-	p = packet_at(w, place);
-	p->at = at;
-	p->from = (uint8_t)from;
-	p->to = (uint8_t)to;
-	p->len = len;
-	memcpy(p->data, data, len);
+	*packet_at(w, place) = p;
 }
 
 static void
@@ -157,44 +273,38 @@ send_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t
 		put_packet(w, from, to, data, len);
 }
 
-static bool
-step_node(struct world *w, size_t i)
+void
+world_send(struct world *w, size_t i, const uint8_t *data, size_t len)
 {
-	struct sim_node *sn = &w->nodes[i];
-	uint8_t buf[WORLD_PAYLOAD];
-	struct kernel_event ev;
-	struct kernel_result res;
-	struct kernel_op op;
-	struct notice note;
-	bool any = false;
-	size_t len;
+	world_tell(w, &(struct happening){
+	    .type = HAP_SENT, .node = (uint8_t)i, .data = data, .len = len});
+	for (size_t to = 0; to < w->count; to++) {
+		if (to != i)
+			send_packet(w, i, to, data, len);
+	}
+}
 
-	while (sim_kernel_event(sn->kernel, &ev)) {
-		node_kernel_event(sn->node, &ev, w->now);
-		any = true;
+void
+world_inject(struct world *w, size_t from, size_t to, const void *data, size_t len)
+{
+	ASSERT(len <= WORLD_PAYLOAD);
+	put_packet(w, from, to, data, len);
+}
+
+/* A packet has come to the receiver's socket, whose buffer may be full. */
+static void
+arrive(struct world *w, const struct sim_packet *p)
+{
+	struct sim_node *sn = &w->nodes[p->to];
+
+	if (sn->node == NULL ||
+	    (sn->pace.rcvbuf > 0 && sn->inbox_bytes + p->len > sn->pace.rcvbuf)) {
+		world_release(w, p->slot);
+		w->lost++;
+		return;
 	}
-	if (sn->kernel->events_lost) {
-		sn->kernel->events_lost = false;
-		node_kernel_overrun(sn->node, w->now);
-	}
-	while (node_pull_kernel_op(sn->node, &op, w->now)) {
-		sim_kernel_request(sn->kernel, &op, &res);
-		node_kernel_result(sn->node, &res, w->now);
-		any = true;
-	}
-	while ((len = node_pull_datagram(sn->node, buf, sizeof(buf), w->now)) > 0) {
-		for (size_t to = 0; to < w->count; to++) {
-			if (to != i)
-				send_packet(w, i, to, buf, len);
-		}
-		any = true;
-	}
-	while (node_pull_notice(sn->node, &note)) {
-		sn->notices[note.type]++;
-		if (note.type == NOTE_COMMIT_DONE)
-			sn->last_commit = note.commit;
-	}
-	return any;
+	sn->inbox[(sn->inbox_head + sn->inbox_count++) % WORLD_PACKETS_MAX] = p->slot;
+	sn->inbox_bytes += p->len;
 }
 
 static bool
@@ -203,16 +313,50 @@ deliver(struct world *w)
 	bool any = false;
 
 	while (w->packets_count > 0 && ms_reached(w->now, w->packets[w->packets_head].at)) {
-		struct sim_packet *p = &w->packets[w->packets_head];
-		struct peer_addr from = addr_of(p->from);
+		struct sim_packet p = w->packets[w->packets_head];
 
 		w->packets_head = (w->packets_head + 1) % WORLD_PACKETS_MAX;
 		w->packets_count--;
-		if (w->nodes[p->to].node != NULL)
-			node_datagram(w->nodes[p->to].node, &from, p->data, p->len, w->now);
+		arrive(w, &p);
 		any = true;
 	}
 	return any;
+}
+
+/* ---- time ---- */
+
+/* Everybody does what there is to do at this moment. */
+static void
+settle(struct world *w)
+{
+	bool any = true;
+
+	for (unsigned int turns = 0; any; turns++) {
+		any = deliver(w);
+		for (size_t i = 0; i < w->count; i++)
+			any |= w->nodes[i].node != NULL && host_turn(w, i);
+		if (turns == STUCK_TURNS) {
+			w->stuck = true;
+			return;
+		}
+	}
+}
+
+/* The next moment at which something happens, at most `end`. */
+static ms_t
+next_moment(const struct world *w, ms_t end)
+{
+	ms_t at = end;
+	ms_t second = {.ms = (w->now.ms / 1000 + 1) * 1000};
+
+	if (w->packets_count > 0)
+		at = ms_earlier(at, w->packets[w->packets_head].at);
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->nodes[i].node != NULL)
+			at = ms_earlier(at, host_deadline(w, i));
+	}
+	at = ms_earlier(at, second);
+	return at.ms > w->now.ms ? at : ms_add(w->now, 1);
 }
 
 void
@@ -221,50 +365,28 @@ world_run(struct world *w, int64_t ms)
 	ms_t end = ms_add(w->now, ms);
 
 	for (;;) {
-		bool any = true;
-
-		while (any) {
-			any = deliver(w);
-			for (size_t i = 0; i < w->count; i++) {
-				if (w->nodes[i].node != NULL)
-					any |= step_node(w, i);
-			}
-		}
-		if (w->now.ms >= end.ms)
+		settle(w);
+		if (w->now.ms >= end.ms || w->stuck)
 			return;
-		w->now.ms++;
+		w->now = next_moment(w, end);
 		for (size_t i = 0; w->now.ms % 1000 == 0 && i < w->count; i++)
 			sim_kernel_age(w->nodes[i].kernel);
-		for (size_t i = 0; i < w->count; i++) {
-			if (w->nodes[i].node != NULL &&
-			    ms_reached(w->now, node_deadline(w->nodes[i].node)))
-				node_tick(w->nodes[i].node, w->now);
-		}
 	}
 }
 
-void
-world_command(struct world *w, size_t i, enum node_cmd cmd)
-{
-	node_command(w->nodes[i].node, cmd, w->now);
-	world_run(w, 0);
-}
+/* ---- views ---- */
 
 bool
 world_find(const struct world *w, size_t i, enum node_table t, const struct flow_key *key,
     struct flow *out)
 {
 	struct flow_view v;
-	uint32_t cursor = 0;
 
-	while (node_next_flow(w->nodes[i].node, t, &cursor, &v, w->now)) {
-		if (flow_key_equal(&v.flow.key, key)) {
-			if (out != NULL)
-				*out = v.flow;
-			return true;
-		}
-	}
-	return false;
+	if (!node_find_flow(w->nodes[i].node, t, key, &v, w->now))
+		return false;
+	if (out != NULL)
+		*out = v.flow;
+	return true;
 }
 
 size_t

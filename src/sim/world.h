@@ -2,6 +2,9 @@
 /*
  * world.h: a few nodes of the very core that ships, each with a model kernel, on one simulated
  * link and clock.
+ *
+ * All settings are zero at first: then the link loses nothing and every node does at once all that
+ * there is to do.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -9,24 +12,115 @@
 #include "node.h"
 #include "sim_kernel.h"
 
-enum { WORLD_NODES_MAX = 5, WORLD_PACKETS_MAX = 8192, WORLD_PAYLOAD = 1472 };
+enum {
+	WORLD_NODES_MAX = 5,
+	WORLD_STRANGER = WORLD_NODES_MAX, /* sender of what no node sent */
+	WORLD_PACKETS_MAX = 8192,         /* on the way or waiting to be read */
+	WORLD_PAYLOAD = 1472,
+	WORLD_BATCH_MAX = 256,
+};
 
-struct sim_packet {
-	ms_t at;
-	uint8_t from, to;
+struct world;
+
+/* ---- what happens, told to whoever watches ---- */
+
+enum happening_type {
+	HAP_KERNEL,     /* change: an entry of the kernel changed */
+	HAP_EVENT,      /* event: the daemon read it */
+	HAP_OVERRUN,
+	HAP_READ_BEGIN, /* number: announce */
+	HAP_READ_FLOW,  /* flow */
+	HAP_READ_END,   /* number: complete */
+	HAP_OP,         /* op: pulled */
+	HAP_RESULT,     /* op, result: the kernel has carried it out */
+	HAP_SENT,       /* data */
+	HAP_ARRIVES,    /* data, other: about to be read */
+	HAP_ARRIVED,    /* data, other: has been read */
+	HAP_NOTICE,     /* notice */
+	HAP_ORDER,      /* number: enum sim_order */
+	HAP_START,
+	HAP_KILL,
+	HAP_TURN,       /* the daemon has done what there was to do */
+};
+
+struct happening {
+	enum happening_type type;
+	uint8_t node;
+	uint8_t other;
+	uint64_t number;
+	const struct sim_change *change;
+	const struct kernel_event *event;
+	const struct kernel_op *op;
+	const struct kernel_result *result;
+	const struct notice *notice;
+	const struct flow *flow;
+	const uint8_t *data;
 	size_t len;
-	uint8_t data[WORLD_PAYLOAD];
+};
+
+typedef void (*world_watch_fn)(void *ctx, const struct happening *h);
+
+/* ---- nodes ---- */
+
+/* What an operator says on the command line. */
+enum sim_order {
+	ORDER_COMMIT,         /* -c */
+	ORDER_FLUSH_INTERNAL, /* -f internal */
+	ORDER_FLUSH_EXTERNAL, /* -f external */
+	ORDER_READ,           /* -R */
+	ORDER_BULK,           /* -B */
+	ORDER_RESYNC,         /* -n */
+	ORDER_FLUSH_KERNEL,   /* -F */
+	ORDER_PURGE,          /* -t */
+};
+
+/* How a daemon lives; zero: at once, and without limit. */
+struct sim_pace {
+	unsigned int events;    /* events read per turn */
+	unsigned int datagrams; /* datagrams read per turn */
+	unsigned int batch;     /* requests written at once; 0: one, answered before the next is made */
+	int64_t op_ms;          /* the kernel's time for a batch; the daemon waits for it */
+	unsigned int dump;      /* flows per step of a dump, each as of the step before */
+	int64_t dump_ms;        /* between two steps */
+	size_t rcvbuf;          /* bytes of datagrams that wait to be read */
+	size_t payload;         /* of a datagram, as the link's MTU allows; 0: WORLD_PAYLOAD */
+	bool reads;             /* reads the kernel table when the node asks for that, as the daemon does */
+	int64_t purge_ms;       /* -t: from order to flush */
 };
 
 struct sim_node {
 	struct node *node; /* NULL: down */
 	void *mem;
 	struct sim_kernel *kernel;
+	struct sim_pace pace;
 	struct commit_tally last_commit;
 	unsigned int notices[64]; /* seen, by enum notice_type */
+	ms_t paused_until;  /* stopped, or waiting for the kernel */
+	ms_t clogged_until; /* the link takes nothing */
+
+	uint16_t *inbox; /* packets that have arrived and are not read, by slot; a ring */
+	size_t inbox_head, inbox_count, inbox_bytes;
+
+	struct kernel_op *ops; /* a batch that the kernel is at work on */
+	size_t ops_count;
+	ms_t ops_at;
+
+	unsigned int read_wanted, read_active; /* enum sim_read */
+	bool reading;
+	bool read_cut;      /* the dump under way will be cut short */
+	size_t dump_at;     /* of the kernel's flows, the next to be looked at */
+	ms_t dump_next;
+	struct flow *dump;  /* the step that is waiting to be read */
+	size_t dump_count;
+	ms_t overrun_read_at, overrun_read_last, purge_at;
 };
 
-struct world;
+struct sim_packet {
+	ms_t at;
+	uint8_t from, to;
+	uint16_t slot;
+	uint16_t len;
+};
 
 /* Is this datagram lost? */
 typedef bool (*world_drop_fn)(struct world *w, int from, int to, const uint8_t *data, size_t len);
@@ -37,22 +131,32 @@ struct world {
 	size_t count;
 	struct node_cfg cfg;
 	uint32_t starts;
-	struct sim_packet *packets; /* ring, in order of arrival */
+	struct sim_packet *packets; /* under way, in order of arrival; a ring */
 	size_t packets_head, packets_count;
+	uint8_t (*payload)[WORLD_PAYLOAD];
+	uint16_t *payload_len;
+	uint8_t *payload_from;
+	uint16_t *payload_free;
+	size_t payload_free_count;
 	int64_t latency_ms;
 	world_drop_fn drop;
 	uint64_t rng;       /* for the drop function's own use */
 	/* What the link does besides: see world_noise(). */
-	unsigned int loss_pct, dup_pct;
+	unsigned int loss_pct, dup_pct, corrupt_pct;
 	int64_t jitter_ms;
 	uint64_t noise;
 	bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]: nothing arrives */
 	uint32_t first_seq; /* if not 0, the first number of the next node started */
 	uint64_t sent, lost;
+	bool stuck; /* a node never came to rest */
+	world_watch_fn watch;
+	void *watch_ctx;
 };
 
 /* Brings up `count` nodes with this configuration.  Released with world_free(). */
 struct world *world_new(size_t count, const struct node_cfg *cfg);
+/* The same with the nodes still down. */
+struct world *world_new_down(size_t count, const struct node_cfg *cfg);
 void world_free(struct world *w);
 
 /*
@@ -77,10 +181,43 @@ void world_run(struct world *w, int64_t ms);
 void world_command(struct world *w, size_t i, enum node_cmd cmd);
 /* -R: reads the kernel table. */
 void world_read_kernel(struct world *w, size_t i, bool announce);
+/* What an operator tells the daemon, which sees to it in its turns (struct sim_pace, reads). */
+void world_order(struct world *w, size_t i, enum sim_order order);
+
+/* Puts a datagram on the link to node `to` that comes from `from`, maybe WORLD_STRANGER. */
+void world_inject(struct world *w, size_t from, size_t to, const void *data, size_t len);
+
+/* The address that a node, or the stranger, is heard on. */
+struct peer_addr world_addr(size_t i);
+/* The other way round; WORLD_STRANGER for all that is no node's. */
+size_t world_node_of(const struct world *w, const struct peer_addr *addr);
 
 /* The flow of this key in a table of node i; false if it is not there. */
 bool world_find(const struct world *w, size_t i, enum node_table t, const struct flow_key *key,
     struct flow *out);
 size_t world_count(const struct world *w, size_t i, enum node_table t);
+
+/* host.c: one daemon.  Does what there is to do at this moment; false if there was nothing. */
+bool host_turn(struct world *w, size_t i);
+/* When the daemon has to be looked at again if nothing comes in. */
+ms_t host_deadline(const struct world *w, size_t i);
+/* The daemon is gone: so is all that was half done. */
+void host_reset(struct world *w, size_t i);
+/* Reads the kernel table at once and whole. */
+void host_read_now(struct world *w, size_t i, bool announce);
+void host_order(struct world *w, size_t i, enum sim_order order);
+
+/* For world.c and host.c: tells whoever watches. */
+static inline void
+world_tell(struct world *w, const struct happening *h)
+{
+	if (w->watch != NULL)
+		w->watch(w->watch_ctx, h);
+}
+
+/* Puts a datagram of node i on the link to all others. */
+void world_send(struct world *w, size_t i, const uint8_t *data, size_t len);
+/* Gives a packet's memory back. */
+void world_release(struct world *w, uint16_t slot);
 
 #endif
