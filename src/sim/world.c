@@ -35,6 +35,16 @@ kernel_changed(void *ctx, const struct sim_change *change)
 	    .type = HAP_KERNEL, .node = (uint8_t)home->node, .change = change});
 }
 
+static int
+kernel_refuses(void *ctx, const struct kernel_op *op, bool *after)
+{
+	struct kernel_home *home = ctx;
+
+	return home->w->refuse != NULL
+	    ? home->w->refuse(home->w->watch_ctx, home->node, op, after)
+	    : 0;
+}
+
 struct world *
 world_new_down(size_t count, const struct node_cfg *cfg)
 {
@@ -61,6 +71,7 @@ world_new_down(size_t count, const struct node_cfg *cfg)
 		home->w = w;
 		home->node = i;
 		home->kernel.changed = kernel_changed;
+		home->kernel.fail = kernel_refuses;
 		home->kernel.ctx = home;
 		w->nodes[i].kernel = &home->kernel;
 		w->nodes[i].inbox = mem_new(WORLD_PACKETS_MAX, sizeof(uint16_t));

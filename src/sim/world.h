@@ -150,7 +150,9 @@ struct world {
 	uint64_t sent, lost;
 	bool stuck; /* a node never came to rest */
 	world_watch_fn watch;
-	void *watch_ctx;
+	/* The errno value that the kernel of a node refuses a request with, or 0; see sim_fail_fn. */
+	int (*refuse)(void *ctx, size_t node, const struct kernel_op *op, bool *after);
+	void *watch_ctx; /* of both */
 };
 
 /* Brings up `count` nodes with this configuration.  Released with world_free(). */

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * heal.c: how a play ends.  All that broke is well again, time passes, and then everything has to be
+ * as doc/GUARANTEES.md says.
+ *
+ * The operator helps only where there is a reason that version 1 of the wire gives: then it is
+ * counted as the exception that it is, and after his orders nothing may be wrong any more.
+ */
+#include <string.h>
+
+#include "sim.h"
+
+enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000 };
+
+static void
+all_nodes(struct sim *s, enum sim_order order)
+{
+	for (size_t i = 0; i < s->w->count; i++)
+		sim_order(s, i, order, order == ORDER_READ);
+}
+
+void
+heal_faults(struct sim *s)
+{
+	struct dice d = {.state = (uint64_t)s->plan->seed ^ 0x4ea1ULL};
+
+	sim_say(s, "everything is well again");
+	s->healing = true;
+	s->w->loss_pct = 0;
+	s->w->dup_pct = 0;
+	s->w->corrupt_pct = 0;
+	s->w->jitter_ms = 0;
+	memset(s->w->cut, 0, sizeof(s->w->cut));
+	for (size_t i = 0; i < s->w->count; i++) {
+		struct sim_node *sn = &s->w->nodes[i];
+
+		sn->paused_until = sn->ops_count > 0 ? s->w->now : (ms_t){0};
+		sn->ops_at = s->w->now;
+		sn->clogged_until = (ms_t){0};
+		sn->pace.rcvbuf = 0;
+		sn->pace.op_ms = 0;
+		sn->read_cut = false;
+		sn->kernel->events_max = 0;
+		sn->kernel->expires = false;
+		if (!sim_is_up(s, i))
+			sim_start(s, i, &d);
+	}
+}
+
+/* Is there something that a resync, once everything is known again, is needed for? */
+static bool
+needs_resync(const struct sim *s, enum sim_exception *why)
+{
+	if (s->flushed)
+		*why = EXC_forgotten;
+	else if (s->lied)
+		*why = EXC_damaged;
+	else if (s->one_way)
+		*why = EXC_unheard;
+	else
+		return false;
+	return true;
+}
+
+void
+heal(struct sim *s)
+{
+	enum sim_exception why;
+	char what[256];
+
+	if (s->verdict.oracle != NULL)
+		return;
+	s->at = s->plan->acts_count;
+	heal_faults(s);
+	/* A refused answer is asked for again only by the next read. */
+	if (s->refused)
+		all_nodes(s, ORDER_READ);
+	sim_pass(s, SETTLE_MS);
+	if (s->committed && replicas_differ(s, what, sizeof(what))) {
+		sim_say(s, "before -B: %s", what);
+		sim_except(s, EXC_untold);
+		all_nodes(s, ORDER_BULK);
+		sim_pass(s, SETTLE_MS);
+	}
+	if (needs_resync(s, &why) && replicas_differ(s, what, sizeof(what))) {
+		sim_say(s, "before -R, -f external and -n: %s", what);
+		sim_except(s, why);
+		all_nodes(s, ORDER_READ);
+		all_nodes(s, ORDER_FLUSH_EXTERNAL);
+		all_nodes(s, ORDER_RESYNC);
+		sim_pass(s, SWEEP_MS);
+	}
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * oracle_healed.c: when everything is well again, what each node holds is what there is.
+ */
+#include <string.h>
+
+#include "sim.h"
+
+/* ---- comparing ---- */
+
+static bool
+same_seqadj(const struct flow *a, const struct flow *b)
+{
+	static const struct flow_seqadj none[2];
+	const void *x = a->has & HAS_SEQADJ ? a->rare.seqadj : none;
+	const void *y = b->has & HAS_SEQADJ ? b->rare.seqadj : none;
+
+	return memcmp(x, y, sizeof(none)) == 0;
+}
+
+static bool
+same(const struct sim *s, const struct flow *a, const struct flow *b)
+{
+	return truth_content(&s->truth, a) == truth_content(&s->truth, b) && same_seqadj(a, b);
+}
+
+static void
+describe(const struct sim *s, const struct flow *a, const struct flow *b, char *text, size_t len)
+{
+	snprintf(text, len,
+	    "%s: status %x %x, state %u %u, mark %u %u, reply ports %u-%u %u-%u, has %x %x, "
+	    "seqadj %s",
+	    tuple_text(s, truth_tuple(&s->truth, &a->key)), a->status, b->status,
+	    a->l4.tcp.state, b->l4.tcp.state, a->mark, b->mark, a->reply.sport, a->reply.dport,
+	    b->reply.sport, b->reply.dport, a->has, b->has, same_seqadj(a, b) ? "same" : "differs");
+}
+
+/* ---- a node's own kernel ---- */
+
+static bool
+local_differs(struct sim *s, size_t i, char *what, size_t len)
+{
+	struct sim_kernel *k = s->w->nodes[i].kernel;
+	bool full = node_stats(s->w->nodes[i].node)->local_full > 0;
+	struct flow_view v;
+	uint32_t cursor = 0;
+	char text[200];
+	size_t count = 0;
+
+	while (node_next_flow(s->w->nodes[i].node, TABLE_LOCAL, &cursor, &v, s->w->now)) {
+		const struct flow *f = sim_kernel_find(k, &v.flow.key);
+
+		count++;
+		if (f == NULL) {
+			snprintf(what, len, "node %zu imagines %s", i,
+			    tuple_text(s, truth_tuple(&s->truth, &v.flow.key)));
+			return true;
+		}
+		if (!same(s, f, &v.flow)) {
+			describe(s, f, &v.flow, text, sizeof(text));
+			snprintf(what, len, "node %zu: kernel and local table of %s", i, text);
+			return true;
+		}
+	}
+	if (count != k->count && !full) {
+		snprintf(what, len, "node %zu knows %zu flows, its kernel has %zu", i, count,
+		    k->count);
+		return true;
+	}
+	return false;
+}
+
+static void
+check_local(struct sim *s, void *state)
+{
+	char what[256];
+
+	(void)state;
+	for (size_t i = 0; i < s->w->count; i++) {
+		if (local_differs(s, i, what, sizeof(what)))
+			sim_fail(s, "%s", what);
+	}
+}
+
+/* ---- the replicas ---- */
+
+/* What node i holds of others, some other one has just so. */
+static bool
+ghost(struct sim *s, size_t i, char *what, size_t len)
+{
+	struct flow_view v;
+	uint32_t cursor = 0;
+
+	while (node_next_flow(s->w->nodes[i].node, TABLE_REMOTE, &cursor, &v, s->w->now)) {
+		bool found = false, equal = false;
+		struct flow f, last = {0};
+		char text[200];
+
+		for (size_t j = 0; j < s->w->count; j++) {
+			if (j == i || !world_find(s->w, j, TABLE_LOCAL, &v.flow.key, &f))
+				continue;
+			found = true;
+			equal |= same(s, &f, &v.flow);
+			last = f;
+		}
+		if (!found) {
+			snprintf(what, len, "node %zu holds %s, which nobody has", i,
+			    tuple_text(s, truth_tuple(&s->truth, &v.flow.key)));
+			return true;
+		}
+		if (!equal) {
+			describe(s, &last, &v.flow, text, sizeof(text));
+			snprintf(what, len, "source and replica at node %zu of %s", i, text);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Has traffic been seen on this node's entry since it was entered? */
+static bool
+is_alive(const struct sim *s, size_t node, int tuple)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	bool alive = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++)
+		alive = v->end ? false : alive || !v->own;
+	return alive;
+}
+
+/* What lives on node i all others know. */
+static bool
+missing(struct sim *s, size_t i, char *what, size_t len)
+{
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		const struct flow *f = traffic_entry(s, i, tuple);
+
+		if (f == NULL || !is_alive(s, i, tuple) ||
+		    !world_find(s->w, i, TABLE_LOCAL, &f->key, NULL))
+			continue;
+		for (size_t j = 0; j < s->w->count; j++) {
+			if (j == i || world_find(s->w, j, TABLE_REMOTE, &f->key, NULL) ||
+			    node_stats(s->w->nodes[j].node)->remote_full > 0)
+				continue;
+			snprintf(what, len, "node %zu does not hold %s of node %zu", j,
+			    tuple_text(s, tuple), i);
+			return true;
+		}
+	}
+	return false;
+}
+
+bool
+replicas_differ(struct sim *s, char *what, size_t len)
+{
+	for (size_t i = 0; i < s->w->count; i++) {
+		if (ghost(s, i, what, len) || missing(s, i, what, len))
+			return true;
+	}
+	return false;
+}
+
+static void
+check_replicas(struct sim *s, void *state)
+{
+	char what[256];
+
+	(void)state;
+	if (replicas_differ(s, what, sizeof(what)))
+		sim_fail(s, "%s", what);
+}
+
+const struct oracle oracles_healed[] = {
+    {"local", "after healing a node's local table is its kernel's, field by field", 0, NULL,
+	check_local},
+    {"replicas", "after healing a replica is what its source has, field by field", 0, NULL,
+	check_replicas},
+    {0},
+};
+
+/* ---- and then one of them takes over ---- */
+
+void
+last_takeover(struct sim *s)
+{
+	(void)s;
+}

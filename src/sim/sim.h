@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sim.h: one play: a plan acted out by a world, watched by oracles.
+ */
+#ifndef SIM_SIM_H
+#define SIM_SIM_H
+
+#include <stdio.h>
+
+#include "plan.h"
+#include "truth.h"
+
+/* A connection that clients may have: what its entry looks like when it is new. */
+struct tuple {
+	struct flow flow;   /* without NAT */
+	int master;         /* the tuple whose helper expects it, or NO_TUPLE */
+};
+
+/* ---- what version 1 of the wire cannot keep (doc/GUARANTEES.md) ---- */
+
+/* X(name, what) */
+#define SIM_EXCEPTIONS(X)                                                                          \
+	X(late_news, "news that a slow link delivered late counted as fresh")                      \
+	X(found_by_read, "an entry known only from a read made way")                               \
+	X(unheard, "one that hears a node which does not hear it was told nothing again")          \
+	X(forgotten, "a flush was ordered, and peers kept what it forgot until the resync")        \
+	X(untold, "what a commit had written was told by the bulk send that was ordered after it")         \
+	X(copy_left, "a copy stayed in the kernel as its daemon had forgotten that it was one")    \
+	X(no_update_down, "an attribute that went away stayed at the replica")                     \
+	X(full, "a table was full, and flows were left out")                                       \
+	X(too_big, "a flow did not fit in a datagram")                                             \
+	X(damaged, "damage on the link that no checksum caught")
+
+enum sim_exception {
+#define X(name, what) EXC_##name,
+	SIM_EXCEPTIONS(X)
+#undef X
+	    EXC_COUNT
+};
+
+/* ---- oracles ---- */
+
+/*
+ * A demand that is watched all the time, and once more when everything has healed.  A new one is a
+ * function and a row in its file's table.
+ */
+struct oracle {
+	const char *name;   /* NULL ends a table */
+	const char *demand; /* one line for readers */
+	size_t state_size;  /* of its own memory, zero at first */
+	void (*watch)(struct sim *s, void *state, const struct happening *h);
+	void (*healed)(struct sim *s, void *state);
+};
+
+extern const struct oracle oracles_flow[], oracles_kernel[], oracles_limit[], oracles_healed[];
+
+/* Oracle i of all tables, one after the other; NULL past the last. */
+const struct oracle *oracle_at(size_t i);
+
+enum { ORACLES_MAX = 32, KEPT_DATAGRAMS = 32 };
+
+struct verdict {
+	const struct oracle *oracle; /* that failed first; NULL: none did */
+	char what[320];
+	int64_t at_ms;
+	size_t act; /* during which act; acts_count: after the last */
+};
+
+/* Of a datagram that was seen on the link, for who would say it again. */
+struct kept_datagram {
+	uint8_t from;
+	uint16_t len;
+	uint8_t data[WORLD_PAYLOAD];
+};
+
+struct sim {
+	const struct plan *plan;
+	struct world *w;
+	struct truth truth;
+	struct tuple tuples[TUPLES_MAX];
+	size_t tuples_count;
+	size_t master;              /* regime 0: who forwards */
+	uint8_t home[TUPLES_MAX];   /* regime 1: who forwards this */
+	uint32_t marks;             /* no mark is given twice */
+	struct dice errors;         /* of kernels that refuse */
+	bool failing[WORLD_NODES_MAX];
+	size_t at;                  /* the act under way */
+	bool healing;
+	/* What has happened that version 1 cannot make good by itself. */
+	bool flushed;               /* something was forgotten on order */
+	bool committed;
+	bool lied;                  /* somebody sent what no node had said */
+	bool one_way;               /* three nodes or more, and one heard what did not hear it */
+	bool refused;               /* the kernel refused something */
+	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
+	struct kept_datagram kept[KEPT_DATAGRAMS];
+	size_t kept_count;          /* ever */
+
+	uint64_t hash;              /* of all that happened */
+	FILE *trace;                /* NULL: nobody reads */
+	void *oracle_state[ORACLES_MAX];
+	const struct oracle *asking; /* the oracle whose function runs */
+	struct verdict verdict;
+	uint64_t exceptions[EXC_COUNT];
+};
+
+/*
+ * Plays a plan to its end, or to the first demand that is not met.  `trace` may be NULL.  What
+ * became of it is in *out (zero at first), which need not be released.
+ */
+struct outcome {
+	struct verdict verdict;
+	uint64_t hash;
+	uint64_t exceptions[EXC_COUNT];
+	uint64_t datagrams, requests, flows; /* how much happened */
+	int64_t simulated_ms;
+};
+
+void sim_play(const struct plan *p, FILE *trace, struct outcome *out);
+
+extern const char *const exception_names[EXC_COUNT];
+extern const char *const exception_texts[EXC_COUNT];
+
+/* ---- for acts and oracles ---- */
+
+/* The demand of the oracle that is asking is not met. */
+void sim_fail(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
+/* One line of the story, if somebody reads it. */
+void sim_say(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
+void sim_except(struct sim *s, enum sim_exception e);
+
+static inline bool
+sim_is_up(const struct sim *s, size_t node)
+{
+	return s->w->nodes[node].node != NULL;
+}
+
+/* A tuple in few words; a static buffer for each of the last four calls. */
+const char *tuple_text(const struct sim *s, int tuple);
+
+/* Lets time pass. */
+void sim_pass(struct sim *s, int64_t ms);
+/* Gives an order to a node, if it is up; with `wait` until it is done, five seconds at most. */
+void sim_order(struct sim *s, size_t node, enum sim_order order, bool wait);
+/* The daemon of a node that is down begins, with a random number or, where the plan says so, near the
+ * last one. */
+void sim_start(struct sim *s, size_t node, struct dice *d);
+
+/* Everything that can be wrong with the link and the kernels is well again, and all nodes are up. */
+void heal_faults(struct sim *s);
+/* What is left is what time and, where version 1 needs it, the operator make good. */
+void heal(struct sim *s);
+/* At the end one node takes over from all others. */
+void last_takeover(struct sim *s);
+/*
+ * What is wrong with the replicas now that everything is well, one thing of it, in words; false if
+ * nothing is.
+ */
+bool replicas_differ(struct sim *s, char *what, size_t len);
+
+/* ---- traffic.c: what packets do to a kernel ---- */
+
+void traffic_init(struct sim *s);
+/* Which node forwards this connection. */
+size_t traffic_node(const struct sim *s, int tuple, size_t any);
+struct flow *traffic_entry(struct sim *s, size_t node, int tuple);
+/* A first packet: a new entry, with a NAT mapping of its own.  False if the kernel has it. */
+bool traffic_open(struct sim *s, size_t node, int tuple, struct dice *d);
+/* The connection goes on: its entry's next state. */
+void traffic_advance(struct sim *s, size_t node, int tuple, struct dice *d);
+/* Something else about it changes. */
+void traffic_change(struct sim *s, size_t node, int tuple, struct dice *d);
+/* Packets that change nothing but renew its timeout. */
+void traffic_data(struct sim *s, size_t node, int tuple);
+void traffic_close(struct sim *s, size_t node, int tuple);
+
+#endif
