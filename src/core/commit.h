@@ -9,6 +9,7 @@
 
 enum commit_age {
 	AGE_REPLICA_NEWER,
+	AGE_COPY, /* the replica is newer, and the entry an earlier one that we wrote, not seen alive */
 	AGE_KERNEL_NEWER, /* the kernel reported something about its entry after our last news */
 	AGE_UNKNOWN, /* its event has not been read yet: it is young */
 	AGE_FOUND,   /* it was there when the table was read, or flushed: nobody knows since when */

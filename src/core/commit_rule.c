@@ -55,13 +55,16 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 			return age == AGE_FOUND ? COMMIT_REPLACE : COMMIT_LEAVE;
 		return tcp_rank(kernel) > tcp_rank(replica) ? COMMIT_LEAVE : COMMIT_UPDATE;
 	}
+	/* Of another connection on the tuple: its bits cannot be taken away, and nobody lives there. */
+	if (age == AGE_COPY && (kernel->status & ~replica->status & (ST_SEEN_REPLY | ST_ASSURED)))
+		return COMMIT_REPLACE;
 	return needs_creation(kernel, replica) ? COMMIT_REPLACE : COMMIT_UPDATE;
 }
 
 bool
 commit_makes_way(const struct flow *other, const struct flow *replica, enum commit_age age)
 {
-	return age == AGE_REPLICA_NEWER || age == AGE_FOUND || is_stray(other, replica);
+	return age == AGE_REPLICA_NEWER || age == AGE_COPY || age == AGE_FOUND || is_stray(other, replica);
 }
 
 uint32_t

@@ -55,6 +55,13 @@ enum {
 	/* How often at most a table that was full is made whole again. */
 	ROOM_AGAIN_MS = 60 * 1000,
 
+	/*
+	 * Between two datagrams with control messages.  A lost one is asked for, which may be lost,
+	 * too: with many peers on a bad link each causes more than one, and without this the link
+	 * would carry nothing else.
+	 */
+	CONTROLS_PAUSE_MS = 10,
+
 	/* A full resend, so that the smallest usual receive buffer (208 KiB) never overflows. */
 	BULK_BURST = 32, /* datagrams */
 	BULK_PAUSE_MS = 5,
@@ -191,6 +198,7 @@ struct node {
 
 	struct control controls[CONTROLS_MAX]; /* ring */
 	uint32_t controls_head, controls_count;
+	ms_t controls_next;   /* when they may leave */
 	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
 	uint32_t sent_head, sent_count;
 

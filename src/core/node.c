@@ -233,6 +233,8 @@ node_deadline(const struct node *n)
 
 	if (n->mode->alive)
 		d = ms_earlier(d, n->keepalive);
+	if (n->controls_count > 0)
+		d = ms_earlier(d, n->controls_next);
 	if (n->bulk_left > 0)
 		d = ms_earlier(d, n->bulk_next);
 	if (n->bulk_waits)

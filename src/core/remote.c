@@ -68,9 +68,13 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 	}
 	remote_own(n, e, p);
 	e->gen = p->epoch;
-	/* Said once more in a full resend or a refresh it is as old as it was. */
-	if (news)
+	/* Said once more in a full resend or a refresh it is as old as it was; for the first time in a
+	 * full resend, of any age. */
+	if (news) {
 		e->changed = now;
+		e->flags = (uint16_t)(e->flags & ~ENTRY_RETOLD);
+		e->flags |= replace && p->resync != RESYNC_NONE ? ENTRY_RETOLD : 0;
+	}
 	if (n->mode->refreshed)
 		timer_set(&n->remote, id, ms_add(now, (int64_t)n->cfg.cache_timeout_s * 1000));
 	commit_follow(n, id);

@@ -40,7 +40,10 @@ replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
 	table_load(&n->remote, id, f);
 	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
 	f->status = (f->status & keep) | ST_CONFIRMED;
-	f->has |= HAS_TIMEOUT | HAS_STATUS | HAS_REPLY;
+	/* No mark is a mark of zero, also where the kernel has another one. */
+	if (!(f->has & HAS_MARK))
+		f->mark = 0;
+	f->has |= HAS_TIMEOUT | HAS_STATUS | HAS_REPLY | HAS_MARK;
 	f->has &= ~(uint32_t)HAS_ID;
 	if (!flow_is_related(f))
 		f->has &= ~(uint32_t)(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
@@ -105,23 +108,30 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 	return false;
 }
 
-/* How old is the kernel's entry, `local` in our table, beside a replica with that last news? */
+/* How old is the kernel's entry, `local` in our table, beside the slot's replica? */
 static enum commit_age
-age_beside(const struct node *n, uint32_t local, ms_t replica_changed)
+age_beside(const struct node *n, const struct op_slot *s, uint32_t local)
 {
 	const struct entry *l = table_entry(&n->local, local);
+	const struct entry *r = table_entry(&n->remote, s->id);
 
 	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
 		return n->local_emptied ? AGE_FOUND : AGE_UNKNOWN;
 	if (!(l->flags & (ENTRY_LIVE | ENTRY_COMMITTED)))
 		return AGE_FOUND;
-	return l->changed.ms > replica_changed.ms ? AGE_KERNEL_NEWER : AGE_REPLICA_NEWER;
+	if (l->changed.ms > r->changed.ms)
+		return AGE_KERNEL_NEWER;
+	if (!(l->flags & ENTRY_LIVE))
+		return AGE_COPY;
+	/* Who is ordered to take over trusts his peers; who only mirrors them trusts what he sees. */
+	if ((r->flags & ENTRY_RETOLD) && !n->jobs[JOB_COMMIT].running)
+		return AGE_KERNEL_NEWER;
+	return AGE_REPLICA_NEWER;
 }
 
 bool
 replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 {
-	const struct entry *r = table_entry(&n->remote, s->id);
 	struct flow kernel;
 	uint32_t local;
 
@@ -136,7 +146,7 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
 		return choose(n, s, NULL, AGE_UNKNOWN);
 	table_load(&n->local, local, &kernel);
-	return choose(n, s, &kernel, age_beside(n, local, r->changed));
+	return choose(n, s, &kernel, age_beside(n, s, local));
 }
 
 bool
@@ -191,25 +201,26 @@ written(struct node *n, struct op_slot *s, ms_t now)
 {
 	/* What the kernel leaves aside in an update (kernel.h); the mapping is the same anyway. */
 	const uint32_t only_created = HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
-	struct flow *f = &s->op.flow;
+	struct flow *f = &s->op.flow, before;
 	struct entry *e;
 	uint32_t id;
 
 	ended_for_another(n, &s->op, now);
 	if (!filter_passes(&n->cfg.filter, f))
 		return;
-	if (s->op.type == KOP_UPDATE)
-		f->has &= ~only_created;
 	id = table_find(&n->local, &f->key);
-	if (s->op.type != KOP_UPDATE) {
-		struct flow before;
-
+	flow_init(&before);
+	if (id != ENTRY_NONE)
+		table_load(&n->local, id, &before);
+	if (s->op.type == KOP_UPDATE) {
+		f->has &= ~only_created;
+		/* Bits are added, never taken away. */
+		f->status |= before.status;
+	} else {
 		/* Kept without HAS_ID: the flow that is gone.  Events of it may still be unread. */
-		f->id = s->old_id;
-		if (f->id == 0 && id != ENTRY_NONE) {
-			table_load(&n->local, id, &before);
-			f->id = before.id;
-		}
+		f->id = s->old_id != 0 ? s->old_id : before.id;
+		/* The kernel says so of what has a master. */
+		f->status |= flow_is_related(f) ? ST_EXPECTED : 0;
 	}
 	id = local_upsert(n, f, s->op.type != KOP_UPDATE, now);
 	if (id == ENTRY_NONE)
@@ -354,12 +365,33 @@ update_failed(struct node *n, struct op_slot *s, int error)
 	}
 }
 
+/*
+ * An entry that we did not know of and that will be updated: a create of ours whose answer was lost, or
+ * one whose event is still unread.  Of what an update leaves as it is, this is our only news.
+ */
+static void
+found(struct node *n, const struct flow *f, ms_t now)
+{
+	uint32_t id = table_find(&n->local, &f->key);
+
+	if ((id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD)) ||
+	    !filter_passes(&n->cfg.filter, f))
+		return;
+	id = local_upsert(n, f, true, now);
+	if (id != ENTRY_NONE)
+		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
+}
+
 /* The answer to a look at what has the original tuple of a flow that could not be created. */
 static void
-looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
+looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	if (res->error == 0 && res->has_flow) {
-		if (choose(n, s, &res->flow, n->local_emptied ? AGE_FOUND : AGE_UNKNOWN))
+		bool write = choose(n, s, &res->flow, n->local_emptied ? AGE_FOUND : AGE_UNKNOWN);
+
+		if (write && s->op.type == KOP_UPDATE)
+			found(n, &res->flow, now);
+		if (write)
 			slot_retry(n, s, s->op.type);
 		else
 			slot_free(n, s);
@@ -385,7 +417,7 @@ age_of_found(const struct node *n, const struct op_slot *s, const struct flow *k
 		if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
 			return AGE_UNKNOWN;
 	}
-	return age_beside(n, local, r->changed);
+	return age_beside(n, s, local);
 }
 
 /* The answer to a look at which other flow has the reply tuple. */
@@ -411,7 +443,7 @@ static void
 write_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	if (s->op.type == KOP_GET)
-		looked(n, s, res);
+		looked(n, s, res, now);
 	else if (s->op.type == KOP_GET_REPLY)
 		blocked(n, s, res);
 	else if (res->error == 0)

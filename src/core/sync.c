@@ -397,8 +397,10 @@ remember(struct node *n, const struct control *c, uint32_t seq)
 }
 
 static bool
-put_controls(struct node *n, struct wbuf *wb)
+put_controls(struct node *n, struct wbuf *wb, ms_t now)
 {
+	if (n->controls_count == 0 || !ms_reached(now, n->controls_next))
+		return true;
 	while (n->controls_count > 0) {
 		const struct control *c = &n->controls[n->controls_head];
 
@@ -409,6 +411,7 @@ put_controls(struct node *n, struct wbuf *wb)
 		n->controls_head = (n->controls_head + 1) % CONTROLS_MAX;
 		n->controls_count--;
 	}
+	n->controls_next = ms_add(now, CONTROLS_PAUSE_MS);
 	return true;
 }
 
@@ -566,7 +569,7 @@ node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now)
 	struct wbuf wb;
 
 	wbuf_init(&wb, buf, cap);
-	if (put_controls(n, &wb) && put_pending(n, &wb, now))
+	if (put_controls(n, &wb, now) && put_pending(n, &wb, now))
 		put_bulk(n, &wb, now);
 	if (wbuf_len(&wb) == 0)
 		return 0;

@@ -55,6 +55,8 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 		*why = EXC_forgotten;
 	else if (s->lied)
 		*why = EXC_damaged;
+	else if (s->overfull)
+		*why = EXC_full;
 	else if (s->one_way)
 		*why = EXC_unheard;
 	else
@@ -65,15 +67,16 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 void
 heal(struct sim *s)
 {
-	enum sim_exception why;
+	enum sim_exception why = EXC_contested;
 	char what[256];
+	bool differ;
 
 	if (s->verdict.oracle != NULL)
 		return;
 	s->at = s->plan->acts_count;
 	heal_faults(s);
-	/* A refused answer is asked for again only by the next read. */
-	if (s->refused)
+	/* What no event tells, and what was asked for and refused, only the next read makes good. */
+	if (s->refused || s->silent)
 		all_nodes(s, ORDER_READ);
 	sim_pass(s, SETTLE_MS);
 	if (s->committed && replicas_differ(s, what, sizeof(what))) {
@@ -82,12 +85,14 @@ heal(struct sim *s)
 		all_nodes(s, ORDER_BULK);
 		sim_pass(s, SETTLE_MS);
 	}
-	if (needs_resync(s, &why) && replicas_differ(s, what, sizeof(what))) {
-		sim_say(s, "before -R, -f external and -n: %s", what);
-		sim_except(s, why);
-		all_nodes(s, ORDER_READ);
-		all_nodes(s, ORDER_FLUSH_EXTERNAL);
-		all_nodes(s, ORDER_RESYNC);
-		sim_pass(s, SWEEP_MS);
-	}
+	differ = replicas_differ(s, what, sizeof(what));
+	if (!(differ && needs_resync(s, &why)) && !s->contested)
+		return;
+	sim_say(s, "before -R, -f external and -n: %s", differ ? what : "a contested tuple");
+	sim_except(s, why);
+	s->resynced = true;
+	all_nodes(s, ORDER_READ);
+	all_nodes(s, ORDER_FLUSH_EXTERNAL);
+	all_nodes(s, ORDER_RESYNC);
+	sim_pass(s, SWEEP_MS);
 }

@@ -84,6 +84,22 @@ check_local(struct sim *s, void *state)
 
 /* ---- the replicas ---- */
 
+/*
+ * With CacheWriteThrough a node does not tell back what it wrote last for a peer: that it has it, and
+ * how, the peer knows best.
+ */
+static bool
+is_mirrored(struct sim *s, size_t node, const struct flow_key *key)
+{
+	int tuple = truth_tuple(&s->truth, key);
+	const struct history *h;
+
+	if (s->plan->write_through == 0 || tuple == NO_TUPLE)
+		return false;
+	h = &s->truth.of[node][tuple];
+	return h->count > 0 && h->v[(h->count - 1) % VERSIONS_MAX].own;
+}
+
 /* What node i holds of others, some other one has just so. */
 static bool
 ghost(struct sim *s, size_t i, char *what, size_t len)
@@ -100,7 +116,7 @@ ghost(struct sim *s, size_t i, char *what, size_t len)
 			if (j == i || !world_find(s->w, j, TABLE_LOCAL, &v.flow.key, &f))
 				continue;
 			found = true;
-			equal |= same(s, &f, &v.flow);
+			equal |= same(s, &f, &v.flow) || is_mirrored(s, j, &f.key);
 			last = f;
 		}
 		if (!found) {
@@ -130,6 +146,22 @@ is_alive(const struct sim *s, size_t node, int tuple)
 	return alive;
 }
 
+/* Has another node had news of this tuple after the last of node i? */
+static bool
+is_contested(const struct sim *s, size_t i, size_t j, int tuple)
+{
+	const struct history *h = &s->truth.of[i][tuple];
+	uint64_t last = h->v[(h->count - 1) % VERSIONS_MAX].number;
+
+	for (size_t k = 0; k < s->w->count; k++) {
+		h = &s->truth.of[k][tuple];
+		if (k != i && k != j && h->count > 0 &&
+		    h->v[(h->count - 1) % VERSIONS_MAX].number > last)
+			return true;
+	}
+	return false;
+}
+
 /* What lives on node i all others know. */
 static bool
 missing(struct sim *s, size_t i, char *what, size_t len)
@@ -137,13 +169,17 @@ missing(struct sim *s, size_t i, char *what, size_t len)
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct flow *f = traffic_entry(s, i, tuple);
 
-		if (f == NULL || !is_alive(s, i, tuple) ||
+		if (f == NULL || !is_alive(s, i, tuple) || is_mirrored(s, i, &f->key) ||
 		    !world_find(s->w, i, TABLE_LOCAL, &f->key, NULL))
 			continue;
 		for (size_t j = 0; j < s->w->count; j++) {
 			if (j == i || world_find(s->w, j, TABLE_REMOTE, &f->key, NULL) ||
 			    node_stats(s->w->nodes[j].node)->remote_full > 0)
 				continue;
+			if (!s->resynced && is_contested(s, i, j, tuple)) {
+				s->contested = true;
+				continue;
+			}
 			snprintf(what, len, "node %zu does not hold %s of node %zu", j,
 			    tuple_text(s, tuple), i);
 			return true;
@@ -156,7 +192,8 @@ bool
 replicas_differ(struct sim *s, char *what, size_t len)
 {
 	for (size_t i = 0; i < s->w->count; i++) {
-		if (ghost(s, i, what, len) || missing(s, i, what, len))
+		if (local_differs(s, i, what, len) || ghost(s, i, what, len) ||
+		    missing(s, i, what, len))
 			return true;
 	}
 	return false;

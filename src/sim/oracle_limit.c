@@ -93,7 +93,8 @@ static void
 check_queues(struct sim *s, void *state)
 {
 	(void)state;
-	for (size_t i = 0; i < s->w->count; i++) {
+	/* A stranger once heard would have to acknowledge, too, for ten minutes. */
+	for (size_t i = 0; i < s->w->count && !s->lied; i++) {
 		const struct node *n = s->w->nodes[i].node;
 		struct table_view local = node_table_view(n, TABLE_LOCAL);
 		struct queue_view q = node_queue_view(n);

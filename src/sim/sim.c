@@ -222,6 +222,9 @@ watch(void *ctx, const struct happening *h)
 	fold_happening(s, h);
 	if (h->type == HAP_SENT)
 		keep_datagram(s, h);
+	if (h->type == HAP_NOTICE)
+		s->overfull |= h->notice->type == NOTE_LOCAL_FULL ||
+		    h->notice->type == NOTE_REMOTE_FULL || h->notice->type == NOTE_EVICTED;
 	if (h->type == HAP_KERNEL) {
 		int tuple = truth_tuple(&s->truth, &h->change->flow->key);
 

@@ -27,7 +27,8 @@ struct tuple {
 	X(untold, "what a commit had written was told by the bulk send that was ordered after it")         \
 	X(copy_left, "a copy stayed in the kernel as its daemon had forgotten that it was one")    \
 	X(no_update_down, "an attribute that went away stayed at the replica")                     \
-	X(full, "a table was full, and flows were left out")                                       \
+	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")       \
+	X(full, "a table was full, and flows, or the end of flows, were left out")                                       \
 	X(too_big, "a flow did not fit in a datagram")                                             \
 	X(damaged, "damage on the link that no checksum caught")
 
@@ -92,6 +93,10 @@ struct sim {
 	bool lied;                  /* somebody sent what no node had said */
 	bool one_way;               /* three nodes or more, and one heard what did not hear it */
 	bool refused;               /* the kernel refused something */
+	bool contested;             /* two nodes had a tuple, and a third kept what it heard last */
+	bool overfull;              /* a table was full, or deletes were given up */
+	bool resynced;              /* and then everything was made good */
+	bool silent;                /* an entry changed, and no event told */
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
