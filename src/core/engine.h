@@ -50,6 +50,12 @@ enum {
 	HELLO_GAP_MAX = 4096,
 	/* A number that is lower by less is late while the last in order is not older than this. */
 	LATE_MS = 500,
+	/*
+	 * A peer that says nothing new for so long, though it speaks, has not been late all the time: a
+	 * number that was not its own has gone before.  Believed is a row of so many.
+	 */
+	BEHIND_MS = 2 * 1000,
+	BEHIND_ROW = 3,
 	/* So long after a NACK its answer may still come. */
 	NACK_REPEAT_MS = 5 * 1000,
 	/* How often at most a table that was full is made whole again. */
@@ -127,6 +133,8 @@ struct peer {
 	uint32_t ack_from; /* start of what we have not acknowledged yet */
 	uint32_t window;   /* messages until the next acknowledgement */
 	uint32_t jump_next; /* number that would make a far jump believable */
+	uint32_t behind_next; /* the same for a row of numbers that have been before */
+	uint32_t behind_row;
 	uint32_t epoch;    /* its flows of earlier epochs are in doubt */
 	enum resync_state resync;
 	unsigned int resync_tries;
@@ -306,8 +314,15 @@ uint32_t sync_first_seq(const struct node *n);
 bool sync_is_mirrored(const struct node *n, uint32_t id);
 
 /* local.c: the kernel's flows as we know them */
+enum local_news {
+	NEWS_UPDATE,     /* merged */
+	NEWS_WHOLE,      /* what was there before is gone */
+	NEWS_OWN_UPDATE, /* the same two, by our own writes for a peer */
+	NEWS_OWN_WHOLE,
+};
+
 /* Enters or merges a flow; the new or old index, ENTRY_NONE if the table is full. */
-uint32_t local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now);
+uint32_t local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now);
 /* The flow is gone from the kernel; tells the peers if they may know of it. */
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */

@@ -43,14 +43,21 @@ static bool
 evict_dead(struct node *n)
 {
 	uint32_t id = n->buried.head;
+	bool dead;
 
 	if (id == ENTRY_NONE)
 		return false;
-	local_drop(n, id);
+	dead = table_entry(&n->local, id)->flags & ENTRY_DEAD;
+	if (dead) {
+		local_drop(n, id);
+	} else {
+		local_unqueue(n, id);
+		table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_ENDED;
+	}
 	/* Where nobody is known to listen, hardly anything is lost. */
 	if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
 		node_notice(n, NOTE_EVICTED);
-	return true;
+	return dead || evict_dead(n);
 }
 
 static bool
@@ -71,9 +78,10 @@ another_flow(const struct flow *known, const struct flow *f)
 
 /* Another flow has taken the tuple of this entry: nothing of the old one stays. */
 static void
-reborn(struct node *n, uint32_t id, const struct flow *f, ms_t now)
+reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
+	bool ended = (e->flags & ENTRY_DEAD) && (e->queue == Q_BURIED || e->queue == Q_TX);
 
 	n->tombs -= is_tomb(e);
 	table_revive(&n->local, id);
@@ -81,17 +89,24 @@ reborn(struct node *n, uint32_t id, const struct flow *f, ms_t now)
 	e->created = now;
 	e->flags |= ENTRY_FRESH;
 	e->flags = (uint16_t)(e->flags & ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED));
-	/* The end that waits to be acknowledged there is no longer the last word on the tuple; and an
-	 * acknowledgement of the old flow is none of this one. */
-	if (e->queue == Q_BURIED)
+	/*
+	 * The end that waits to be acknowledged there is no longer the last word on the tuple; and an
+	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
+	 * of ours: the end is.
+	 */
+	if (own && (ended || (e->flags & ENTRY_ENDED)))
+		e->flags |= ENTRY_ENDED;
+	else if (e->queue == Q_BURIED)
 		local_pending(n, id);
 	else if (e->queue == Q_UNACKED)
 		local_unqueue(n, id);
 }
 
 uint32_t
-local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
+local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now)
 {
+	bool own = news == NEWS_OWN_UPDATE || news == NEWS_OWN_WHOLE;
+	bool replace = news == NEWS_WHOLE || news == NEWS_OWN_WHOLE;
 	uint32_t id = table_find(&n->local, &f->key);
 	struct entry *e;
 	struct flow old;
@@ -110,7 +125,7 @@ local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 		table_load(&n->local, id, &old);
 		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || replace ||
 		    another_flow(&old, f)) {
-			reborn(n, id, f, now);
+			reborn(n, id, f, own, now);
 		} else {
 			flow_merge(&old, f);
 			table_store(&n->local, id, &old);
@@ -121,6 +136,11 @@ local_upsert(struct node *n, const struct flow *f, bool replace, ms_t now)
 	e = table_entry(&n->local, id);
 	if (f->has & HAS_TIMEOUT)
 		e->timeout_s = ms_second(now);
+	if ((e->flags & ENTRY_ENDED) && !own) {
+		/* Peers may have neither heard of that end nor of this flow. */
+		e->flags = (uint16_t)((e->flags & ~ENTRY_ENDED) | ENTRY_FRESH);
+		local_pending(n, id);
+	}
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	e->gen = n->read_gen;
 	return id;
@@ -133,6 +153,12 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 
 	n->stats.local_destroyed++;
 	e->gen = n->read_gen;
+	if (e->flags & ENTRY_ENDED) {
+		/* A copy: what is said of the tuple remains the end of the flow before. */
+		e->flags &= (uint16_t)~ENTRY_ENDED;
+		table_bury(&n->local, id);
+		return;
+	}
 	/*
 	 * Nobody has heard of it: nobody need hear of its end.  That holds above all for flows that
 	 * we wrote for a peer and never saw alive: their expiry here says nothing about the flow.
@@ -168,7 +194,8 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 
 	n->stats.kernel_own++;
 	if (ev->type != KEV_DESTROY) {
-		id = local_upsert(n, &ev->flow, ev->type == KEV_NEW, now);
+		id = local_upsert(n, &ev->flow,
+		    ev->type == KEV_NEW ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
 		if (id != ENTRY_NONE)
 			table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
 		return;
@@ -298,7 +325,7 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		n->stats.kernel_stale_event++;
 		return;
 	}
-	id = local_upsert(n, f, ev->type == KEV_NEW, now);
+	id = local_upsert(n, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
@@ -413,7 +440,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	} else {
 		flow_init(&known);
 		complete_from_dump(&known, &f);
-		id = local_upsert(n, &f, true, now);
+		id = local_upsert(n, &f, NEWS_WHOLE, now);
 	}
 	if (id == ENTRY_NONE || !changed || sync_is_mirrored(n, id))
 		return;
@@ -463,7 +490,10 @@ local_flush(struct node *n, ms_t now)
 		if (table_entry(&n->local, id)->flags & ENTRY_DEAD)
 			continue;
 		n->stats.local_destroyed++;
-		local_drop(n, id);
+		if (table_entry(&n->local, id)->flags & ENTRY_ENDED)
+			table_bury(&n->local, id);
+		else
+			local_drop(n, id);
 	}
 	n->jobs[JOB_VERIFY].running = false;
 	n->local_emptied = true;

@@ -205,6 +205,18 @@ jump_believed(struct node *n, struct peer *p, uint32_t seq)
 	return false;
 }
 
+/*
+ * Numbers that are all late, though nothing new has come for a while: our last one was never the
+ * peer's (damaged, or forged), and without this we would be deaf until it gets there.
+ */
+static bool
+behind_believed(struct peer *p, uint32_t seq, ms_t now)
+{
+	p->behind_row = seq == p->behind_next ? p->behind_row + 1 : 1;
+	p->behind_next = seq + 1;
+	return p->behind_row >= BEHIND_ROW && ms_since(now, p->advanced) >= BEHIND_MS;
+}
+
 static void
 accept_next(struct node *n, struct peer *p, uint32_t seq)
 {
@@ -262,9 +274,14 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
 		ahead = 1;
 	}
-	if (ahead <= 0) {
+	if (ahead <= 0 && !behind_believed(p, m->seq, now)) {
 		n->stats.seq_before++;
 		return false;
+	}
+	if (ahead <= 0) {
+		new_instance(n, p, m->seq, now);
+		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		ahead = 1;
 	}
 	if (ahead > 1 && n->controls_count >= CONTROLS_BUSY) {
 		/* What cannot be asked for now belongs to a later, larger gap, and so does this. */

@@ -222,7 +222,7 @@ written(struct node *n, struct op_slot *s, ms_t now)
 		/* The kernel says so of what has a master. */
 		f->status |= flow_is_related(f) ? ST_EXPECTED : 0;
 	}
-	id = local_upsert(n, f, s->op.type != KOP_UPDATE, now);
+	id = local_upsert(n, f, s->op.type != KOP_UPDATE ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
@@ -377,7 +377,7 @@ found(struct node *n, const struct flow *f, ms_t now)
 	if ((id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD)) ||
 	    !filter_passes(&n->cfg.filter, f))
 		return;
-	id = local_upsert(n, f, true, now);
+	id = local_upsert(n, f, NEWS_OWN_WHOLE, now);
 	if (id != ENTRY_NONE)
 		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
 }
@@ -490,7 +490,7 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 		slot_retry(n, s, KOP_DELETE);
 		return;
 	}
-	local = local_upsert(n, &res->flow, false, now);
+	local = local_upsert(n, &res->flow, NEWS_UPDATE, now);
 	table_entry(&n->local, local)->flags |= ENTRY_LIVE;
 	table_entry(&n->local, local)->changed = now;
 	local_pending(n, local);

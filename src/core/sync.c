@@ -148,6 +148,8 @@ settled(struct node *n, uint32_t id)
 
 	local_unqueue(n, id);
 	e->flags = (uint16_t)(e->flags & ~ENTRY_FRESH);
+	if (e->flags & ENTRY_ENDED)
+		e->flags = (uint16_t)(e->flags & ~(ENTRY_ENDED | ENTRY_ANNOUNCED));
 	if (e->flags & ENTRY_DEAD)
 		local_end(n, id);
 }
@@ -443,12 +445,13 @@ flow_sent(struct node *n, uint32_t id, ms_t now)
 	e->seq = message_sent(n);
 	e->acked = 0;
 	e->flags |= ENTRY_ANNOUNCED;
-	if (n->mode->tracked && (e->flags & ENTRY_DEAD)) {
+	if (n->mode->tracked && (e->flags & (ENTRY_DEAD | ENTRY_ENDED))) {
 		/* Also if nobody is known: who hears us may not be heard yet, and missed this. */
 		queue_push(&n->local, &n->buried, id);
 	} else if (n->mode->tracked && peer_mask(n) != 0) {
 		queue_push(&n->local, &n->unacked, id);
 	} else if (!(e->flags & ENTRY_DEAD)) {
+		e->flags = (uint16_t)(e->flags & ~ENTRY_ENDED);
 		sync_refresh_later(n, id, now);
 	} else if (n->mode->refreshed && e->resends > 0) {
 		e->resends--;
@@ -470,7 +473,7 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 	 * An update is merged: what an earlier flow on the tuple had and this one has not would stay.
 	 * So a flow is new until all have acknowledged it as such, without acknowledgements always.
 	 */
-	if (flags & ENTRY_DEAD)
+	if (flags & (ENTRY_DEAD | ENTRY_ENDED))
 		type = WIRE_CT_DEL;
 	else if ((flags & (ENTRY_UPDATED | ENTRY_FRESH)) == ENTRY_UPDATED)
 		type = WIRE_CT_UPD;
@@ -549,6 +552,7 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
 		    !sync_is_mirrored(n, id)) {
 			local_unqueue(n, id);
+			e->flags = (uint16_t)(e->flags & ~ENTRY_ENDED);
 			n->bulk_flows++;
 			full = !put_flow(n, wb, id, now);
 			/* It begins the next datagram, if it fits in one at all. */

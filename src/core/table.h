@@ -23,6 +23,8 @@ enum entry_flag {
 	ENTRY_FRESH = 1 << 6,     /* peers may still have an earlier flow on this tuple */
 	ENTRY_PUT_OFF = 1 << 8,   /* remote: the commit comes back to it after its master */
 	ENTRY_OVER = 1 << 7,      /* a peer saw the connection to its end, after our last news of it */
+	ENTRY_ENDED = 1 << 10,    /* local: peers are still to hear the end of our flow on this tuple; what
+				   * is there now is a copy of a peer's */
 	ENTRY_RETOLD = 1 << 9,    /* remote: told on request, or at a start: nobody knows how old it is */
 };
 
