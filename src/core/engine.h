@@ -58,6 +58,13 @@ enum {
 	BEHIND_ROW = 3,
 	/* So long after a NACK its answer may still come. */
 	NACK_REPEAT_MS = 5 * 1000,
+	/*
+	 * What nobody has acknowledged for so long is said again, some of it each second.  Everybody asks
+	 * for what he misses; but an acknowledgement may be lost for good, where the bad link made so
+	 * many that the sender forgot it.
+	 */
+	UNACKED_S = 20,
+	UNACKED_AGAIN = 256,
 	/* How often at most a table that was full is made whole again. */
 	ROOM_AGAIN_MS = 60 * 1000,
 
@@ -198,6 +205,8 @@ struct node {
 	struct peer peers[NODE_PEERS_MAX];
 
 	uint32_t next_seq;
+	uint32_t seq_then[UNACKED_S]; /* next_seq of the last seconds; a ring */
+	uint32_t seconds;
 	bool hello_say;       /* our messages say HELLO */
 	bool owe_hello_back;
 	ms_t hello_answered;  /* first HELLO_BACK */
@@ -298,6 +307,8 @@ void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
 void sync_tick(struct node *n, ms_t now);
 void sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now);
 void sync_nacked(struct node *n, uint32_t from, uint32_t to);
+/* A second has gone by: what has been unacknowledged for long is said again. */
+void sync_again(struct node *n);
 /* Everything unacknowledged counts as acknowledged by this peer. */
 void sync_forgive(struct node *n, struct peer *p);
 /* The peer asks for everything: every flow, and every delete that it did not acknowledge. */

@@ -213,6 +213,7 @@ node_tick(struct node *n, ms_t now)
 	remote_expire(n, now);
 	if (ms_reached(now, n->housekeeping)) {
 		peer_housekeeping(n, now);
+		sync_again(n);
 		check_room(n, now);
 		n->housekeeping = ms_add(now, KEEPALIVE_MS);
 	}

@@ -320,6 +320,49 @@ queue_forgiven(struct node *n, struct queue *q, uint8_t bit)
 	}
 }
 
+/* Those who are heard and have to acknowledge. */
+static uint8_t
+listening(const struct node *n)
+{
+	uint8_t mask = 0;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		if (n->peers[i].used && !n->peers[i].gone && !n->peers[i].silent)
+			mask = (uint8_t)(mask | peer_bit(n, &n->peers[i]));
+	}
+	return mask;
+}
+
+static void
+queue_again(struct node *n, struct queue *q, uint32_t age)
+{
+	uint8_t mask = listening(n);
+	uint32_t id = q->head;
+
+	for (unsigned int i = 0; i < UNACKED_AGAIN && id != ENTRY_NONE; i++) {
+		uint32_t next = table_entry(&n->local, id)->q_next;
+
+		if (entry_age(n, id) <= age)
+			return;
+		if (mask & ~table_entry(&n->local, id)->acked)
+			local_pending(n, id);
+		id = next;
+	}
+}
+
+void
+sync_again(struct node *n)
+{
+	uint32_t *then = &n->seq_then[n->seconds % UNACKED_S];
+
+	if (n->mode->tracked && n->seconds >= UNACKED_S) {
+		queue_again(n, &n->unacked, age_of(n, *then));
+		queue_again(n, &n->buried, age_of(n, *then));
+	}
+	*then = n->next_seq;
+	n->seconds++;
+}
+
 void
 sync_forgive(struct node *n, struct peer *p)
 {
