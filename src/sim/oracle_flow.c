@@ -1,2 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * oracle_flow.c: what a node believes of others' flows, and says of its own, while everything goes on.
+ */
+#include <string.h>
+
+#include "attr.h"
+#include "buf.h"
 #include "sim.h"
-const struct oracle oracles_flow[] = {{0}};
+#include "wire.h"
+
+/* Calls `each` for every state message of a datagram that names a flow of the play. */
+static void
+each_state(struct sim *s, const struct happening *h, void *state,
+    void (*each)(struct sim *s, void *state, const struct happening *h, int tuple,
+	const struct wire_msg *m))
+{
+	struct wire_msg m;
+	struct rbuf r;
+	struct flow f;
+	uint64_t unknown;
+	enum wire_status status;
+
+	rbuf_init(&r, h->data, h->len);
+	while ((status = wire_next(&r, &m)) == WIRE_MSG || status == WIRE_BAD_VERSION) {
+		int tuple;
+
+		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
+		    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) != ATTR_OK)
+			continue;
+		tuple = truth_tuple(&s->truth, &f.key);
+		if (tuple != NO_TUPLE)
+			each(s, state, h, tuple, &m);
+	}
+}
+
+/* ---- no flow is invented, and none goes back ---- */
+
+/* What a node held of a tuple when it was last looked at. */
+struct held {
+	bool present;
+	uint8_t owner;
+	/* Of each source's history, the state that it has at least come to. */
+	uint64_t reached[WORLD_NODES_MAX];
+};
+
+struct beliefs {
+	struct held of[WORLD_NODES_MAX][TUPLES_MAX];
+};
+
+/* The first version of this content (or, of an end, any end) that is not before `from`. */
+static const struct version *
+find_version(const struct history *h, uint64_t content, bool end, uint64_t from)
+{
+	const struct version *v;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->number >= from && v->end == end && (end || v->content == content))
+			return v;
+	}
+	return NULL;
+}
+
+/* Was there an end between two states? */
+static bool
+ended_between(const struct history *h, uint64_t from, uint64_t to)
+{
+	const struct version *v;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->end && v->number > from && v->number <= to)
+			return true;
+	}
+	return false;
+}
+
+/* The last of those that are before `before`. */
+static const struct version *
+last_version(const struct history *h, uint64_t content, uint64_t before)
+{
+	const struct version *v, *found = NULL;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->number < before && !v->end && v->content == content)
+			found = v;
+	}
+	return found;
+}
+
+static void
+judge_content(struct sim *s, struct held *held, size_t node, int tuple, const struct flow_view *view)
+{
+	size_t owner = world_node_of(s->w, &view->peer);
+	const struct history *h = &s->truth.seen[owner][tuple];
+	uint64_t content = truth_content(&s->truth, &view->flow);
+	uint64_t *reached = &held->reached[owner];
+	/* Without numbers that are looked at, the link decides on the order. */
+	bool ordered = s->plan->mode == 0;
+	const struct version *v = find_version(h, content, false, ordered ? *reached : 0);
+
+	if (v != NULL) {
+		*reached = v->number;
+		return;
+	}
+	if (history_is_cut(h))
+		return;
+	v = last_version(h, content, *reached);
+	if (v == NULL)
+		sim_fail(s, "node %zu: %s of node %zu was never so", node, tuple_text(s, tuple), owner);
+	else if (ended_between(h, v->number, *reached))
+		sim_fail(s, "node %zu: %s of node %zu has risen from the dead", node,
+		    tuple_text(s, tuple), owner);
+	else
+		sim_fail(s, "node %zu: %s of node %zu has gone back to an older state", node,
+		    tuple_text(s, tuple), owner);
+}
+
+static void
+judge_belief(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct beliefs *b = state;
+	struct held *held = &b->of[h->node][tuple];
+	struct flow_view view;
+	bool was = held->present;
+
+	held->present = node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE,
+	    &s->truth.keys[tuple], &view, s->w->now);
+	if (held->present && world_node_of(s->w, &view.peer) != WORLD_STRANGER) {
+		held->owner = (uint8_t)world_node_of(s->w, &view.peer);
+		judge_content(s, held, h->node, tuple, &view);
+	} else if (was && !held->present && held->owner == h->other && m->type == WIRE_CT_DEL) {
+		/* Its source has said that it ended: what it was before must not come again. */
+		const struct version *v = find_version(&s->truth.seen[h->other][tuple], 0, true,
+		    held->reached[h->other]);
+
+		if (v != NULL)
+			held->reached[h->other] = v->number;
+	}
+}
+
+/* What it held just before: much may have happened to it since a message was about it. */
+static void
+note_belief(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct beliefs *b = state;
+	struct flow_view view;
+
+	(void)m;
+	b->of[h->node][tuple].present = node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE,
+	    &s->truth.keys[tuple], &view, s->w->now);
+}
+
+static void
+watch_beliefs(struct sim *s, void *state, const struct happening *h)
+{
+	struct beliefs *b = state;
+
+	if (h->type == HAP_START || h->type == HAP_KILL)
+		memset(b->of[h->node], 0, sizeof(b->of[h->node]));
+	if (h->type == HAP_ARRIVES)
+		each_state(s, h, b, note_belief);
+	if (h->type == HAP_ARRIVED && h->other < s->w->count && !s->lied)
+		each_state(s, h, b, judge_belief);
+}
+
+/* ---- no echo ---- */
+
+/* A node's entry for a tuple, if it is nothing but a copy that the daemon wrote. */
+struct copies {
+	bool copy[WORLD_NODES_MAX][TUPLES_MAX];
+	bool told[WORLD_NODES_MAX][TUPLES_MAX]; /* what it was before has been, or may be, said */
+	bool bulk[WORLD_NODES_MAX];  /* a full send goes on, or was ordered */
+};
+
+static void
+judge_echo(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct copies *c = state;
+
+	if (!c->copy[h->node][tuple] || c->told[h->node][tuple])
+		return;
+	if (m->type != WIRE_CT_DEL && c->bulk[h->node] && s->plan->write_through == 0) {
+		c->told[h->node][tuple] = true;
+		return;
+	}
+	sim_fail(s, "node %u says %s of %s, which it only wrote for a peer", h->node,
+	    m->type == WIRE_CT_DEL ? "the end" : "news", tuple_text(s, tuple));
+}
+
+static void
+kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change *change)
+{
+	if (tuple == NO_TUPLE)
+		return;
+	if (!change->own && change->type != KEV_DESTROY) {
+		c->copy[node][tuple] = false;
+		c->told[node][tuple] = true;
+	} else if (change->own && change->type == KEV_NEW && !c->told[node][tuple]) {
+		c->copy[node][tuple] = true;
+	}
+}
+
+static void
+watch_echo(struct sim *s, void *state, const struct happening *h)
+{
+	struct copies *c = state;
+
+	switch (h->type) {
+	case HAP_KERNEL:
+		kernel_changed(c, h->node, truth_tuple(&s->truth, &h->change->flow->key), h->change);
+		break;
+	case HAP_START:
+		/* What a daemon finds when it begins it cannot know to be a copy. */
+		memset(c->copy[h->node], 0, sizeof(c->copy[h->node]));
+		for (size_t t = 0; t < s->tuples_count; t++)
+			c->told[h->node][t] = traffic_entry(s, h->node, (int)t) != NULL;
+		break;
+	case HAP_READ_BEGIN:
+		/* Differences may be announced. */
+		memset(c->copy[h->node], 0, sizeof(c->copy[h->node]));
+		break;
+	case HAP_NOTICE:
+		if (h->notice->type == NOTE_BULK_STARTED)
+			c->bulk[h->node] = true;
+		break;
+	case HAP_SENT:
+		/* ALARM says everything again and again. */
+		if (s->plan->mode == 0 && !s->lied)
+			each_state(s, h, c, judge_echo);
+		break;
+	case HAP_EVENT:
+	case HAP_OVERRUN:
+	case HAP_READ_FLOW:
+	case HAP_READ_END:
+	case HAP_OP:
+	case HAP_RESULT:
+	case HAP_ARRIVES:
+	case HAP_ARRIVED:
+	case HAP_ORDER:
+	case HAP_KILL:
+	case HAP_TURN:
+		break;
+	}
+}
+
+/* ---- peace ---- */
+
+struct peace {
+	uint64_t messages; /* state messages since everything was well and settled */
+	ms_t since;
+};
+
+static void
+count_message(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct peace *p = state;
+
+	(void)s;
+	(void)h;
+	(void)tuple;
+	(void)m;
+	p->messages++;
+}
+
+static void
+watch_peace(struct sim *s, void *state, const struct happening *h)
+{
+	struct peace *p = state;
+
+	if (h->type == HAP_SENT && s->at_peace)
+		each_state(s, h, p, count_message);
+}
+
+/* Nothing changes any more: in FT-FW nobody has anything to tell. */
+static void
+check_peace(struct sim *s, void *state)
+{
+	struct peace *p = state;
+
+	s->at_peace = true;
+	sim_pass(s, 3000);
+	s->at_peace = false;
+	if (s->plan->mode == 0 && p->messages > 0)
+		sim_fail(s, "nothing changes, and %llu messages about flows were sent",
+		    (unsigned long long)p->messages);
+}
+
+const struct oracle oracles_flow[] = {
+    {"belief", "a replica is what its source once had, never older than what it was before, and "
+	       "never what has ended",
+	sizeof(struct beliefs), watch_beliefs, NULL},
+    {"echo", "what a node only wrote for a peer it tells nobody, nor that it ended",
+	sizeof(struct copies), watch_echo, NULL},
+    {"peace", "when nothing changes any more nobody says anything about flows",
+	sizeof(struct peace), watch_peace, check_peace},
+    {0},
+};

@@ -95,113 +95,6 @@ tuple_text(const struct sim *s, int tuple)
 /* ---- everything that happens ---- */
 
 static void
-fold(struct sim *s, const void *bytes, size_t len)
-{
-	const uint8_t *b = bytes;
-
-	while (len-- > 0)
-		s->hash = (s->hash ^ *b++) * 0x100000001b3ULL;
-}
-
-static void
-fold_number(struct sim *s, uint64_t number)
-{
-	s->hash = (s->hash ^ number) * 0x9e3779b97f4a7c15ULL;
-	s->hash ^= s->hash >> 31;
-}
-
-/* Only what is defined: never padding. */
-static void
-fold_flow(struct sim *s, const struct flow *f)
-{
-	fold(s, &f->key, sizeof(f->key));
-	fold_number(s, truth_content(&s->truth, f));
-	fold_number(s, (uint64_t)f->has << 32 | (f->has & HAS_TIMEOUT ? f->timeout_s : 0));
-}
-
-static void
-fold_happening(struct sim *s, const struct happening *h)
-{
-	if (h->type == HAP_TURN)
-		return;
-	fold_number(s, (uint64_t)s->w->now.ms << 16 | (uint64_t)h->type << 8 | h->node);
-	fold_number(s, h->number << 8 | h->other);
-	if (h->type == HAP_SENT || h->type == HAP_ARRIVES)
-		fold(s, h->data, h->len);
-	if (h->change != NULL)
-		fold_flow(s, h->change->flow);
-	if (h->event != NULL)
-		fold_flow(s, &h->event->flow);
-	if (h->flow != NULL)
-		fold_flow(s, h->flow);
-	if (h->op != NULL) {
-		fold_number(s, (uint64_t)h->op->type << 32 | h->op->cookie);
-		fold_flow(s, &h->op->flow);
-	}
-	if (h->result != NULL)
-		fold_number(s, (uint64_t)h->result->error);
-	if (h->notice != NULL)
-		fold_number(s, (uint64_t)h->notice->type << 32 | (uint32_t)h->notice->count);
-}
-
-static void
-tell_story(struct sim *s, const struct happening *h)
-{
-	static const char *const ops[] = {"create", "update", "replace", "delete", "look at",
-	    "look who has the reply tuple of"};
-	static const char *const orders[] = {
-	    "-c", "-f internal", "-f external", "-R", "-B", "-n", "-F", "-t"};
-	static const char *const kinds[] = {"new", "changed", "ended"};
-
-	switch (h->type) {
-	case HAP_KERNEL:
-		sim_say(s, "node %u: kernel: %s %s%s, status %x, state %u, mark %u, timeout %u",
-		    h->node, tuple_text(s, truth_tuple(&s->truth, &h->change->flow->key)),
-		    kinds[h->change->type], h->change->own ? " by its daemon" : "",
-		    h->change->flow->status, h->change->flow->l4.tcp.state,
-		    h->change->flow->mark, h->change->flow->timeout_s);
-		break;
-	case HAP_OVERRUN:
-		sim_say(s, "node %u: hears that events were lost", h->node);
-		break;
-	case HAP_READ_BEGIN:
-		sim_say(s, "node %u: begins to read the kernel table", h->node);
-		break;
-	case HAP_READ_END:
-		sim_say(s, "node %u: has read the kernel table%s", h->node,
-		    h->number ? "" : ", but not to its end");
-		break;
-	case HAP_RESULT:
-		sim_say(s, "node %u: asks its kernel to %s %s: %s", h->node, ops[h->op->type],
-		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)),
-		    h->result->error ? strerror(h->result->error) : "done");
-		break;
-	case HAP_ORDER:
-		sim_say(s, "node %u: conntrackd %s", h->node, orders[h->number]);
-		break;
-	case HAP_START:
-		sim_say(s, "node %u: its daemon begins", h->node);
-		break;
-	case HAP_SENT:
-	case HAP_ARRIVED:
-		sim_say(s, "node %u: %s %zu bytes, first %02x%02x number %02x%02x%02x%02x", h->node,
-		    h->type == HAP_SENT ? "says" : "reads", h->len, h->data[0], h->data[1],
-		    h->data[4], h->data[5], h->data[6], h->data[7]);
-		break;
-	case HAP_NOTICE:
-		sim_say(s, "node %u: notice %d", h->node, (int)h->notice->type);
-		break;
-	case HAP_EVENT:
-	case HAP_READ_FLOW:
-	case HAP_OP:
-	case HAP_ARRIVES:
-	case HAP_KILL:
-	case HAP_TURN:
-		break;
-	}
-}
-
-static void
 keep_datagram(struct sim *s, const struct happening *h)
 {
 	struct kept_datagram *k = &s->kept[s->kept_count++ % KEPT_DATAGRAMS];
@@ -215,27 +108,21 @@ static void
 watch(void *ctx, const struct happening *h)
 {
 	struct sim *s = ctx;
-	const struct oracle *o;
+	const struct oracle *o, *asked = s->asking;
 
-	if (s->trace != NULL)
-		tell_story(s, h);
-	fold_happening(s, h);
+	trace_happening(s, h);
 	if (h->type == HAP_SENT)
 		keep_datagram(s, h);
 	if (h->type == HAP_NOTICE)
 		s->overfull |= h->notice->type == NOTE_LOCAL_FULL ||
 		    h->notice->type == NOTE_REMOTE_FULL || h->notice->type == NOTE_EVICTED;
-	if (h->type == HAP_KERNEL) {
-		int tuple = truth_tuple(&s->truth, &h->change->flow->key);
-
-		if (tuple != NO_TUPLE)
-			truth_change(&s->truth, h->node, tuple, h->change);
-	}
+	truth_watch(&s->truth, s->w, h);
 	for (size_t i = 0; (o = oracle_at(i)) != NULL && s->verdict.oracle == NULL; i++) {
 		s->asking = o;
 		if (o->watch != NULL)
 			o->watch(s, s->oracle_state[i], h);
 	}
+	s->asking = asked;
 }
 
 /* ---- what acts are made of ---- */

@@ -87,6 +87,7 @@ struct sim {
 	bool failing[WORLD_NODES_MAX];
 	size_t at;                  /* the act under way */
 	bool healing;
+	bool at_peace;              /* and nothing is left to be done */
 	/* What has happened that version 1 cannot make good by itself. */
 	bool flushed;               /* something was forgotten on order */
 	bool committed;
@@ -133,6 +134,9 @@ void sim_fail(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /* One line of the story, if somebody reads it. */
 void sim_say(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void sim_except(struct sim *s, enum sim_exception e);
+
+/* Adds it to the hash, and to the story if somebody reads it. */
+void trace_happening(struct sim *s, const struct happening *h);
 
 static inline bool
 sim_is_up(const struct sim *s, size_t node)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "truth.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void
@@ -126,16 +127,71 @@ truth_content(const struct truth *t, const struct flow *f)
 	return h;
 }
 
-void
-truth_change(struct truth *t, size_t node, int tuple, const struct sim_change *change)
+static void
+note(struct truth *t, struct history *h, uint64_t content, bool end, bool own)
 {
-	struct history *h = &t->of[node][tuple];
 	struct version *v = &h->v[h->count++ % VERSIONS_MAX];
 
-	v->number = ++t->number;
-	v->content = truth_content(t, change->flow);
-	v->end = change->type == KEV_DESTROY;
-	v->own = change->own;
+	*v = (struct version){.number = ++t->number, .content = content, .end = end, .own = own};
+}
+
+/* A daemon is shown that its kernel has this, or has it no longer. */
+static void
+shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own)
+{
+	int tuple = truth_tuple(t, &f->key);
+	uint64_t content = truth_content(t, f);
+	const struct version *last;
+	struct history *h;
+
+	if (tuple == NO_TUPLE)
+		return;
+	h = &t->seen[node][tuple];
+	last = h->count > 0 ? &h->v[(h->count - 1) % VERSIONS_MAX] : NULL;
+	if (last == NULL || last->end != end || (!end && last->content != content))
+		note(t, h, content, end, own);
+}
+
+/* It was shown the answer to a request. */
+static void
+answered(struct truth *t, const struct world *w, const struct happening *h)
+{
+	const struct kernel_op *op = h->op;
+	const struct flow *f;
+
+	if (h->result->has_flow)
+		shown(t, h->node, &h->result->flow, false, true);
+	else if (op->type == KOP_GET && h->result->error == ENOENT)
+		shown(t, h->node, &op->flow, true, true);
+	if (op->type == KOP_GET || op->type == KOP_GET_REPLY || h->result->error != 0)
+		return;
+	if (op->type == KOP_REPLACE) {
+		struct flow victim = op->flow;
+
+		victim.key = op->victim;
+		shown(t, h->node, &victim, true, true);
+	}
+	f = sim_kernel_find(w->nodes[h->node].kernel, &op->flow.key);
+	shown(t, h->node, f != NULL ? f : &op->flow, f == NULL, true);
+}
+
+void
+truth_watch(struct truth *t, const struct world *w, const struct happening *h)
+{
+	int tuple;
+
+	if (h->type == HAP_KERNEL) {
+		tuple = truth_tuple(t, &h->change->flow->key);
+		if (tuple != NO_TUPLE)
+			note(t, &t->of[h->node][tuple], truth_content(t, h->change->flow),
+			    h->change->type == KEV_DESTROY, h->change->own);
+	} else if (h->type == HAP_EVENT) {
+		shown(t, h->node, &h->event->flow, h->event->type == KEV_DESTROY, h->event->own);
+	} else if (h->type == HAP_READ_FLOW) {
+		shown(t, h->node, h->flow, false, false);
+	} else if (h->type == HAP_RESULT) {
+		answered(t, w, h);
+	}
 }
 
 const struct version *

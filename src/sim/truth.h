@@ -25,7 +25,8 @@ struct history {
 
 struct truth {
 	uint64_t number; /* last one given out */
-	struct history of[WORLD_NODES_MAX][TUPLES_MAX];
+	struct history of[WORLD_NODES_MAX][TUPLES_MAX];   /* what the kernel had */
+	struct history seen[WORLD_NODES_MAX][TUPLES_MAX]; /* what its daemon was shown of that */
 	/* Which tuple is which: an open hash. */
 	struct flow_key keys[TUPLES_MAX];
 	size_t count;
@@ -44,7 +45,8 @@ int truth_tuple(const struct truth *t, const struct flow_key *key);
  */
 uint64_t truth_content(const struct truth *t, const struct flow *f);
 
-void truth_change(struct truth *t, size_t node, int tuple, const struct sim_change *change);
+/* Takes note of what happens: of every change in a kernel, and of what a daemon learns. */
+void truth_watch(struct truth *t, const struct world *w, const struct happening *h);
 
 /* Version i of a history, 0 the oldest kept; NULL past the last. */
 const struct version *history_at(const struct history *h, uint32_t i);
