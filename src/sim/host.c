@@ -246,11 +246,13 @@ carry_out(struct world *w, size_t i, const struct kernel_op *op)
 {
 	struct sim_node *sn = &w->nodes[i];
 	struct kernel_result res;
+	struct happening h = {.type = HAP_RESULT, .node = (uint8_t)i, .op = op, .result = &res};
 
 	sim_kernel_request(sn->kernel, op, &res);
-	world_tell(w, &(struct happening){
-	    .type = HAP_RESULT, .node = (uint8_t)i, .op = op, .result = &res});
+	world_tell(w, &h);
 	node_kernel_result(sn->node, &res, w->now);
+	h.type = HAP_ANSWERED;
+	world_tell(w, &h);
 }
 
 static bool

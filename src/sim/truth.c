@@ -175,6 +175,21 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 	shown(t, h->node, f != NULL ? f : &op->flow, f == NULL, true);
 }
 
+/*
+ * With events still unread a daemon may have written into another flow than it thought; until it has
+ * read them its picture is made of both.
+ */
+static void
+pictured(struct truth *t, const struct world *w, const struct happening *h)
+{
+	const struct sim_node *sn = &w->nodes[h->node];
+	struct flow f;
+
+	if (sn->kernel->events_count > 0 && sn->node != NULL &&
+	    world_find(w, h->node, TABLE_LOCAL, &h->op->flow.key, &f))
+		shown(t, h->node, &f, false, true);
+}
+
 void
 truth_watch(struct truth *t, const struct world *w, const struct happening *h)
 {
@@ -191,6 +206,8 @@ truth_watch(struct truth *t, const struct world *w, const struct happening *h)
 		shown(t, h->node, h->flow, false, false);
 	} else if (h->type == HAP_RESULT) {
 		answered(t, w, h);
+	} else if (h->type == HAP_ANSWERED) {
+		pictured(t, w, h);
 	}
 }
 

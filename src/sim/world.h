@@ -33,6 +33,7 @@ enum happening_type {
 	HAP_READ_END,   /* number: complete */
 	HAP_OP,         /* op: pulled */
 	HAP_RESULT,     /* op, result: the kernel has carried it out */
+	HAP_ANSWERED,   /* op, result: the daemon has the answer */
 	HAP_SENT,       /* data */
 	HAP_ARRIVES,    /* data, other: about to be read */
 	HAP_ARRIVED,    /* data, other: has been read */
