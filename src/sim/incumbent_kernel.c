@@ -39,14 +39,27 @@ changed(struct incumbent *inc, struct object *o, bool say, ms_t now)
 		incumbent_enqueue(inc, o);
 }
 
-static struct object *
-enter(struct incumbent *inc, const struct flow *f, ms_t now)
+/*
+ * A flow into the internal cache.  One that is dead and waits to be acknowledged makes way without a
+ * trace, whatever comes: what is said of the tuple next is NEW, and its DEL is not said again.
+ */
+static void
+upsert(struct incumbent *inc, const struct flow *f, bool replace, bool say, ms_t now)
 {
-	struct object *o = cache_add_flow(&inc->internal, f, now);
+	struct object *o = cache_find_flow(&inc->internal, &f->key);
 
+	if (o != NULL && (replace || o->state == OBJECT_DEAD)) {
+		cache_remove(&inc->internal, o);
+		o = NULL;
+	}
+	if (o != NULL)
+		cache_merge_flow(o, f, now);
+	else
+		o = cache_add_flow(&inc->internal, f, now);
 	if (o == NULL)
 		inc->stats.full++;
-	return o;
+	else
+		changed(inc, o, say, now);
 }
 
 /* The end of an object: told to the peer, or not. */
@@ -71,23 +84,15 @@ destroyed(struct incumbent *inc, struct object *o, bool say)
 void
 incumbent_kernel_event(struct incumbent *inc, const struct kernel_event *ev, ms_t now)
 {
-	struct object *o = cache_find_flow(&inc->internal, &ev->flow.key);
+	struct object *o;
 
-	if (ev->type == KEV_DESTROY) {
-		if (o != NULL)
-			destroyed(inc, o, !ev->own);
+	if (ev->type != KEV_DESTROY) {
+		upsert(inc, &ev->flow, ev->type == KEV_NEW, !ev->own, now);
 		return;
 	}
-	if (ev->type == KEV_NEW && o != NULL) {
-		cache_remove(&inc->internal, o);
-		o = NULL;
-	}
+	o = cache_find_flow(&inc->internal, &ev->flow.key);
 	if (o != NULL)
-		cache_merge_flow(o, &ev->flow, now);
-	else
-		o = enter(inc, &ev->flow, now);
-	if (o != NULL)
-		changed(inc, o, !ev->own, now);
+		destroyed(inc, o, !ev->own);
 }
 
 void
@@ -101,7 +106,7 @@ incumbent_expect_event(struct incumbent *inc, enum kernel_event_type type, bool 
 			destroyed(inc, o, !own);
 		return;
 	}
-	if (type == KEV_NEW && o != NULL) {
+	if (o != NULL && (type == KEV_NEW || o->state == OBJECT_DEAD)) {
 		cache_remove(&inc->expects, o);
 		o = NULL;
 	}
@@ -142,16 +147,8 @@ incumbent_kernel_read_begin(struct incumbent *inc, bool announce, ms_t now)
 void
 incumbent_kernel_read_flow(struct incumbent *inc, const struct flow *flow, ms_t now)
 {
-	struct object *o = cache_find_flow(&inc->internal, &flow->key);
-
-	if (!inc->reading)
-		return;
-	if (o != NULL)
-		cache_merge_flow(o, flow, now);
-	else
-		o = enter(inc, flow, now);
-	if (o != NULL)
-		changed(inc, o, inc->announce, now);
+	if (inc->reading)
+		upsert(inc, flow, false, inc->announce, now);
 }
 
 /* ---- requests, one at a time ---- */
