@@ -34,6 +34,7 @@ incumbent_new(const struct incumbent_cfg *cfg, ms_t now)
 	inc->seq_set = cfg->first_seq != 0;
 	inc->window = inc->cfg.ack_window;
 	inc->alive_at = cfg->mode == MODE_FTFW ? ms_add(now, TIMER_MS) : MS_NEVER;
+	inc->clock = now;
 	inc->read_at = MS_NEVER;
 	inc->purge_at = MS_NEVER;
 	inc->commit_at = MS_NEVER;
@@ -412,7 +413,7 @@ flow_message(struct incumbent *inc, const struct wire_msg *m, ms_t now)
 }
 
 static void
-message(struct incumbent *inc, const struct wire_msg *m, ms_t now)
+message(struct incumbent *inc, const struct wire_msg *m)
 {
 	if (inc->cfg.mode == MODE_FTFW) {
 		if (!track(inc, m))
@@ -422,7 +423,7 @@ message(struct incumbent *inc, const struct wire_msg *m, ms_t now)
 	}
 	inc->stats.received++;
 	if (m->type <= WIRE_CT_DEL)
-		flow_message(inc, m, now);
+		flow_message(inc, m, inc->clock);
 	else if (m->type <= WIRE_EXP_DEL)
 		inc->stats.expects_received++;
 	else if (inc->cfg.mode == MODE_ALARM)
@@ -439,9 +440,10 @@ incumbent_datagram(struct incumbent *inc, const void *data, size_t len, ms_t now
 	for (;;) {
 		switch (wire_next(&r, &m)) {
 		case WIRE_END:
+			inc->clock = now;
 			return;
 		case WIRE_MSG:
-			message(inc, &m, now);
+			message(inc, &m);
 			break;
 		case WIRE_BAD_VERSION:
 			inc->stats.bad_version++;
@@ -449,6 +451,7 @@ incumbent_datagram(struct incumbent *inc, const void *data, size_t len, ms_t now
 		case WIRE_TRUNCATED:
 		case WIRE_BAD_SIZE:
 			inc->stats.bad_size++;
+			inc->clock = now;
 			return;
 		}
 	}
@@ -459,6 +462,7 @@ incumbent_datagram(struct incumbent *inc, const void *data, size_t len, ms_t now
 void
 incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 {
+	inc->clock = now;
 	switch (cmd) {
 	case CMD_COMMIT:
 		inc->purge_at = MS_NEVER;
@@ -532,6 +536,7 @@ objects_due(struct incumbent *inc, struct cache *c, ms_t now)
 void
 incumbent_tick(struct incumbent *inc, ms_t now)
 {
+	inc->clock = now;
 	if (ms_reached(now, inc->alive_at))
 		timer_expired(inc, now);
 	objects_due(inc, &inc->internal, now);

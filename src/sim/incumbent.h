@@ -8,7 +8,7 @@
  * the codec with core and nothing else; the protocol engine is its own.  What it says is compared
  * with captures of the program in tests/scenario/incumbent.c.
  *
- * The interface has the shape of node.h: inputs are pushed, outputs are pulled, time is an argument.
+ * The interface has the shape of node.h: inputs are pushed, outputs pulled, time is an argument.
  */
 #ifndef SIM_INCUMBENT_H
 #define SIM_INCUMBENT_H

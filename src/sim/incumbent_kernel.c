@@ -40,8 +40,8 @@ changed(struct incumbent *inc, struct object *o, bool say, ms_t now)
 }
 
 /*
- * A flow into the internal cache.  One that is dead and waits to be acknowledged makes way without a
- * trace, whatever comes: what is said of the tuple next is NEW, and its DEL is not said again.
+ * A flow into the internal cache.  One that is dead and waits to be acknowledged makes way without
+ * a trace, whatever comes: what is said of the tuple next is NEW, and its DEL is not said again.
  */
 static void
 upsert(struct incumbent *inc, const struct flow *f, bool replace, bool say, ms_t now)
@@ -84,10 +84,12 @@ destroyed(struct incumbent *inc, struct object *o, bool say)
 void
 incumbent_kernel_event(struct incumbent *inc, const struct kernel_event *ev, ms_t now)
 {
+	ms_t clock = inc->clock;
 	struct object *o;
 
+	inc->clock = now;
 	if (ev->type != KEV_DESTROY) {
-		upsert(inc, &ev->flow, ev->type == KEV_NEW, !ev->own, now);
+		upsert(inc, &ev->flow, ev->type == KEV_NEW, !ev->own, clock);
 		return;
 	}
 	o = cache_find_flow(&inc->internal, &ev->flow.key);
@@ -100,7 +102,9 @@ incumbent_expect_event(struct incumbent *inc, enum kernel_event_type type, bool 
     const struct expect *e, ms_t now)
 {
 	struct object *o = cache_find_expect(&inc->expects, e);
+	ms_t clock = inc->clock;
 
+	inc->clock = now;
 	if (type == KEV_DESTROY) {
 		if (o != NULL)
 			destroyed(inc, o, !own);
@@ -113,12 +117,12 @@ incumbent_expect_event(struct incumbent *inc, enum kernel_event_type type, bool 
 	if (o != NULL) {
 		o->expect = *e;
 		o->state = OBJECT_UPDATED;
-		o->updated = now;
+		o->updated = clock;
 	} else {
-		o = cache_add_expect(&inc->expects, e, now);
+		o = cache_add_expect(&inc->expects, e, clock);
 	}
 	if (o != NULL)
-		changed(inc, o, !own, now);
+		changed(inc, o, !own, clock);
 }
 
 void
@@ -137,7 +141,7 @@ incumbent_wants_read(const struct incumbent *inc)
 void
 incumbent_kernel_read_begin(struct incumbent *inc, bool announce, ms_t now)
 {
-	(void)now;
+	inc->clock = now;
 	inc->reading = true;
 	inc->announce = announce;
 	if (announce)

@@ -103,6 +103,13 @@ struct incumbent {
 	uint32_t ack_from;
 	uint32_t window;
 
+	/*
+	 * The program asks for the time after it has waited, not before it works: what an event or
+	 * a datagram changes is stamped with the time of the wake-up before.  Timers and orders find
+	 * the clock right.
+	 */
+	ms_t clock;
+
 	uint64_t rng;
 
 	/* Kernel. */

@@ -4,8 +4,8 @@
  *
  * The model takes the place of one of the two daemons of a capture: it gets the other's datagrams
  * when the capture has them, and kernel events made from the state messages that the daemon sent.
- * What it says must then be the same byte for byte: types, flags, numbers, ranges, attributes, which
- * messages share a datagram, and when, to a few milliseconds.
+ * What it says must then be the same byte for byte: types, flags, numbers, ranges, attributes; and
+ * which messages share a datagram, and when, to a few milliseconds.
  *
  * Only where the order is that of the program's hash is it not compared.
  */
@@ -607,7 +607,8 @@ it_reads_the_kernel_after_an_overrun(void **state)
 {
 	static const struct part sender = {.file = "overrun", .who = 1, .middle = true, .open = 1,
 	    .marks = {{OVERRUN, 234, 265}}};
-	static const struct part receiver = {.file = "overrun", .who = 2, .middle = true, .acked = 1};
+	static const struct part receiver = {
+	    .file = "overrun", .who = 2, .middle = true, .acked = 1};
 
 	(void)state;
 	assert_int_equal(play(&sender), 1188);
@@ -651,9 +652,9 @@ it_bears_a_peer_that_jumps_repeats_and_lies(void **state)
 }
 
 /*
- * Made for this test: a stranger says what comes into its mind (seeds 112 and 11), with HELLO now and
- * then, numbers across the wrap that come late, twice or too early, ranges that mean nothing, headers
- * and payloads that are wrong.  The daemon has a few flows and short queues.  Only with one flow is
+ * Made for this test: a stranger says what comes into its mind, with HELLO now and then, numbers
+ * across the wrap that come late, twice or too early, ranges that mean nothing, headers and payloads
+ * that are wrong.  The daemon has a few flows and short queues.  Only with one flow is
  * RESYNC among it: the order of two would be that of the hash.
  */
 static void
