@@ -307,6 +307,32 @@ one_of_them_and_ours_make_up_for_losses(void **state)
 	free_link(l);
 }
 
+/* Nothing is asked for again; a minute of refreshes makes up for all that was lost. */
+static void
+in_alarm_too(void **state)
+{
+	const struct incumbent_cfg model = {
+	    .mode = MODE_ALARM, .limit = 8192, .refresh_s = 5, .cache_timeout_s = 20};
+	struct node_cfg ours = alarm_cfg();
+
+	(void)state;
+	for (int with_ours = 0; with_ours <= 1; with_ours++) {
+		struct link *l = new_link(&model, with_ours ? NULL : &model, &ours);
+
+		l->loss_pct = 20;
+		traffic(l);
+		run(l, 5000);
+		l->loss_pct = 0;
+		run(l, 60000);
+		assert_true(l->lost > 20);
+		assert_int_equal(count_flows(l, 0, TABLE_LOCAL), 100);
+		assert_int_equal(count_flows(l, 1, TABLE_LOCAL), 100);
+		assert_replicated(l, 0);
+		assert_replicated(l, 1);
+		free_link(l);
+	}
+}
+
 int
 main(void)
 {
@@ -315,6 +341,7 @@ main(void)
 	    cmocka_unit_test(two_of_them_make_up_for_losses),
 	    cmocka_unit_test(one_of_them_and_ours_replicate_to_each_other),
 	    cmocka_unit_test(one_of_them_and_ours_make_up_for_losses),
+	    cmocka_unit_test(in_alarm_too),
 	};
 
 	return cmocka_run_group_tests_name("incumbent", tests, NULL, NULL);
