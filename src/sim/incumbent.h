@@ -38,6 +38,10 @@ void incumbent_free(struct incumbent *inc);
 
 /* ---- inputs ---- */
 
+/*
+ * Events of the model's own writes have to come too, as `own`: without them the internal cache does
+ * not learn of what was committed.
+ */
 void incumbent_kernel_event(struct incumbent *inc, const struct kernel_event *ev, ms_t now);
 
 /* The same for expectations.  They are sent; received ones are counted and not kept. */

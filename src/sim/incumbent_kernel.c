@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Whose answer it is. */
-enum cookie { COOKIE_COMMIT = 1, COOKIE_FLUSH, COOKIE_CHECK };
-
 static uint64_t
 draw(struct incumbent *inc)
 {
@@ -189,7 +186,6 @@ job_start(struct job *job, const struct cache *c)
 static void
 job_next(struct job *job)
 {
-	job->asked = false;
 	if (++job->at >= job->count)
 		job_free(job);
 }
@@ -312,6 +308,24 @@ incumbent_commit(struct incumbent *inc, ms_t now)
 	commit_turn(inc, now);
 }
 
+static void
+ask(struct incumbent *inc, struct job *job, struct kernel_op *op)
+{
+	job->asked = true;
+	job->cookie = ++inc->requests;
+	op->cookie = job->cookie;
+}
+
+/* Is this the answer that the job waits for? */
+static bool
+answered(struct job *job, const struct kernel_result *res)
+{
+	if (!job->running || !job->asked || res->cookie != job->cookie)
+		return false;
+	job->asked = false;
+	return true;
+}
+
 static bool
 commit_op(struct incumbent *inc, struct kernel_op *op)
 {
@@ -320,10 +334,9 @@ commit_op(struct incumbent *inc, struct kernel_op *op)
 	if (!job->running || job->asked || job->at >= job->count)
 		return false;
 	op->type = inc->commit_step == COMMIT_DELETE ? KOP_DELETE : KOP_CREATE;
-	op->cookie = COOKIE_COMMIT;
 	op->flow = job->flows[job->at];
 	op->tcp_liberal = op->flow.key.l4 == L4_TCP && !inc->cfg.tcp_window_tracking;
-	job->asked = true;
+	ask(inc, job, op);
 	return true;
 }
 
@@ -336,9 +349,6 @@ commit_result(struct incumbent *inc, int error, ms_t now)
 {
 	struct job *job = &inc->commit;
 
-	if (!job->running || !job->asked)
-		return;
-	job->asked = false;
 	if (inc->commit_step == COMMIT_CREATE && error == EEXIST) {
 		inc->commit_step = COMMIT_DELETE;
 		return;
@@ -359,12 +369,11 @@ commit_result(struct incumbent *inc, int error, ms_t now)
 }
 
 static bool
-simple_op(struct job *job, enum kernel_op_type type, enum cookie cookie, struct kernel_op *op)
+simple_op(struct incumbent *inc, struct job *job, enum kernel_op_type type, struct kernel_op *op)
 {
 	if (!job->running || job->asked)
 		return false;
 	op->type = type;
-	op->cookie = cookie;
 	op->flow = job->flows[job->at];
 	op->flow.has &= ~(uint32_t)HAS_ID;
 	if (type == KOP_GET) {
@@ -372,7 +381,7 @@ simple_op(struct job *job, enum kernel_op_type type, enum cookie cookie, struct 
 		op->flow.key.zone = 0;
 		op->flow.has &= ~(uint32_t)HAS_ZONE;
 	}
-	job->asked = true;
+	ask(inc, job, op);
 	return true;
 }
 
@@ -381,18 +390,16 @@ incumbent_pull_kernel_op(struct incumbent *inc, struct kernel_op *op, ms_t now)
 {
 	(void)now;
 	memset(op, 0, sizeof(*op));
-	return commit_op(inc, op) || simple_op(&inc->flush, KOP_DELETE, COOKIE_FLUSH, op) ||
-	    simple_op(&inc->check, KOP_GET, COOKIE_CHECK, op);
+	return commit_op(inc, op) || simple_op(inc, &inc->flush, KOP_DELETE, op) ||
+	    simple_op(inc, &inc->check, KOP_GET, op);
 }
 
 static void
 check_result(struct incumbent *inc, const struct kernel_result *res)
 {
-	struct object *o;
+	const struct flow_key *key = &inc->check.flows[inc->check.at].key;
+	struct object *o = cache_find_flow(&inc->internal, key);
 
-	if (!inc->check.running || !inc->check.asked)
-		return;
-	o = cache_find_flow(&inc->internal, &inc->check.flows[inc->check.at].key);
 	if (res->error != 0 && o != NULL) {
 		inc->stats.purged++;
 		destroyed(inc, o, true);
@@ -403,20 +410,12 @@ check_result(struct incumbent *inc, const struct kernel_result *res)
 void
 incumbent_kernel_result(struct incumbent *inc, const struct kernel_result *res, ms_t now)
 {
-	switch (res->cookie) {
-	case COOKIE_COMMIT:
+	if (answered(&inc->commit, res))
 		commit_result(inc, res->error, now);
-		break;
-	case COOKIE_FLUSH:
-		if (inc->flush.running && inc->flush.asked)
-			job_next(&inc->flush);
-		break;
-	case COOKIE_CHECK:
+	else if (answered(&inc->flush, res))
+		job_next(&inc->flush);
+	else if (answered(&inc->check, res))
 		check_result(inc, res);
-		break;
-	default:
-		break;
-	}
 }
 
 bool

@@ -77,6 +77,7 @@ enum hello { HELLO_INIT, HELLO_SAY, HELLO_DONE };
 struct job {
 	bool running;
 	bool asked;         /* the answer to a request is outstanding */
+	uint32_t cookie;    /* of that request */
 	struct flow *flows;
 	size_t count, at, room;
 };
@@ -104,9 +105,9 @@ struct incumbent {
 	uint32_t window;
 
 	/*
-	 * The program asks for the time after it has waited, not before it works: what an event or
-	 * a datagram changes is stamped with the time of the wake-up before.  Timers and orders find
-	 * the clock right.
+	 * Right when a timer expires or an order comes, but late for events and datagrams: what they
+	 * change is stamped with the time of the wake-up before.  The program looks at the clock
+	 * after its work, not before.
 	 */
 	ms_t clock;
 
@@ -117,6 +118,7 @@ struct incumbent {
 	bool wants_read;
 	ms_t read_at, purge_at;
 	struct job commit, flush, check;
+	uint32_t requests; /* number of the last one, which is its cookie */
 	enum commit_step commit_step;
 	unsigned int commit_pass, commit_slice;
 	ms_t commit_at; /* its next turn */

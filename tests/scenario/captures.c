@@ -653,8 +653,8 @@ it_bears_a_peer_that_jumps_repeats_and_lies(void **state)
 
 /*
  * Made for this test: a stranger says what comes into its mind, with HELLO now and then, numbers
- * across the wrap that come late, twice or too early, ranges that mean nothing, headers and payloads
- * that are wrong.  The daemon has a few flows and short queues.  Only with one flow is
+ * across the wrap that come late, twice or too early, ranges that mean nothing, wrong headers and
+ * payloads.  The daemon has a few flows and short queues.  Only with one flow is
  * RESYNC among it: the order of two would be that of the hash.
  */
 static void

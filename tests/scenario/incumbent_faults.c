@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What the model of conntrackd 1.4.7 does that no capture shows: commits, orders, and the faults of
- * that program on which a simulation with it is to be built.  Each was seen with the program itself,
- * or is in its documentation.
+ * that program on which a simulation with it is to be built.  Each was seen with the program
+ * itself, or is in its documentation.
  */
 #include "incumbent.h"
 
@@ -549,6 +549,31 @@ an_unknown_attribute_is_acknowledged_and_lost(void **state)
 }
 
 static void
+what_waits_already_keeps_its_place(void **state)
+{
+	struct rig *r = greeted((struct incumbent_cfg){.mode = MODE_FTFW, .first_seq = 9});
+	struct flow f[2] = {tcp_flow(1), tcp_flow(2)};
+
+	(void)state;
+	sim_kernel_new(r->kernel, &f[0]);
+	sim_kernel_new(r->kernel, &f[1]);
+	sim_kernel_update(r->kernel, &f[0]);
+	settle(r);
+	assert_int_equal(r->said_count, 2);
+	assert_int_equal(r->said[0].type, WIRE_CT_UPD);
+	assert_int_equal(r->said[1].type, WIRE_CT_NEW);
+	/* What was sent and is not acknowledged goes to the end, under a new number only. */
+	sim_kernel_update(r->kernel, &f[0]);
+	settle(r);
+	assert_int_equal(r->said_count, 1);
+	peer_control(r, WIRE_NACK, 0, 0x7fffffff);
+	assert_int_equal(r->said_count, 2);
+	assert_int_equal(r->said[0].type, WIRE_CT_NEW);
+	assert_int_equal(r->said[1].type, WIRE_CT_UPD);
+	rig_free(r);
+}
+
+static void
 an_update_of_a_dead_flow_makes_a_new_one(void **state)
 {
 	struct rig *r = greeted((struct incumbent_cfg){.mode = MODE_FTFW, .first_seq = 9});
@@ -657,6 +682,7 @@ main(void)
 	    cmocka_unit_test(a_number_from_far_ahead_makes_it_deaf),
 	    cmocka_unit_test(a_hello_makes_it_forget_what_is_not_acknowledged),
 	    cmocka_unit_test(an_unknown_attribute_is_acknowledged_and_lost),
+	    cmocka_unit_test(what_waits_already_keeps_its_place),
 	    cmocka_unit_test(an_update_of_a_dead_flow_makes_a_new_one),
 	    cmocka_unit_test(an_update_takes_nothing_away),
 	    cmocka_unit_test(in_alarm_it_hears_only_plain_messages),
