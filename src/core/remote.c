@@ -29,8 +29,9 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 	uint32_t id = table_find(&n->remote, &f->key);
 	struct flow known;
 	struct entry *e;
-	bool news = true;
+	bool news = true, first;
 
+	first = id == ENTRY_NONE || table_entry(&n->remote, id)->peer != (uint8_t)(p - n->peers);
 	if (id == ENTRY_NONE) {
 		id = table_insert(&n->remote, f, now);
 		if (id == ENTRY_NONE) {
@@ -68,12 +69,12 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 	}
 	remote_own(n, e, p);
 	e->gen = p->epoch;
-	/* Said once more in a full resend or a refresh it is as old as it was; for the first time in a
-	 * full resend, of any age. */
+	/* Said once more in a full resend or a refresh it is as old as it was; heard for the first time,
+	 * in a full resend, it is of any age. */
 	if (news) {
 		e->changed = now;
 		e->flags = (uint16_t)(e->flags & ~ENTRY_RETOLD);
-		e->flags |= replace && p->resync != RESYNC_NONE ? ENTRY_RETOLD : 0;
+		e->flags |= first && replace && p->resync != RESYNC_NONE ? ENTRY_RETOLD : 0;
 	}
 	if (n->mode->refreshed)
 		timer_set(&n->remote, id, ms_add(now, (int64_t)n->cfg.cache_timeout_s * 1000));

@@ -560,12 +560,11 @@ bool
 sync_is_mirrored(const struct node *n, uint32_t id)
 {
 	const struct entry *e = table_entry(&n->local, id);
-	uint32_t replica;
 
 	if (!n->cfg.write_through || (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
 		return false;
-	replica = table_find(&n->remote, entry_key(e));
-	return replica != ENTRY_NONE && !(table_entry(&n->remote, replica)->flags & ENTRY_DEAD);
+	/* One that has died is about to leave the kernel, too. */
+	return table_find(&n->remote, entry_key(e)) != ENTRY_NONE;
 }
 
 static void

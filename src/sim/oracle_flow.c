@@ -171,8 +171,10 @@ watch_beliefs(struct sim *s, void *state, const struct happening *h)
 struct copies {
 	bool copy[WORLD_NODES_MAX][TUPLES_MAX];
 	bool told[WORLD_NODES_MAX][TUPLES_MAX];  /* peers know it, or may, from this node */
+	bool adopted[WORLD_NODES_MAX][TUPLES_MAX]; /* by an ordered commit */
 	bool ended[WORLD_NODES_MAX][TUPLES_MAX]; /* and have been told of its end, or may have missed it */
 	bool bulk[WORLD_NODES_MAX];  /* a full send goes on, or was ordered */
+	bool commit[WORLD_NODES_MAX]; /* -c is under way: what it writes is the node's own from then on */
 };
 
 static void
@@ -188,7 +190,10 @@ judge_echo(struct sim *s, void *state, const struct happening *h, int tuple,
 	}
 	if (!c->copy[h->node][tuple] || c->told[h->node][tuple])
 		return;
-	if (m->type != WIRE_CT_DEL && c->bulk[h->node] && s->plan->write_through == 0) {
+	/* With CacheWriteThrough only what no peer has any more is taken for its own. */
+	if (m->type != WIRE_CT_DEL && c->bulk[h->node] &&
+	    (s->plan->write_through == 0 || c->adopted[h->node][tuple] ||
+		!world_find(s->w, h->node, TABLE_REMOTE, &s->truth.keys[tuple], NULL))) {
 		c->told[h->node][tuple] = true;
 		return;
 	}
@@ -207,6 +212,10 @@ kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change
 	} else if (change->own && change->type == KEV_NEW && !c->told[node][tuple]) {
 		c->copy[node][tuple] = true;
 	}
+	if (change->own && change->type != KEV_DESTROY && c->commit[node])
+		c->adopted[node][tuple] = true;
+	else if (change->type == KEV_NEW)
+		c->adopted[node][tuple] = false;
 }
 
 static void
@@ -220,6 +229,7 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 		break;
 	case HAP_START:
 		/* What a daemon finds when it begins it cannot know to be a copy. */
+		c->commit[h->node] = false;
 		memset(c->copy[h->node], 0, sizeof(c->copy[h->node]));
 		for (size_t t = 0; t < s->tuples_count; t++)
 			c->told[h->node][t] = traffic_entry(s, h->node, (int)t) != NULL;
@@ -232,6 +242,11 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_NOTICE:
 		if (h->notice->type == NOTE_BULK_STARTED)
 			c->bulk[h->node] = true;
+		if (h->notice->type == NOTE_COMMIT_DONE)
+			c->commit[h->node] = false;
+		break;
+	case HAP_ORDER:
+		c->commit[h->node] |= h->number == ORDER_COMMIT;
 		break;
 	case HAP_SENT:
 		/* ALARM says everything again and again. */
@@ -247,7 +262,6 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_ARRIVES:
 	case HAP_ANSWERED:
 	case HAP_ARRIVED:
-	case HAP_ORDER:
 	case HAP_KILL:
 	case HAP_TURN:
 		break;
