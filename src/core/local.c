@@ -290,7 +290,9 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, ms_t now)
 	if (!changed)
 		return;
 	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
-	local_pending(n, id);
+	/* What we only wrote for a peer is no news of ours. */
+	if ((table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
+		local_pending(n, id);
 }
 
 void

@@ -173,7 +173,10 @@ struct copies {
 	bool told[WORLD_NODES_MAX][TUPLES_MAX];  /* peers know it, or may, from this node */
 	bool adopted[WORLD_NODES_MAX][TUPLES_MAX]; /* by an ordered commit */
 	bool ended[WORLD_NODES_MAX][TUPLES_MAX]; /* and have been told of its end, or may have missed it */
-	bool bulk[WORLD_NODES_MAX];  /* a full send goes on, or was ordered */
+	bool bulk[WORLD_NODES_MAX];   /* a full send goes on */
+	bool bulk_done[WORLD_NODES_MAX];
+	/* What was said in this turn without one; the notice that one has begun comes at its end. */
+	int said[WORLD_NODES_MAX];    /* tuple + 1 */
 	bool commit[WORLD_NODES_MAX]; /* -c is under way: what it writes is the node's own from then on */
 };
 
@@ -191,14 +194,26 @@ judge_echo(struct sim *s, void *state, const struct happening *h, int tuple,
 	if (!c->copy[h->node][tuple] || c->told[h->node][tuple])
 		return;
 	/* With CacheWriteThrough only what no peer has any more is taken for its own. */
-	if (m->type != WIRE_CT_DEL && c->bulk[h->node] &&
-	    (s->plan->write_through == 0 || c->adopted[h->node][tuple] ||
-		!world_find(s->w, h->node, TABLE_REMOTE, &s->truth.keys[tuple], NULL))) {
-		c->told[h->node][tuple] = true;
-		return;
-	}
-	sim_fail(s, "node %u says %s of %s, which it only wrote for a peer", h->node,
-	    m->type == WIRE_CT_DEL ? "the end" : "news", tuple_text(s, tuple));
+	if (m->type == WIRE_CT_DEL ||
+	    (s->plan->write_through != 0 && !c->adopted[h->node][tuple] &&
+		world_find(s->w, h->node, TABLE_REMOTE, &s->truth.keys[tuple], NULL)))
+		sim_fail(s, "node %u says %s of %s, which it only wrote for a peer", h->node,
+		    m->type == WIRE_CT_DEL ? "the end" : "news", tuple_text(s, tuple));
+	if (!c->bulk[h->node])
+		c->said[h->node] = tuple + 1;
+	c->told[h->node][tuple] = true;
+}
+
+static void
+turn_is_over(struct sim *s, struct copies *c, size_t node)
+{
+	if (c->said[node] != 0 && !c->bulk[node])
+		sim_fail(s, "node %zu says news of %s, which it only wrote for a peer", node,
+		    tuple_text(s, c->said[node] - 1));
+	c->said[node] = 0;
+	if (c->bulk_done[node])
+		c->bulk[node] = false;
+	c->bulk_done[node] = false;
 }
 
 static void
@@ -230,6 +245,9 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_START:
 		/* What a daemon finds when it begins it cannot know to be a copy. */
 		c->commit[h->node] = false;
+		c->bulk[h->node] = false;
+		c->bulk_done[h->node] = false;
+		c->said[h->node] = 0;
 		memset(c->copy[h->node], 0, sizeof(c->copy[h->node]));
 		for (size_t t = 0; t < s->tuples_count; t++)
 			c->told[h->node][t] = traffic_entry(s, h->node, (int)t) != NULL;
@@ -242,11 +260,16 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_NOTICE:
 		if (h->notice->type == NOTE_BULK_STARTED)
 			c->bulk[h->node] = true;
+		if (h->notice->type == NOTE_BULK_DONE)
+			c->bulk_done[h->node] = true;
 		if (h->notice->type == NOTE_COMMIT_DONE)
 			c->commit[h->node] = false;
 		break;
 	case HAP_ORDER:
 		c->commit[h->node] |= h->number == ORDER_COMMIT;
+		/* What is forgotten may come back as anything. */
+		for (size_t t = 0; t < s->tuples_count && h->number == ORDER_FLUSH_INTERNAL; t++)
+			c->told[h->node][t] = true;
 		break;
 	case HAP_SENT:
 		/* ALARM says everything again and again. */
@@ -263,7 +286,9 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_ANSWERED:
 	case HAP_ARRIVED:
 	case HAP_KILL:
+		break;
 	case HAP_TURN:
+		turn_is_over(s, c, h->node);
 		break;
 	}
 }
