@@ -355,9 +355,9 @@ update_failed(struct node *n, struct op_slot *s, int error)
 {
 	if (error == ENOENT) {
 		slot_retry(n, s, KOP_CREATE);
-	} else if (error == EBUSY && (s->op.flow.has & HAS_STATUS)) {
-		s->op.flow.has &= ~(uint32_t)HAS_STATUS;
-		slot_retry(n, s, KOP_UPDATE);
+	} else if (error == EBUSY) {
+		/* It has come further than we know. */
+		slot_retry(n, s, KOP_GET);
 	} else if (is_passing(error) || strip(s, error)) {
 		slot_retry(n, s, KOP_UPDATE);
 	} else {
@@ -366,18 +366,17 @@ update_failed(struct node *n, struct op_slot *s, int error)
 }
 
 /*
- * An entry that we did not know of and that will be updated: a create of ours whose answer was lost, or
- * one whose event is still unread.  Of what an update leaves as it is, this is our only news.
+ * An entry that is not as we knew it and will be updated: a create of ours whose answer was lost, or one
+ * whose events are still unread.  Of what an update leaves as it is, this is our only news.
  */
 static void
 found(struct node *n, const struct flow *f, ms_t now)
 {
-	uint32_t id = table_find(&n->local, &f->key);
+	uint32_t id;
 
-	if ((id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD)) ||
-	    !filter_passes(&n->cfg.filter, f))
+	if (!filter_passes(&n->cfg.filter, f))
 		return;
-	id = local_upsert(n, f, NEWS_OWN_WHOLE, now);
+	id = local_upsert(n, f, NEWS_OWN_UPDATE, now);
 	if (id != ENTRY_NONE)
 		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
 }

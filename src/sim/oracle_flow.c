@@ -171,6 +171,9 @@ watch_beliefs(struct sim *s, void *state, const struct happening *h)
 struct copies {
 	bool copy[WORLD_NODES_MAX][TUPLES_MAX];
 	bool told[WORLD_NODES_MAX][TUPLES_MAX];  /* peers know it, or may, from this node */
+	/* It may have forgotten that it is a copy, or never known. */
+	bool vague[WORLD_NODES_MAX][TUPLES_MAX];
+	ms_t since[WORLD_NODES_MAX][TUPLES_MAX];
 	bool adopted[WORLD_NODES_MAX][TUPLES_MAX]; /* by an ordered commit */
 	bool ended[WORLD_NODES_MAX][TUPLES_MAX]; /* and have been told of its end, or may have missed it */
 	bool bulk[WORLD_NODES_MAX];   /* a full send goes on */
@@ -186,22 +189,23 @@ judge_echo(struct sim *s, void *state, const struct happening *h, int tuple,
 {
 	struct copies *c = state;
 
-	if (m->type == WIRE_CT_DEL && (c->told[h->node][tuple] || c->ended[h->node][tuple])) {
-		c->told[h->node][tuple] = false;
-		c->ended[h->node][tuple] = true;
+	bool end = m->type == WIRE_CT_DEL;
+	bool *told = &c->told[h->node][tuple], *ended = &c->ended[h->node][tuple];
+
+	if (!c->copy[h->node][tuple] || c->vague[h->node][tuple] || *told || (end && *ended) ||
+	    s->data_at[h->node][tuple].ms >= c->since[h->node][tuple].ms) {
+		*told = !end;
+		*ended |= end;
 		return;
 	}
-	if (!c->copy[h->node][tuple] || c->told[h->node][tuple])
-		return;
 	/* With CacheWriteThrough only what no peer has any more is taken for its own. */
-	if (m->type == WIRE_CT_DEL ||
-	    (s->plan->write_through != 0 && !c->adopted[h->node][tuple] &&
+	if (end || (s->plan->write_through != 0 && !c->adopted[h->node][tuple] &&
 		world_find(s->w, h->node, TABLE_REMOTE, &s->truth.keys[tuple], NULL)))
 		sim_fail(s, "node %u says %s of %s, which it only wrote for a peer", h->node,
-		    m->type == WIRE_CT_DEL ? "the end" : "news", tuple_text(s, tuple));
+		    end ? "the end" : "news", tuple_text(s, tuple));
 	if (!c->bulk[h->node])
 		c->said[h->node] = tuple + 1;
-	c->told[h->node][tuple] = true;
+	*told = true;
 }
 
 static void
@@ -217,10 +221,14 @@ turn_is_over(struct sim *s, struct copies *c, size_t node)
 }
 
 static void
-kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change *change)
+kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change *change, ms_t now)
 {
 	if (tuple == NO_TUPLE)
 		return;
+	if (change->own && change->type == KEV_NEW) {
+		c->vague[node][tuple] = false;
+		c->since[node][tuple] = now;
+	}
 	if (!change->own && change->type != KEV_DESTROY) {
 		c->copy[node][tuple] = false;
 		c->told[node][tuple] = true;
@@ -240,7 +248,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 
 	switch (h->type) {
 	case HAP_KERNEL:
-		kernel_changed(c, h->node, truth_tuple(&s->truth, &h->change->flow->key), h->change);
+		kernel_changed(c, h->node, truth_tuple(&s->truth, &h->change->flow->key), h->change,
+		    s->w->now);
 		break;
 	case HAP_START:
 		/* What a daemon finds when it begins it cannot know to be a copy. */
@@ -249,13 +258,11 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 		c->bulk_done[h->node] = false;
 		c->said[h->node] = 0;
 		memset(c->copy[h->node], 0, sizeof(c->copy[h->node]));
-		for (size_t t = 0; t < s->tuples_count; t++)
-			c->told[h->node][t] = traffic_entry(s, h->node, (int)t) != NULL;
+		memset(c->vague[h->node], 1, sizeof(c->vague[h->node]));
 		break;
 	case HAP_READ_BEGIN:
 		/* Differences may be announced. */
-		for (size_t t = 0; t < s->tuples_count; t++)
-			c->told[h->node][t] |= c->copy[h->node][t];
+		memset(c->vague[h->node], 1, sizeof(c->vague[h->node]));
 		break;
 	case HAP_NOTICE:
 		if (h->notice->type == NOTE_BULK_STARTED)
@@ -267,9 +274,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 		break;
 	case HAP_ORDER:
 		c->commit[h->node] |= h->number == ORDER_COMMIT;
-		/* What is forgotten may come back as anything. */
-		for (size_t t = 0; t < s->tuples_count && h->number == ORDER_FLUSH_INTERNAL; t++)
-			c->told[h->node][t] = true;
+		if (h->number == ORDER_FLUSH_INTERNAL)
+			memset(c->vague[h->node], 1, sizeof(c->vague[h->node]));
 		break;
 	case HAP_SENT:
 		/* ALARM says everything again and again. */

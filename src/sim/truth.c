@@ -176,7 +176,7 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 }
 
 /*
- * With events still unread a daemon may have written into another flow than it thought; until it has
+ * With events still unread, or lost, a daemon may have written into another flow than it thought; until it has
  * read them its picture is made of both.
  */
 static void
@@ -185,7 +185,8 @@ pictured(struct truth *t, const struct world *w, const struct happening *h)
 	const struct sim_node *sn = &w->nodes[h->node];
 	struct flow f;
 
-	if (sn->kernel->events_count > 0 && sn->node != NULL &&
+	if ((sn->kernel->events_count > 0 || sn->kernel->congested ||
+		sn->overrun_read_at.ms != MS_NEVER.ms || sn->reading) && sn->node != NULL &&
 	    world_find(w, h->node, TABLE_LOCAL, &h->op->flow.key, &f))
 		shown(t, h->node, &f, false, true);
 }
