@@ -81,7 +81,10 @@ static void
 reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
-	bool ended = (e->flags & ENTRY_DEAD) && (e->queue == Q_BURIED || e->queue == Q_TX);
+	/* Peers know, or may, an earlier flow of ours that is gone, and its end is still to be told. */
+	bool ended = (e->flags & ENTRY_ENDED) ||
+	    ((e->flags & ENTRY_DEAD) && e->queue == Q_BURIED) ||
+	    ((e->flags & (ENTRY_DEAD | ENTRY_ANNOUNCED)) && e->queue == Q_TX);
 
 	n->tombs -= is_tomb(e);
 	table_revive(&n->local, id);
@@ -94,11 +97,11 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
 	 * of ours: the end is.
 	 */
-	if (own && (ended || (e->flags & ENTRY_ENDED)))
+	if (own && ended)
 		e->flags |= ENTRY_ENDED;
 	else if (e->queue == Q_BURIED)
 		local_pending(n, id);
-	else if (e->queue == Q_UNACKED)
+	else if (e->queue == Q_UNACKED || own)
 		local_unqueue(n, id);
 }
 

@@ -483,6 +483,7 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 		return;
 	}
 	left = (int64_t)s->op.flow.timeout_s - (ms_second(now) - l->timeout_s);
+	left = left > 0 ? left : 0;
 	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S) {
 		s->op.flow.id = res->flow.id;
 		s->op.flow.has |= HAS_ID;

@@ -511,6 +511,7 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 	uint16_t flags = table_entry(&n->local, id)->flags;
 	enum wire_type type = WIRE_CT_NEW;
 	struct flow f;
+	uint32_t mask;
 
 	/*
 	 * An update is merged: what an earlier flow on the tuple had and this one has not would stay.
@@ -521,7 +522,11 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 	else if ((flags & (ENTRY_UPDATED | ENTRY_FRESH)) == ENTRY_UPDATED)
 		type = WIRE_CT_UPD;
 	table_load(&n->local, id, &f);
-	if (!wire_put_flow(wb, type, hello_flags(n), n->next_seq, &f, attr_mask(n, &f)))
+	mask = attr_mask(n, &f);
+	/* The end of an earlier flow: how far the copy has come does not belong to it. */
+	if (flags & ENTRY_ENDED)
+		mask &= ~(uint32_t)HAS_STATE;
+	if (!wire_put_flow(wb, type, hello_flags(n), n->next_seq, &f, mask))
 		return false;
 	flow_sent(n, id, now);
 	return true;

@@ -226,14 +226,16 @@ kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change
 	if (tuple == NO_TUPLE)
 		return;
 	if (change->own && change->type == KEV_NEW) {
+		/* Peers may still have to hear the end of what was there before. */
+		c->ended[node][tuple] |= c->vague[node][tuple] || c->told[node][tuple];
 		c->vague[node][tuple] = false;
+		c->told[node][tuple] = false;
+		c->copy[node][tuple] = true;
 		c->since[node][tuple] = now;
 	}
 	if (!change->own && change->type != KEV_DESTROY) {
 		c->copy[node][tuple] = false;
 		c->told[node][tuple] = true;
-	} else if (change->own && change->type == KEV_NEW && !c->told[node][tuple]) {
-		c->copy[node][tuple] = true;
 	}
 	if (change->own && change->type != KEV_DESTROY && c->commit[node])
 		c->adopted[node][tuple] = true;
