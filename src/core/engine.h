@@ -182,6 +182,7 @@ struct op_slot {
 	bool degraded;
 	bool counted;      /* belongs to the running commit's tally */
 	bool removes;      /* a replica that died is to leave the kernel */
+	bool which;        /* a look at which of two flows has the tuple */
 	uint32_t old_id;   /* of the kernel's entry that is to be replaced; 0: none known */
 	bool own;          /* of PHASE_OWN: id and birth are those of a local flow */
 	uint32_t id;
@@ -339,8 +340,8 @@ void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */
 void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);
-/* The kernel was asked for this flow, and says that. */
-void local_looked_at(struct node *n, uint32_t id, const struct flow *f, ms_t now);
+/* The kernel was asked for this flow, or (`which`) what has its tuple, and says that. */
+void local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);

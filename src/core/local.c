@@ -278,23 +278,43 @@ look_at_master(struct node *n, const struct flow *f)
 	slot_retry(n, s, KOP_GET);
 }
 
+/* News of the flow that we put here, or old news of the one before it?  The kernel knows. */
+static void
+ask_which(struct node *n, uint32_t id)
+{
+	struct op_slot *s = slot_take(n, JOB_VERIFY, &n->local, id);
+
+	if (s == NULL)
+		return;
+	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_REPLACED;
+	table_load(&n->local, id, &s->op.flow);
+	s->which = true;
+	slot_retry(n, s, KOP_GET);
+}
+
 void
-local_looked_at(struct node *n, uint32_t id, const struct flow *f, ms_t now)
+local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
 {
 	struct flow known;
 	bool changed;
 
 	table_load(&n->local, id, &known);
-	if (another_flow(&known, f))
+	if (another_flow(&known, f) && !which)
 		return;
-	changed = flow_merge(&known, f);
-	table_store(&n->local, id, &known);
+	if (another_flow(&known, f)) {
+		reborn(n, id, f, true, now);
+		changed = true;
+	} else {
+		changed = flow_merge(&known, f);
+		table_store(&n->local, id, &known);
+	}
 	table_entry(&n->local, id)->timeout_s = ms_second(now);
 	if (!changed)
 		return;
 	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
-	/* What we only wrote for a peer is no news of ours. */
-	if ((table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
+	/* What we only wrote for a peer is no news of ours; unless we have just said something else. */
+	if (which ||
+	    (table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
 		local_pending(n, id);
 }
 
@@ -334,6 +354,8 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
+	if (e->flags & ENTRY_REPLACED)
+		ask_which(n, id);
 	e->changed = now;
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);

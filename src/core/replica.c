@@ -229,6 +229,8 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	e->flags |= ENTRY_COMMITTED;
 	if (s->op.type != KOP_UPDATE)
 		e->flags = (uint16_t)(e->flags & ~ENTRY_LIVE);
+	if (s->op.type == KOP_REPLACE)
+		e->flags |= ENTRY_REPLACED;
 	adopt(n, s, id);
 	if (table_entry(&n->remote, s->id)->birth == s->birth)
 		e->changed = table_entry(&n->remote, s->id)->changed;

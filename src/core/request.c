@@ -124,7 +124,7 @@ walk_result(struct node *n, struct op_slot *s, const struct kernel_result *res, 
 	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && res->error == ENOENT) {
 		local_destroyed(n, id, now);
 	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && res->has_flow) {
-		local_looked_at(n, id, &res->flow, now);
+		local_looked_at(n, id, &res->flow, s->which, now);
 	}
 	slot_free(n, s);
 }

@@ -25,6 +25,8 @@ enum entry_flag {
 	ENTRY_OVER = 1 << 7,      /* a peer saw the connection to its end, after our last news of it */
 	ENTRY_ENDED = 1 << 10,    /* local: peers are still to hear the end of our flow on this tuple; what
 				   * is there now is a copy of a peer's */
+	ENTRY_REPLACED = 1 << 11, /* local: we put it in the place of another, of which there may be events
+				   * still to be read */
 	ENTRY_RETOLD = 1 << 9,    /* remote: told on request, or at a start: nobody knows how old it is */
 };
 

@@ -75,10 +75,14 @@ heal(struct sim *s)
 		return;
 	s->at = s->plan->acts_count;
 	heal_faults(s);
-	/* What no event tells, and what was asked for and refused, only the next read makes good. */
-	if (s->refused || s->silent)
-		all_nodes(s, ORDER_READ);
 	sim_pass(s, SETTLE_MS);
+	/* What no event tells, and what was asked for and refused, only the next read makes good. */
+	if ((s->refused || s->silent) && replicas_differ(s, what, sizeof(what))) {
+		sim_say(s, "before -R: %s", what);
+		sim_except(s, EXC_silent);
+		all_nodes(s, ORDER_READ);
+		sim_pass(s, SWEEP_MS);
+	}
 	if (s->committed && replicas_differ(s, what, sizeof(what))) {
 		sim_say(s, "before -B: %s", what);
 		sim_except(s, EXC_untold);

@@ -221,17 +221,19 @@ turn_is_over(struct sim *s, struct copies *c, size_t node)
 }
 
 static void
-kernel_changed(struct copies *c, size_t node, int tuple, const struct sim_change *change, ms_t now)
+kernel_changed(struct sim *s, struct copies *c, size_t node, int tuple,
+    const struct sim_change *change)
 {
 	if (tuple == NO_TUPLE)
 		return;
 	if (change->own && change->type == KEV_NEW) {
 		/* Peers may still have to hear the end of what was there before. */
 		c->ended[node][tuple] |= c->vague[node][tuple] || c->told[node][tuple];
-		c->vague[node][tuple] = false;
+		/* With events unread the daemon may take those of the entry before for news of this. */
+		c->vague[node][tuple] = sim_is_behind(s, node);
 		c->told[node][tuple] = false;
 		c->copy[node][tuple] = true;
-		c->since[node][tuple] = now;
+		c->since[node][tuple] = s->w->now;
 	}
 	if (!change->own && change->type != KEV_DESTROY) {
 		c->copy[node][tuple] = false;
@@ -250,8 +252,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 
 	switch (h->type) {
 	case HAP_KERNEL:
-		kernel_changed(c, h->node, truth_tuple(&s->truth, &h->change->flow->key), h->change,
-		    s->w->now);
+		kernel_changed(s, c, h->node, truth_tuple(&s->truth, &h->change->flow->key),
+		    h->change);
 		break;
 	case HAP_START:
 		/* What a daemon finds when it begins it cannot know to be a copy. */

@@ -93,8 +93,9 @@ static void
 check_queues(struct sim *s, void *state)
 {
 	(void)state;
-	/* A stranger once heard would have to acknowledge, too, for ten minutes. */
-	for (size_t i = 0; i < s->w->count && !s->lied; i++) {
+	/* A stranger once heard would have to acknowledge, too, for ten minutes; and a table that was
+	 * full asks for everything once a minute. */
+	for (size_t i = 0; i < s->w->count && !s->lied && !s->overfull; i++) {
 		const struct node *n = s->w->nodes[i].node;
 		struct table_view local = node_table_view(n, TABLE_LOCAL);
 		struct queue_view q = node_queue_view(n);

@@ -20,6 +20,7 @@ struct tuple {
 
 /* X(name, what) */
 #define SIM_EXCEPTIONS(X)                                                                          \
+	X(silent, "no event told of it, or the kernel refused an answer: the next -R did")         \
 	X(late_news, "news that a slow link delivered late counted as fresh")                      \
 	X(found_by_read, "an entry known only from a read made way")                               \
 	X(unheard, "one that hears a node which does not hear it was told nothing again")          \
@@ -142,6 +143,12 @@ static inline bool
 sim_is_up(const struct sim *s, size_t node)
 {
 	return s->w->nodes[node].node != NULL;
+}
+
+static inline bool
+sim_is_behind(const struct sim *s, size_t node)
+{
+	return world_is_behind(s->w, node);
 }
 
 /* A tuple in few words; a static buffer for each of the last four calls. */

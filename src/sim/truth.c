@@ -182,11 +182,9 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 static void
 pictured(struct truth *t, const struct world *w, const struct happening *h)
 {
-	const struct sim_node *sn = &w->nodes[h->node];
 	struct flow f;
 
-	if ((sn->kernel->events_count > 0 || sn->kernel->congested ||
-		sn->overrun_read_at.ms != MS_NEVER.ms || sn->reading) && sn->node != NULL &&
+	if (world_is_behind(w, h->node) && w->nodes[h->node].node != NULL &&
 	    world_find(w, h->node, TABLE_LOCAL, &h->op->flow.key, &f))
 		shown(t, h->node, &f, false, true);
 }

@@ -388,6 +388,15 @@ world_run(struct world *w, int64_t ms)
 /* ---- views ---- */
 
 bool
+world_is_behind(const struct world *w, size_t i)
+{
+	const struct sim_node *sn = &w->nodes[i];
+
+	return sn->kernel->events_count > 0 || sn->kernel->events_lost ||
+	    sn->overrun_read_at.ms != MS_NEVER.ms || sn->reading;
+}
+
+bool
 world_find(const struct world *w, size_t i, enum node_table t, const struct flow_key *key,
     struct flow *out)
 {

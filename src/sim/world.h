@@ -195,6 +195,8 @@ struct peer_addr world_addr(size_t i);
 /* The other way round; WORLD_STRANGER for all that is no node's. */
 size_t world_node_of(const struct world *w, const struct peer_addr *addr);
 
+/* Are there events of node i's kernel that it has not read, or that are lost and not made good yet? */
+bool world_is_behind(const struct world *w, size_t i);
 /* The flow of this key in a table of node i; false if it is not there. */
 bool world_find(const struct world *w, size_t i, enum node_table t, const struct flow_key *key,
     struct flow *out);
