@@ -246,9 +246,12 @@ carry_out(struct world *w, size_t i, const struct kernel_op *op)
 {
 	struct sim_node *sn = &w->nodes[i];
 	struct kernel_result res;
-	struct happening h = {.type = HAP_RESULT, .node = (uint8_t)i, .op = op, .result = &res};
+	struct happening h = {.type = HAP_ASKS, .node = (uint8_t)i, .op = op};
 
+	world_tell(w, &h);
 	sim_kernel_request(sn->kernel, op, &res);
+	h.type = HAP_RESULT;
+	h.result = &res;
 	world_tell(w, &h);
 	node_kernel_result(sn->node, &res, w->now);
 	h.type = HAP_ANSWERED;

@@ -4,35 +4,8 @@
  */
 #include <string.h>
 
-#include "attr.h"
-#include "buf.h"
 #include "sim.h"
 #include "wire.h"
-
-/* Calls `each` for every state message of a datagram that names a flow of the play. */
-static void
-each_state(struct sim *s, const struct happening *h, void *state,
-    void (*each)(struct sim *s, void *state, const struct happening *h, int tuple,
-	const struct wire_msg *m))
-{
-	struct wire_msg m;
-	struct rbuf r;
-	struct flow f;
-	uint64_t unknown;
-	enum wire_status status;
-
-	rbuf_init(&r, h->data, h->len);
-	while ((status = wire_next(&r, &m)) == WIRE_MSG || status == WIRE_BAD_VERSION) {
-		int tuple;
-
-		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
-		    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) != ATTR_OK)
-			continue;
-		tuple = truth_tuple(&s->truth, &f.key);
-		if (tuple != NO_TUPLE)
-			each(s, state, h, tuple, &m);
-	}
-}
 
 /* ---- no flow is invented, and none goes back ---- */
 
@@ -160,9 +133,9 @@ watch_beliefs(struct sim *s, void *state, const struct happening *h)
 	if (h->type == HAP_START || h->type == HAP_KILL)
 		memset(b->of[h->node], 0, sizeof(b->of[h->node]));
 	if (h->type == HAP_ARRIVES)
-		each_state(s, h, b, note_belief);
+		sim_each_state(s, h, b, note_belief);
 	if (h->type == HAP_ARRIVED && h->other < s->w->count && !s->lied)
-		each_state(s, h, b, judge_belief);
+		sim_each_state(s, h, b, judge_belief);
 }
 
 /* ---- no echo ---- */
@@ -284,7 +257,7 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_SENT:
 		/* ALARM says everything again and again. */
 		if (s->plan->mode == 0 && !s->lied)
-			each_state(s, h, c, judge_echo);
+			sim_each_state(s, h, c, judge_echo);
 		break;
 	case HAP_EVENT:
 	case HAP_OVERRUN:
@@ -293,6 +266,7 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_OP:
 	case HAP_RESULT:
 	case HAP_ARRIVES:
+	case HAP_ASKS:
 	case HAP_ANSWERED:
 	case HAP_ARRIVED:
 	case HAP_KILL:
@@ -329,7 +303,7 @@ watch_peace(struct sim *s, void *state, const struct happening *h)
 	struct peace *p = state;
 
 	if (h->type == HAP_SENT && s->at_peace)
-		each_state(s, h, p, count_message);
+		sim_each_state(s, h, p, count_message);
 }
 
 /* Nothing changes any more: in FT-FW nobody has anything to tell. */

@@ -24,8 +24,8 @@ same(const struct sim *s, const struct flow *a, const struct flow *b)
 	return truth_content(&s->truth, a) == truth_content(&s->truth, b) && same_seqadj(a, b);
 }
 
-static void
-describe(const struct sim *s, const struct flow *a, const struct flow *b, char *text, size_t len)
+void
+describe_two(const struct sim *s, const struct flow *a, const struct flow *b, char *text, size_t len)
 {
 	snprintf(text, len,
 	    "%s: status %x %x, state %u %u, mark %u %u, reply ports %u-%u %u-%u, has %x %x, "
@@ -57,7 +57,7 @@ local_differs(struct sim *s, size_t i, char *what, size_t len)
 			return true;
 		}
 		if (!same(s, f, &v.flow)) {
-			describe(s, f, &v.flow, text, sizeof(text));
+			describe_two(s, f, &v.flow, text, sizeof(text));
 			snprintf(what, len, "node %zu: kernel and local table of %s", i, text);
 			return true;
 		}
@@ -125,7 +125,7 @@ ghost(struct sim *s, size_t i, char *what, size_t len)
 			return true;
 		}
 		if (!equal) {
-			describe(s, &last, &v.flow, text, sizeof(text));
+			describe_two(s, &last, &v.flow, text, sizeof(text));
 			snprintf(what, len, "source and replica at node %zu of %s", i, text);
 			return true;
 		}
@@ -216,11 +216,3 @@ const struct oracle oracles_healed[] = {
 	check_replicas},
     {0},
 };
-
-/* ---- and then one of them takes over ---- */
-
-void
-last_takeover(struct sim *s)
-{
-	(void)s;
-}

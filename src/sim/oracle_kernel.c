@@ -1,2 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * oracle_kernel.c: what a daemon may do to its kernel, and what a takeover owes.
+ */
+#include <errno.h>
+#include <string.h>
+
 #include "sim.h"
-const struct oracle oracles_kernel[] = {{0}};
+
+/* ---- no live entry is harmed ---- */
+
+struct harm {
+	bool flushing[WORLD_NODES_MAX]; /* the operator wants everything gone */
+	int doing[WORLD_NODES_MAX];     /* tuple + 1 that the request under way is for */
+};
+
+static bool
+same_to_peers(const struct sim *s, const struct flow *a, const struct flow *b)
+{
+	return truth_content(&s->truth, a) == truth_content(&s->truth, b);
+}
+
+/* Packets without an event: did the daemon have a chance to see what they left? */
+static bool
+data_was_visible(const struct sim *s, size_t node, int tuple)
+{
+	const struct knowledge *k = &s->knows[node][tuple];
+	ms_t data = s->data_at[node][tuple];
+
+	return ms_since(data, k->wrote_at) > 3000 && data.ms < k->looked_at.ms;
+}
+
+/* The daemon has changed or ended an entry: was it right to? */
+static void
+judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_change *c)
+{
+	int tuple = truth_tuple(&s->truth, &c->before->key);
+	int doing = k->doing[node] - 1;
+	const struct knowledge *e;
+
+	if (tuple == NO_TUPLE || doing == NO_TUPLE ||
+	    (c->type == KEV_DESTROY ? k->flushing[node] : same_to_peers(s, c->before, c->flow)))
+		return;
+	e = &s->knows[node][tuple];
+	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node))
+		return;
+	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
+		if (e->forgot)
+			sim_except(s, EXC_found_by_read);
+		else
+			sim_fail(s, "node %zu: %s was alive, and was %s for older news of %s", node,
+			    tuple_text(s, tuple), c->type == KEV_DESTROY ? "deleted" : "set back",
+			    tuple_text(s, doing));
+	} else if (c->type == KEV_DESTROY && e->alive_at.ms == 0 && e->wrote_at.ms != 0 &&
+	    doing == tuple && e->believed == 0 && data_was_visible(s, node, tuple)) {
+		sim_fail(s, "node %zu: data went through %s, and it was deleted", node,
+		    tuple_text(s, tuple));
+	}
+}
+
+static void
+watch_harm(struct sim *s, void *state, const struct happening *h)
+{
+	struct harm *k = state;
+
+	if (h->type == HAP_KERNEL && h->change->own && h->change->before != NULL && !s->lied)
+		judge_harm(s, k, h->node, h->change);
+	if (h->type == HAP_ASKS)
+		k->doing[h->node] = truth_tuple(&s->truth, &h->op->flow.key) + 1;
+	if (h->type == HAP_RESULT)
+		k->doing[h->node] = 0;
+	if (h->type == HAP_ORDER)
+		k->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
+	if (h->type == HAP_START ||
+	    (h->type == HAP_NOTICE && h->notice->type == NOTE_KERNEL_FLUSH_DONE))
+		k->flushing[h->node] = false;
+}
+
+/* ---- takeovers ---- */
+
+struct promise {
+	uint64_t content; /* of the replica when the commit began; 0: there was none */
+	uint64_t changed; /* number of the kernel's last version then */
+};
+
+struct takeovers {
+	bool running[WORLD_NODES_MAX];
+	bool behind[WORLD_NODES_MAX]; /* at the beginning or the end */
+	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
+	uint64_t done;
+};
+
+static uint64_t
+replica_content(const struct sim *s, size_t node, int tuple, struct flow *f)
+{
+	if (!world_find(s->w, node, TABLE_REMOTE, &s->truth.keys[tuple], f))
+		return 0;
+	return truth_content(&s->truth, f) | 1;
+}
+
+/* Has anything but the commit touched the kernel's entry since? */
+static bool
+was_touched(const struct sim *s, size_t node, int tuple, uint64_t since)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->number > since && !v->own)
+			return true;
+	}
+	return false;
+}
+
+static void
+begin_takeover(struct sim *s, struct takeovers *t, size_t node)
+{
+	struct flow f;
+
+	if (t->running[node])
+		return;
+	t->running[node] = true;
+	t->behind[node] = sim_is_behind(s, node);
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
+		t->of[node][tuple] = (struct promise){
+		    .content = replica_content(s, node, tuple, &f), .changed = s->truth.number};
+}
+
+/* Is all that the replica says in the kernel's entry, but for what version 1 or the kernel keeps? */
+static bool
+says_the_same(const struct sim *s, const struct flow *entry, const struct flow *replica)
+{
+	struct flow merged = *entry, f = *replica;
+
+	f.status = entry->status;
+	f.has &= ~(uint32_t)(HAS_TIMEOUT | HAS_SEQADJ);
+	flow_merge(&merged, &f);
+	return truth_content(&s->truth, &merged) == truth_content(&s->truth, entry) &&
+	    (~entry->status & replica->status & (ST_SEEN_REPLY | ST_ASSURED)) == 0;
+}
+
+static bool
+is_kept(struct sim *s, size_t node, int tuple, const struct flow *replica)
+{
+	const struct flow *entry = traffic_entry(s, node, tuple);
+
+	return entry != NULL && flow_reply_equal(&entry->reply, &replica->reply);
+}
+
+/* Is the kernel's entry one that the rule leaves alone: fresher, or of an age that nobody knows? */
+static bool
+is_left_alone(struct sim *s, size_t node, int tuple)
+{
+	const struct knowledge *e = &s->knows[node][tuple];
+
+	return kernel_is_fresher(s, node, tuple) || e->forgot || e->first ||
+	    (traffic_entry(s, node, tuple) != NULL && e->alive_at.ms == 0);
+}
+
+/* Has the daemon written something else into the entry since, and nothing changed it after that? */
+static bool
+was_written(const struct sim *s, size_t node, int tuple, uint64_t since)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v, *before = NULL;
+	bool written = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->number > since)
+			written |= v->own && !v->end &&
+			    (before == NULL || before->end || before->content != v->content);
+		before = v;
+	}
+	return written && before->own && !before->end;
+}
+
+static void
+end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
+{
+	unsigned int missing = 0;
+	int first = NO_TUPLE;
+	char text[256];
+	struct flow f;
+
+	t->running[node] = false;
+	t->done++;
+	if (c->total != c->created + c->updated + c->replaced + c->current + c->failed)
+		sim_fail(s, "node %zu: commit of %u: %u created, %u updated, %u replaced, %u current, "
+			    "%u failed", node, c->total, c->created, c->updated, c->replaced,
+		    c->current, c->failed);
+	if (t->behind[node] || sim_is_behind(s, node))
+		return;
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		const struct promise *p = &t->of[node][tuple];
+
+		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
+		    was_touched(s, node, tuple, p->changed))
+			continue;
+		if (!is_kept(s, node, tuple, &f) && !is_left_alone(s, node, tuple)) {
+			missing++;
+			first = first == NO_TUPLE ? tuple : first;
+		} else if (c->degraded == 0 && was_written(s, node, tuple, p->changed) &&
+		    !says_the_same(s, traffic_entry(s, node, tuple), &f)) {
+			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
+			sim_fail(s, "node %zu: took over; entry and replica of %s", node, text);
+		}
+	}
+	if (missing > c->failed)
+		sim_fail(s, "node %zu: took over, %u flows are missing (the first is %s), and %u were "
+			    "reported", node, missing, tuple_text(s, first), c->failed);
+}
+
+static void
+watch_takeovers(struct sim *s, void *state, const struct happening *h)
+{
+	struct takeovers *t = state;
+
+	if (s->lied)
+		return;
+	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
+		begin_takeover(s, t, h->node);
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_COMMIT_DONE)
+		end_takeover(s, t, h->node, &h->notice->commit);
+	if (h->type == HAP_KILL)
+		t->running[h->node] = false;
+}
+
+/* When everything is well one node takes over from all others, and nothing may be missing. */
+static void
+last_takeover(struct sim *s, void *state)
+{
+	size_t node = (size_t)(s->plan->takeover > 0 ? s->plan->takeover - 1 : 0) % s->w->count;
+	struct sim_kernel *k = s->w->nodes[node].kernel;
+	struct takeovers *t = state;
+	uint64_t done = t->done;
+	struct flow f;
+
+	sim_say(s, "all but node %zu die", node);
+	for (size_t i = 0; i < s->w->count; i++) {
+		if (i != node)
+			world_kill(s->w, i);
+	}
+	sim_order(s, node, ORDER_COMMIT, true);
+	if (t->done == done && !s->lied)
+		sim_fail(s, "node %zu: the commit never ends", node);
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		if (replica_content(s, node, tuple, &f) == 0 || is_kept(s, node, tuple, &f) ||
+		    is_left_alone(s, node, tuple))
+			continue;
+		/* Unless its place is taken by another one that is alive. */
+		if (traffic_entry(s, node, tuple) == NULL && sim_kernel_has_room(k, &f))
+			sim_fail(s, "node %zu: took over, and %s is missing", node,
+			    tuple_text(s, tuple));
+	}
+}
+
+const struct oracle oracles_kernel[] = {
+    {"harm", "no live entry of the kernel is deleted or set back for older news", sizeof(struct harm),
+	watch_harm, NULL},
+    {"takeover", "a commit brings every replica to the kernel, as it is, or reports that it could not",
+	sizeof(struct takeovers), watch_takeovers, last_takeover},
+    {0},
+};

@@ -26,7 +26,7 @@ const struct oracle *
 oracle_at(size_t i)
 {
 	static const struct oracle *const tables[] = {
-	    oracles_flow, oracles_kernel, oracles_limit, oracles_healed};
+	    oracles_flow, oracles_limit, oracles_healed, oracles_kernel};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (const struct oracle *o = tables[t]; o->name != NULL; o++) {
@@ -117,11 +117,14 @@ watch(void *ctx, const struct happening *h)
 		s->overfull |= h->notice->type == NOTE_LOCAL_FULL ||
 		    h->notice->type == NOTE_REMOTE_FULL || h->notice->type == NOTE_EVICTED;
 	truth_watch(&s->truth, s->w, h);
+	knowledge_watch(s, h);
 	for (size_t i = 0; (o = oracle_at(i)) != NULL && s->verdict.oracle == NULL; i++) {
 		s->asking = o;
 		if (o->watch != NULL)
 			o->watch(s, s->oracle_state[i], h);
 	}
+	if (h->type == HAP_KERNEL)
+		knowledge_wrote(s, h);
 	s->asking = asked;
 }
 
@@ -319,6 +322,5 @@ sim_play(const struct plan *p, FILE *trace, struct outcome *out)
 	}
 	heal(s);
 	ask_healed(s);
-	last_takeover(s);
 	end(s, out);
 }

@@ -9,6 +9,7 @@
 
 #include "plan.h"
 #include "truth.h"
+#include "wire.h"
 
 /* A connection that clients may have: what its entry looks like when it is new. */
 struct tuple {
@@ -61,6 +62,19 @@ const struct oracle *oracle_at(size_t i);
 
 enum { ORACLES_MAX = 32, KEPT_DATAGRAMS = 32 };
 
+/* What a daemon was told of a flow, and when. */
+struct knowledge {
+	ms_t alive_at;     /* that packets had changed this very entry; 0: it was not */
+	ms_t wrote_at;     /* it made the entry itself */
+	ms_t news_at;      /* a peer last said something new of the flow, also that it has ended */
+	ms_t looked_at;    /* the kernel showed it the entry */
+	uint64_t believed; /* what its replica is; 0: there is none */
+	uint32_t timeout_s; /* likewise */
+	uint8_t owner;     /* who told it */
+	bool first;        /* of what it was then told it knew nothing */
+	bool forgot;       /* what it was told it has forgotten since */
+};
+
 struct verdict {
 	const struct oracle *oracle; /* that failed first; NULL: none did */
 	char what[320];
@@ -103,6 +117,7 @@ struct sim {
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
 
+	struct knowledge knows[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t hash;              /* of all that happened */
 	FILE *trace;                /* NULL: nobody reads */
 	void *oracle_state[ORACLES_MAX];
@@ -136,6 +151,19 @@ void sim_fail(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void sim_say(struct sim *s, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void sim_except(struct sim *s, enum sim_exception e);
 
+typedef void (*state_fn)(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m);
+
+/* Calls `each` for every state message of a datagram that names a flow of the play. */
+void sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn each);
+
+/* Keeps struct knowledge up to date: with all that happens, before oracles see it; and, when they
+ * have seen it, with what the daemon wrote. */
+void knowledge_watch(struct sim *s, const struct happening *h);
+void knowledge_wrote(struct sim *s, const struct happening *h);
+/* Was the node told by its kernel of this very entry after the last news of its peers? */
+bool kernel_is_fresher(const struct sim *s, size_t node, int tuple);
+
 /* Adds it to the hash, and to the story if somebody reads it. */
 void trace_happening(struct sim *s, const struct happening *h);
 
@@ -151,6 +179,9 @@ sim_is_behind(const struct sim *s, size_t node)
 	return world_is_behind(s->w, node);
 }
 
+/* Two flows that should be the same, beside each other. */
+void describe_two(const struct sim *s, const struct flow *a, const struct flow *b, char *text,
+    size_t len);
 /* A tuple in few words; a static buffer for each of the last four calls. */
 const char *tuple_text(const struct sim *s, int tuple);
 
@@ -166,8 +197,6 @@ void sim_start(struct sim *s, size_t node, struct dice *d);
 void heal_faults(struct sim *s);
 /* What is left is what time and, where version 1 needs it, the operator make good. */
 void heal(struct sim *s);
-/* At the end one node takes over from all others. */
-void last_takeover(struct sim *s);
 /*
  * What is wrong with the replicas now that everything is well, one thing of it, in words; false if
  * nothing is.

@@ -39,7 +39,7 @@ fold_flow(struct sim *s, const struct flow *f)
 static void
 fold_happening(struct sim *s, const struct happening *h)
 {
-	if (h->type == HAP_TURN || h->type == HAP_ANSWERED)
+	if (h->type == HAP_TURN || h->type == HAP_ASKS || h->type == HAP_ANSWERED)
 		return;
 	fold_number(s, (uint64_t)s->w->now.ms << 16 | (uint64_t)h->type << 8 | h->node);
 	fold_number(s, h->number << 8 | h->other);
@@ -154,6 +154,7 @@ tell_story(struct sim *s, const struct happening *h)
 		break;
 	case HAP_READ_FLOW:
 	case HAP_OP:
+	case HAP_ASKS:
 	case HAP_ANSWERED:
 	case HAP_ARRIVED:
 	case HAP_TURN:

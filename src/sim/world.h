@@ -32,6 +32,7 @@ enum happening_type {
 	HAP_READ_FLOW,  /* flow */
 	HAP_READ_END,   /* number: complete */
 	HAP_OP,         /* op: pulled */
+	HAP_ASKS,       /* op: the kernel is about to carry it out */
 	HAP_RESULT,     /* op, result: the kernel has carried it out */
 	HAP_ANSWERED,   /* op, result: the daemon has the answer */
 	HAP_SENT,       /* data */

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * knowledge.c: what a daemon was told of each flow, by its kernel and by its peers, and when.
+ */
+#include "attr.h"
+#include "buf.h"
+#include "sim.h"
+
+void
+sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn each)
+{
+	struct wire_msg m;
+	struct rbuf r;
+	struct flow f;
+	uint64_t unknown;
+	enum wire_status status;
+
+	rbuf_init(&r, h->data, h->len);
+	while ((status = wire_next(&r, &m)) == WIRE_MSG || status == WIRE_BAD_VERSION) {
+		int tuple;
+
+		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
+		    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) != ATTR_OK)
+			continue;
+		tuple = truth_tuple(&s->truth, &f.key);
+		if (tuple != NO_TUPLE)
+			each(s, state, h, tuple, &m);
+	}
+}
+
+static struct knowledge *
+known(struct sim *s, size_t node, const struct flow_key *key)
+{
+	int tuple = truth_tuple(&s->truth, key);
+
+	return tuple != NO_TUPLE ? &s->knows[node][tuple] : NULL;
+}
+
+/* A message may have changed what the node believes: that is news from now on. */
+static void
+note_news(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct knowledge *e = &s->knows[h->node][tuple];
+	uint64_t now = 0;
+	struct flow_view v;
+	bool longer = false;
+
+	(void)state;
+	(void)m;
+	if (node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE, &s->truth.keys[tuple], &v,
+		s->w->now)) {
+		now = truth_content(&s->truth, &v.flow) + world_node_of(s->w, &v.peer);
+		/* More time is news, too. */
+		longer = v.flow.timeout_s > e->timeout_s;
+		e->timeout_s = v.flow.timeout_s;
+	}
+	if (now != e->believed || longer) {
+		e->news_at = s->w->now;
+		e->first = e->believed == 0 || h->other != e->owner;
+		e->owner = h->other;
+	}
+	e->believed = now;
+}
+
+/* What it held just before: it may have expired, or been flushed. */
+static void
+note_absence(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct flow_view v;
+
+	(void)state;
+	(void)m;
+	if (!node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE, &s->truth.keys[tuple], &v,
+		s->w->now))
+		s->knows[h->node][tuple].believed = 0;
+}
+
+static void
+forget(struct sim *s, size_t node)
+{
+	for (size_t t = 0; t < s->tuples_count; t++)
+		s->knows[node][t].forgot |= s->knows[node][t].alive_at.ms != 0;
+}
+
+void
+knowledge_watch(struct sim *s, const struct happening *h)
+{
+	struct knowledge *e;
+
+	switch (h->type) {
+	case HAP_EVENT:
+		e = known(s, h->node, &h->event->flow.key);
+		if (e != NULL && !h->event->own) {
+			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
+			e->forgot = false;
+		}
+		break;
+	case HAP_RESULT:
+		e = known(s, h->node, &h->op->flow.key);
+		if (e != NULL && h->op->type == KOP_GET)
+			e->looked_at = s->w->now;
+		break;
+	case HAP_ARRIVES:
+		sim_each_state(s, h, NULL, note_absence);
+		break;
+	case HAP_ARRIVED:
+		sim_each_state(s, h, NULL, note_news);
+		break;
+	case HAP_ORDER:
+		if (h->number == ORDER_FLUSH_INTERNAL)
+			forget(s, h->node);
+		break;
+	case HAP_START:
+		forget(s, h->node);
+		break;
+	case HAP_KERNEL:
+	case HAP_OVERRUN:
+	case HAP_READ_BEGIN:
+	case HAP_READ_FLOW:
+	case HAP_READ_END:
+	case HAP_OP:
+	case HAP_ASKS:
+	case HAP_ANSWERED:
+	case HAP_SENT:
+	case HAP_NOTICE:
+	case HAP_KILL:
+	case HAP_TURN:
+		break;
+	}
+}
+
+void
+knowledge_wrote(struct sim *s, const struct happening *h)
+{
+	struct knowledge *e = known(s, h->node, &h->change->flow->key);
+
+	if (e == NULL || !h->change->own || h->change->type != KEV_NEW)
+		return;
+	e->wrote_at = s->w->now;
+	e->alive_at = (ms_t){0};
+}
+
+bool
+kernel_is_fresher(const struct sim *s, size_t node, int tuple)
+{
+	const struct knowledge *e = &s->knows[node][tuple];
+
+	return e->alive_at.ms > e->news_at.ms;
+}
