@@ -222,16 +222,19 @@ decode_variable(const struct row *row, uint8_t *obj, const uint8_t *val, size_t 
 {
 	const struct part *p = &row->part[0];
 	uint8_t *dst = obj + p->off;
+	size_t name_len;
 
 	*present = false;
 	if (p->kind == PART_STR) {
 		if (len > row->size_max || (len > 0 && val[len - 1] != 0))
 			return ATTR_MALFORMED;
-		/* An empty name is none. */
-		if (len <= 1)
+		/* An empty name is none, and what follows the end of a name is not part of it. */
+		name_len = strnlen((const char *)val, len);
+		*misfit += name_len + 1 < len;
+		if (name_len == 0)
 			return ATTR_OK;
 		memset(dst, 0, p->len);
-		memcpy(dst, val, len);
+		memcpy(dst, val, name_len);
 		*present = true;
 		return ATTR_OK;
 	}
@@ -364,9 +367,10 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, struct attr_skipp
 	/* Ports and the ICMP id share their place: a message that has both says nothing. */
 	if ((d.has & HAS_PORTS) && (d.protos & (1u << ONLY_ICMP)))
 		d.has &= ~(uint32_t)(HAS_PORTS | HAS_ICMP);
-	if (class == ANY_PROTO && !flow_l4_has_ports(f->key.l4) && f->key.l4 != L4_GRE) {
-		/* What its protocol does not have cannot make another flow of it. */
+	if (class == ANY_PROTO && !flow_l4_has_ports(f->key.l4) && f->key.l4 != L4_GRE)
 		d.has &= ~(uint32_t)HAS_PORTS;
+	if (!(d.has & (HAS_PORTS | HAS_ICMP))) {
+		/* What its protocol does not have, or says nothing, makes no other flow of it. */
 		f->key.sport = 0;
 		f->key.dport = 0;
 	}

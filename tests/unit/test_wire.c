@@ -376,6 +376,8 @@ attribute_lists_are_judged_as_specified(void **state)
 		{0, 17, 0, 27, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 0}, 17,
 		ATTR_MALFORMED, {0, 0}},
 	    {"helper without its end", {0, 7, 0, 27, 'f', 't', 'p', 0}, 8, ATTR_MALFORMED, {0, 0}},
+	    {"helper with more behind its end", {0, 10, 0, 27, 'f', 't', 'p', 0, 'x', 0, 0, 0}, 12,
+		ATTR_OK, {0, 1}},
 	    {"labels of six bytes", {0, 10, 0, 28, 1, 2, 3, 4, 5, 6, 0, 0}, 12, ATTR_OK, {0, 1}},
 	    {"labels of no bytes", {0, 4, 0, 28, 0, 8, 0, 7, 0, 0, 0, 5}, 12, ATTR_OK, {0, 0}},
 	    {"labels of five words",
@@ -468,6 +470,46 @@ ports_of_a_protocol_without_them_do_not_make_another_flow(void **state)
 }
 
 static void
+what_follows_the_end_of_a_name_is_not_part_of_it(void **state)
+{
+	static const uint8_t helper[] = {0, 10, 0, 27, 'f', 't', 'p', 0, 'x', 0, 0, 0};
+	static const uint8_t fn[] = {0, 10, 0, 20, 'n', 'a', 't', 0, 'x', 0, 0, 0};
+	struct attr_skipped skipped = {0};
+	struct expect e;
+	struct flow f;
+
+	(void)state;
+	assert_int_equal(decode_attrs(helper, sizeof(helper), &f, &skipped), ATTR_OK);
+	assert_memory_equal(f.rare.helper, "ftp\0\0\0", 6);
+	assert_int_equal(attr_decode_expect(fn, sizeof(fn), &e, &skipped), ATTR_OK);
+	assert_memory_equal(e.fn, "nat\0\0\0", 6);
+	assert_int_equal(skipped.misfit, 2);
+}
+
+/* Protocols that make a flow without them: GRE and an ICMP id, DCCP and both. */
+static void
+ports_that_are_left_out_do_not_make_another_flow(void **state)
+{
+	static const uint8_t gre[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 47, 0, 0, 0, 0,
+	    6, 0, 24, 1, 2, 0, 0};
+	static const uint8_t dccp[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 33, 0, 0, 0,
+	    0, 8, 0, 3, 0, 80, 0, 81, 0, 6, 0, 24, 1, 2, 0, 0};
+	struct attr_skipped skipped;
+	struct flow without, with;
+
+	(void)state;
+	assert_int_equal(decode_attrs(gre, 20, &without, &skipped), ATTR_OK);
+	assert_int_equal(decode_attrs(gre, sizeof(gre), &with, &skipped), ATTR_OK);
+	assert_true(flow_is_complete(&with));
+	assert_true(flow_key_equal(&with.key, &without.key));
+	assert_int_equal(decode_attrs(dccp, 20, &without, &skipped), ATTR_OK);
+	assert_int_equal(decode_attrs(dccp, sizeof(dccp), &with, &skipped), ATTR_OK);
+	assert_true(flow_is_complete(&with));
+	assert_true(flow_key_equal(&with.key, &without.key));
+	assert_true(flow_reply_equal(&with.reply, &without.reply));
+}
+
+static void
 messages_are_checked_in_the_order_of_the_specification(void **state)
 {
 	static const struct {
@@ -527,6 +569,8 @@ main(void)
 	    cmocka_unit_test(nat_addresses_of_two_families_are_none),
 	    cmocka_unit_test(ports_and_an_icmp_id_in_one_message_make_no_flow),
 	    cmocka_unit_test(ports_of_a_protocol_without_them_do_not_make_another_flow),
+	    cmocka_unit_test(what_follows_the_end_of_a_name_is_not_part_of_it),
+	    cmocka_unit_test(ports_that_are_left_out_do_not_make_another_flow),
 	    cmocka_unit_test(messages_are_checked_in_the_order_of_the_specification),
 	    cmocka_unit_test(a_message_that_does_not_fit_leaves_no_trace),
 	};
