@@ -38,26 +38,11 @@ clear_tombs(struct node *n)
 	n->tombs = 0;
 }
 
-/* Makes room by forgetting the flow that died longest ago and still waits to be acknowledged. */
-static bool
-evict_dead(struct node *n)
-{
-	uint32_t id = n->buried.head;
-
-	if (id == ENTRY_NONE)
-		return false;
-	local_drop(n, id);
-	/* Where nobody is known to listen, hardly anything is lost. */
-	if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
-		node_notice(n, NOTE_EVICTED);
-	return true;
-}
-
 static bool
 make_room(struct node *n)
 {
 	if (n->tombs == 0)
-		return evict_dead(n);
+		return local_evict_dead(n);
 	clear_tombs(n);
 	return true;
 }
@@ -146,8 +131,6 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
-	if (n->buried.count > n->cfg.resend_queue)
-		evict_dead(n);
 }
 
 void

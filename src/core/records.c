@@ -46,6 +46,20 @@ local_drop(struct node *n, uint32_t id)
 	table_remove(&n->local, id);
 }
 
+bool
+local_evict_dead(struct node *n)
+{
+	uint32_t id = n->buried.head;
+
+	if (id == ENTRY_NONE)
+		return false;
+	local_drop(n, id);
+	/* Where nobody is known to listen, hardly anything is lost. */
+	if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
+		node_notice(n, NOTE_EVICTED);
+	return true;
+}
+
 void
 local_end(struct node *n, uint32_t id)
 {
