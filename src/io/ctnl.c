@@ -106,6 +106,17 @@ receive(struct ctnl *c, struct mnl_socket *nl, void *buf, size_t cap, bool *too_
 	return (int)len;
 }
 
+/*
+ * Is there a whole message at `nlh`, of `len` bytes that are left?  libmnl's own test takes a length
+ * of 2 GiB and more for a negative number, which is less than anything.
+ */
+static bool
+is_whole(const struct nlmsghdr *nlh, int len)
+{
+	return len >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
+	    nlh->nlmsg_len <= (uint32_t)len;
+}
+
 /* True and the conntrack message type if `nlh` is a conntrack message that carries a flow. */
 static bool
 is_flow_message(const struct nlmsghdr *nlh, uint8_t *type)
@@ -293,7 +304,7 @@ ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 			break;
 		if (len < 0)
 			return len;
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 			event_message(c, nlh, fn, ctx);
 		/* What is left is no message. */
 		c->counters.events_bad += too_long || len > 0;
@@ -410,7 +421,7 @@ ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx)
 			state = -EMSGSIZE;
 		c->counters.dump_bad += too_long;
 		/* A callback may end the dump, which leaves the buffer alone but not the socket. */
-		for (; state == 1 && c->dumping && mnl_nlmsg_ok(nlh, len);
+		for (; state == 1 && c->dumping && is_whole(nlh, len);
 		     nlh = mnl_nlmsg_next(nlh, &len))
 			state = dump_message(c, nlh, fn, ctx);
 		if (!c->dumping)
@@ -522,7 +533,7 @@ answers_read(struct ctnl *c, struct exchange *x)
 		}
 		if (len < 0)
 			return len;
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 			answer_message(c, nlh, x);
 		c->counters.answers_bad += too_long || len > 0;
 	}
