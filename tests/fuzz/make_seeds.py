@@ -43,22 +43,30 @@ def configs():
         # Comments teach a fuzzer nothing.
         lines = (line.split("#")[0].strip() for line in text.splitlines())
         yield f"{path.parts[-3]}-{path.parts[-2]}", "\n".join(filter(None, lines)).encode()
-    yield "everything", b"""Sync { Mode ALARM { RefreshTime 15 CacheTimeout 180 CommitTimeout 60 }
+    yield "alarm-ipv6", b"""Sync { Mode ALARM { RefreshTime 15 CacheTimeout 180 CommitTimeout 60 }
 Multicast Default { IPv6_address ff02::32 Interface eth1 Group 3781 SndSocketBuffer 1249280
  RcvSocketBuffer 1249280 Checksum off }
-Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.168.1.1 Interface eth2 Group 3780 }
-Options { TCPWindowTracking On ExpectationSync Off } }
+Options { TCPWindowTracking On ExpectationSync Off } CacheWriteThrough On }
 General { Nice -20 Scheduler { Type FIFO Priority 99 } HashSize 8192 HashLimit 65535
  LogFile /var/log/conntrackd.log Syslog local3 LockFile /tmp/l UNIX { Path /tmp/c Backlog 20 }
- NetlinkBufferSize 262142 NetlinkBufferSizeMaxGrowth 655355 NetlinkOverrunResync 30
- NetlinkEventsReliable Yes PollSecs 1 EventIterationLimit 100 Systemd Off
- Filter From Userspace { Protocol Accept { TCP SCTP 132 } Address Ignore { IPv4_address 127.0.0.1/8
- IPv6_address ::1 } State Accept { ESTABLISHED CLOSED TIME_WAIT CLOSE_WAIT for TCP } } }
+ NetlinkBufferSize 262142 NetlinkBufferSizeMaxGrowth 655355 NetlinkOverrunResync off
+ NetlinkEventsReliable Yes EventIterationLimit 100 Systemd Off
+ Filter From Userspace { Protocol Accept { TCP SCTP 77 } Address Ignore { IPv4_address 127.0.0.1/8
+ IPv6_address ::1 IPv6_address 2001:db8:0:1::/64 IPv6_address 1:2:3:4:5:6:7:8 }
+ State Accept { ESTABLISHED CLOSE TIME_WAIT CLOSE_WAIT for TCP } } }
 """
-    yield "ftfw-options", b"""Sync { Mode FTFW { ResendQueueSize 1024 PurgeTimeout 5 ACKWindowSize 300
- DisableExternalCache Off StartupResync On } UDP { IPv4_address 10.0.0.1
- IPv4_Destination_Address 10.0.0.2 Port 3780 Interface eth2 } }
-General { HashLimit 10 LogFile on Syslog off }
+    yield "ftfw", b"""Sync { Mode FTFW { ResendQueueSize 1024 ACKWindowSize 300 StartupResync On
+ DisableExternalCache Off } Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.168.1.1
+ Interface eth2 Group 3780 } Options { ExpectationSync { ftp sip } } PurgeTimeout 5 }
+General { HashLimit 10 LogFile on Syslog daemon Filter From Kernelspace { Protocol Ignore { UDP }
+ Address Accept { IPv4_address 10.0.0.0/8 } State Ignore { SYN_SENT LISTEN for TCP } } }
+"""
+    yield "refused", b"""Sync { Mode NOTRACK { DisableInternalCache On DisableExternalCache On }
+UDP { IPv4_address 10.0.0.1 IPv4_Destination_Address 10.0.0.2 Port 3780 Interface eth2 }
+TCP { IPv6_address fe80::1%eth0 IPv6_Destination_Address ::2 Port 3780 Interface eth2 } }
+General { PollSecs 1 HashLimit 0 NetlinkBufferSize 9999 NetlinkBufferSizeMaxGrowth 1 }
+Helper { Type ftp inet tcp { QueueNum 0 QueueLen 10 Policy ftp { ExpectMax 1 ExpectTimeout 300 } } }
+Stats { LogFile on NetlinkReliable on Syslog mail }
 """
 
 
