@@ -46,6 +46,26 @@ local_drop(struct node *n, uint32_t id)
 	table_remove(&n->local, id);
 }
 
+bool
+local_evict_dead(struct node *n)
+{
+	uint32_t id;
+
+	while ((id = n->buried.head) != ENTRY_NONE) {
+		/* Where nobody is known to listen, hardly anything is lost. */
+		if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
+			node_notice(n, NOTE_EVICTED);
+		if (table_entry(&n->local, id)->flags & ENTRY_DEAD) {
+			local_drop(n, id);
+			return true;
+		}
+		/* Its place is taken by a copy of a peer's. */
+		local_unqueue(n, id);
+		table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_ENDED;
+	}
+	return false;
+}
+
 void
 local_end(struct node *n, uint32_t id)
 {

@@ -491,6 +491,8 @@ flow_sent(struct node *n, uint32_t id, ms_t now)
 	if (n->mode->tracked && (e->flags & (ENTRY_DEAD | ENTRY_ENDED))) {
 		/* Also if nobody is known: who hears us may not be heard yet, and missed this. */
 		queue_push(&n->local, &n->buried, id);
+		if (n->buried.count > n->cfg.resend_queue)
+			local_evict_dead(n);
 	} else if (n->mode->tracked && peer_mask(n) != 0) {
 		queue_push(&n->local, &n->unacked, id);
 	} else if (!(e->flags & ENTRY_DEAD)) {

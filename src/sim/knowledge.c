@@ -12,7 +12,7 @@ sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn e
 	struct wire_msg m;
 	struct rbuf r;
 	struct flow f;
-	uint64_t unknown;
+	struct attr_skipped skipped = {0};
 	enum wire_status status;
 
 	rbuf_init(&r, h->data, h->len);
@@ -20,7 +20,7 @@ sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn e
 		int tuple;
 
 		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
-		    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) != ATTR_OK)
+		    attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped) != ATTR_OK)
 			continue;
 		tuple = truth_tuple(&s->truth, &f.key);
 		if (tuple != NO_TUPLE)
