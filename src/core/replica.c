@@ -366,7 +366,7 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 	} else if (res->error == ENOENT) {
 		slot_retry(n, s, KOP_GET_REPLY);
 	} else {
-		give_up(n, s, res->error);
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
 	}
 }
 

@@ -268,7 +268,7 @@ a_look_that_fails_fails_the_flow(void **state)
 {
 	static const struct {
 		int answer, reason;
-	} rows[] = {{EPERM, EPERM}};
+	} rows[] = {{EPERM, EPERM}, {0, EEXIST}};
 	struct flow f = tcp_flow(1);
 
 	(void)state;
