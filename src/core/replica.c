@@ -465,11 +465,24 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 	dead_is_done(n, s);
 }
 
+/* A peer has named the flow again since it died: it has to be in the kernel, not to leave it. */
+static bool
+lives_again(const struct node *n, const struct op_slot *s)
+{
+	uint32_t id = table_find(&n->remote, &s->op.flow.key);
+
+	return id != ENTRY_NONE && !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
+}
+
 static void
 delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 
+	if ((s->op.type == KOP_GET || is_passing(res->error)) && lives_again(n, s)) {
+		slot_free(n, s);
+		return;
+	}
 	if (is_passing(res->error) && ++s->tries < TRIES_MAX) {
 		slot_retry(n, s, s->op.type);
 		return;
