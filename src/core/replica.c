@@ -179,10 +179,8 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 static void
 adopt(struct node *n, const struct op_slot *s, uint32_t local)
 {
-	struct entry *e = table_entry(&n->local, local);
-
-	if (n->cfg.write_through && s->job == JOB_COMMIT && !(e->flags & ENTRY_DEAD))
-		e->flags |= ENTRY_LIVE;
+	if (n->cfg.write_through && s->job == JOB_COMMIT)
+		table_entry(&n->local, local)->flags |= ENTRY_LIVE;
 }
 
 /* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */

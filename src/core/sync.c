@@ -289,7 +289,7 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	for (uint32_t i = 0; i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
-		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0 || c->acked == 0xff)
+		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
 			continue;
 		sync_control(n, c->flags, c->from, c->to);
 		c->acked = 0xff; /* goes out under a new number */
