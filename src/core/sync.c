@@ -542,8 +542,8 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		/* Who needs everything may have anything. */
 		if ((e->flags & (ENTRY_USED | ENTRY_DEAD)) == ENTRY_USED)
 			e->flags |= ENTRY_FRESH;
-		/* What is queued goes out anyway; the dead are not news. */
-		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
+		/* The dead are not news.  What waited in tx has just gone out. */
+		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) &&
 		    !sync_is_mirrored(n, id)) {
 			local_unqueue(n, id);
 			n->bulk_flows++;
