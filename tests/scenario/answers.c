@@ -473,6 +473,59 @@ after_half_a_replacement_both_flows_are_looked_at(void **state)
 	stage_down(&s);
 }
 
+/* Where every slot is taken, the next read of the table will tell. */
+static void
+without_a_slot_half_a_replacement_is_not_looked_at(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct flow f = tcp_flow(1), other = holder();
+	struct kernel_op op;
+
+	(void)state;
+	stage_event(&s, KEV_NEW, false, &other);
+	stage_wait(&s, 1000);
+	op = begun(&s, &f, KOP_CREATE);
+	for (unsigned int i = 2; i <= 256; i++) {
+		struct flow more = tcp_flow(i);
+
+		stage_tell(&s, WIRE_CT_NEW, &more);
+		stage_asked(&s, KOP_CREATE);
+	}
+	stage_idle(&s);
+	held(&s, &op, &other);
+	op = stage_asked(&s, KOP_REPLACE);
+	stage_event(&s, KEV_NEW, false, &f);
+	stage_answer(&s, &op, EPERM);
+	/* The one slot that this has freed is for its own tuple. */
+	op = stage_asked(&s, KOP_GET);
+	assert_true(flow_key_equal(&op.flow.key, &f.key));
+	stage_idle(&s);
+	assert_true(stage_has(&s, TABLE_LOCAL, &other, NULL));
+	stage_down(&s);
+}
+
+/* Ten of them say enough; all of them are counted. */
+static void
+a_commit_that_fails_throughout_does_not_fill_the_log(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+
+	(void)state;
+	for (unsigned int i = 1; i <= 12; i++) {
+		struct flow f = tcp_flow(i);
+
+		stage_tell(&s, WIRE_CT_NEW, &f);
+	}
+	for (int commits = 1; commits <= 2; commits++) {
+		node_command(s.n, CMD_COMMIT, s.now);
+		for (unsigned int i = 1; i <= 12; i++)
+			stage_refuse(&s, KOP_CREATE, EPERM);
+		assert_int_equal(stage_committed(&s).failed, 12);
+		assert_int_equal(stage_noted(&s, NOTE_COMMIT_ERROR), 10 * commits);
+	}
+	stage_down(&s);
+}
+
 static void
 what_the_filter_leaves_out_is_committed_all_the_same(void **state)
 {
@@ -517,7 +570,7 @@ static void
 an_answer_about_a_flushed_replica_is_none_about_its_successor(void **state)
 {
 	struct stage s = stage_up(through_cfg());
-	struct flow f = tcp_flow(1), next = tcp_flow(2), got;
+	struct flow f = tcp_flow(1), next = tcp_flow(2);
 	struct kernel_op op, second;
 
 	(void)state;
@@ -527,14 +580,25 @@ an_answer_about_a_flushed_replica_is_none_about_its_successor(void **state)
 	stage_tell(&s, WIRE_CT_NEW, &next);
 	second = stage_asked(&s, KOP_CREATE);
 	assert_true(flow_key_equal(&second.flow.key, &next.key));
-	/* The successor dies; only its own write is waited for. */
 	stage_answer(&s, &op, 0);
 	assert_true(stage_has(&s, TABLE_LOCAL, &f, NULL));
 	assert_false(stage_has(&s, TABLE_LOCAL, &next, NULL));
-	assert_true(stage_has(&s, TABLE_REMOTE, &next, &got));
+	assert_true(stage_has(&s, TABLE_REMOTE, &next, NULL));
+	/* The successor dies; only its own write is waited for. */
 	stage_tell(&s, WIRE_CT_DEL, &next);
 	stage_idle(&s);
 	stage_answer(&s, &second, 0);
+	op = stage_asked(&s, KOP_GET);
+	assert_true(flow_key_equal(&op.flow.key, &next.key));
+	stage_down(&s);
+	/* And it has been answered, when that of the first has not. */
+	s = stage_up(through_cfg());
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	stage_asked(&s, KOP_CREATE);
+	node_command(s.n, CMD_FLUSH_EXTERNAL, s.now);
+	stage_tell(&s, WIRE_CT_NEW, &next);
+	stage_refuse(&s, KOP_CREATE, 0);
+	stage_tell(&s, WIRE_CT_DEL, &next);
 	op = stage_asked(&s, KOP_GET);
 	assert_true(flow_key_equal(&op.flow.key, &next.key));
 	stage_down(&s);
@@ -582,6 +646,8 @@ main(void)
 	    cmocka_unit_test(a_holder_whose_predecessor_has_ended_stays_if_it_is_two_way),
 	    cmocka_unit_test(a_holder_that_a_flush_made_us_forget_makes_way),
 	    cmocka_unit_test(after_half_a_replacement_both_flows_are_looked_at),
+	    cmocka_unit_test(without_a_slot_half_a_replacement_is_not_looked_at),
+	    cmocka_unit_test(a_commit_that_fails_throughout_does_not_fill_the_log),
 	    cmocka_unit_test(what_the_filter_leaves_out_is_committed_all_the_same),
 	    cmocka_unit_test(a_full_local_table_does_not_stop_a_commit),
 	    cmocka_unit_test(an_answer_about_a_flushed_replica_is_none_about_its_successor),

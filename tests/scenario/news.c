@@ -172,6 +172,26 @@ an_own_delete_ends_only_the_flow_of_its_number(void **state)
 	stage_down(&s);
 }
 
+/* What a commit wrote has no number yet; a zero in an event is not the one of what it replaced. */
+static void
+a_number_of_zero_is_not_that_of_a_replaced_flow(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct flow f = tcp_flow(1), got;
+
+	(void)state;
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	node_command(s.n, CMD_COMMIT, s.now);
+	stage_refuse(&s, KOP_CREATE, 0);
+	f = numbered(1, 0);
+	f.l4.tcp.state = TCP_FIN_WAIT;
+	stage_event(&s, KEV_UPDATE, false, &f);
+	assert_true(stage_has(&s, TABLE_LOCAL, &f, &got));
+	assert_int_equal(got.l4.tcp.state, TCP_FIN_WAIT);
+	assert_int_equal(node_stats(s.n)->kernel_stale_event, 0);
+	stage_down(&s);
+}
+
 static void
 a_full_table_refuses_whatever_brings_the_flow(void **state)
 {
@@ -450,6 +470,7 @@ main(void)
 	    cmocka_unit_test(a_flow_ends_once),
 	    cmocka_unit_test(an_end_without_a_number_ends_what_has_the_tuple),
 	    cmocka_unit_test(an_own_delete_ends_only_the_flow_of_its_number),
+	    cmocka_unit_test(a_number_of_zero_is_not_that_of_a_replaced_flow),
 	    cmocka_unit_test(a_full_table_refuses_whatever_brings_the_flow),
 	    cmocka_unit_test(the_place_of_what_ended_during_a_read_is_given_away),
 	    cmocka_unit_test(more_deletes_than_the_resend_queue_holds_cost_the_oldest),

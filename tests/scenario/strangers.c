@@ -130,6 +130,32 @@ a_ninth_peer_has_the_place_of_one_that_is_gone(void **state)
 	stage_down(&s);
 }
 
+/* Whoever came first is not who is gone the longest. */
+static void
+the_place_is_that_of_whoever_was_heard_least_lately(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct peer_view p;
+
+	(void)state;
+	for (uint8_t i = 1; i <= 8; i++) {
+		speaks(&s, i);
+		stage_say(&s, WIRE_ALIVE, 0, 0);
+	}
+	stage_wait(&s, 1000);
+	for (uint8_t i = 1; i <= 8; i++) {
+		speaks(&s, i);
+		if (i != 5)
+			stage_say(&s, WIRE_ALIVE, 0, 0);
+	}
+	stage_wait(&s, 700 * 1000);
+	speaks(&s, 9);
+	stage_say(&s, WIRE_ALIVE, 0, 0);
+	assert_true(node_peer_view(s.n, 4, &p, s.now));
+	assert_int_equal(p.addr.addr.b[3], 9);
+	stage_down(&s);
+}
+
 static void
 a_delete_counts_if_its_sender_told_last(void **state)
 {
@@ -507,6 +533,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_peer_is_a_link_and_an_address_of_a_family),
 	    cmocka_unit_test(a_ninth_peer_has_the_place_of_one_that_is_gone),
+	    cmocka_unit_test(the_place_is_that_of_whoever_was_heard_least_lately),
 	    cmocka_unit_test(a_delete_counts_if_its_sender_told_last),
 	    cmocka_unit_test(the_end_of_a_flow_without_a_state_ends_nothing_here),
 	    cmocka_unit_test(an_ended_flow_without_a_number_is_not_deleted),

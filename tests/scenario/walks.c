@@ -318,6 +318,77 @@ what_changes_at_the_end_still_belongs_to_the_commit(void **state)
 	stage_down(&s);
 }
 
+/* The kernel's own flow and the replica have their number in common, and nothing else. */
+static void
+a_replica_that_dies_at_the_end_does_not_wait_for_an_own_flow(void **state)
+{
+	struct stage s = stage_up(freeing_cfg());
+	struct flow own = tcp_flow(9), f = tcp_flow(1);
+	struct kernel_op op;
+
+	(void)state;
+	stage_event(&s, KEV_NEW, false, &own);
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	node_command(s.n, CMD_COMMIT, s.now);
+	agree(&s, KOP_CREATE, 1);
+	op = asked(&s, KOP_UPDATE, 9);
+	stage_tell(&s, WIRE_CT_DEL, &f);
+	stage_refuse(&s, KOP_GET, ENOENT);
+	stage_idle(&s);
+	stage_answer(&s, &op, 0);
+	stage_committed(&s);
+	assert_int_equal(node_table_view(s.n, TABLE_REMOTE).total, 0);
+	stage_down(&s);
+}
+
+/* The commit has found nothing to do; CacheWriteThrough goes on, and a flush holds up the news. */
+static void
+what_comes_after_the_walk_is_not_counted_as_the_commits(void **state)
+{
+	struct node_cfg cfg = stage_cfg();
+	struct flow f = tcp_flow(1);
+	struct kernel_op op;
+	struct stage s;
+
+	(void)state;
+	cfg.write_through = true;
+	s = stage_up(cfg);
+	own_flows(&s, 1);
+	node_command(s.n, CMD_COMMIT, s.now);
+	node_command(s.n, CMD_FLUSH_KERNEL, s.now);
+	op = asked(&s, KOP_DELETE, 1);
+	f = tcp_flow(2);
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	agree(&s, KOP_CREATE, 2);
+	assert_int_equal(stage_noted(&s, NOTE_COMMIT_DONE), 1);
+	assert_int_equal(s.last[NOTE_COMMIT_DONE].commit.created, 0);
+	assert_int_equal(node_stats(s.n)->commit_created, 1);
+	/* The flush has come to what has just been written, and takes it, too. */
+	stage_answer(&s, &op, 0);
+	agree(&s, KOP_DELETE, 2);
+	assert_int_equal(stage_noted(&s, NOTE_KERNEL_FLUSH_DONE), 1);
+	stage_down(&s);
+}
+
+/* What waits to be written when the replicas are flushed is not written any more. */
+static void
+a_flush_of_the_replicas_leaves_nothing_to_be_written(void **state)
+{
+	struct node_cfg cfg = stage_cfg();
+	struct stage s;
+
+	(void)state;
+	cfg.write_through = true;
+	s = stage_up(cfg);
+	peers_flows(&s, 3);
+	node_command(s.n, CMD_FLUSH_EXTERNAL, s.now);
+	stage_idle(&s);
+	assert_int_equal(node_stats(s.n)->remote_destroyed, 3);
+	peers_flows(&s, 1);
+	agree(&s, KOP_CREATE, 1);
+	stage_down(&s);
+}
+
 /* A flow that ends while its own request is under way is neither freed nor deleted by us. */
 static void
 an_own_flow_that_ends_meanwhile_is_none_of_the_commits(void **state)
@@ -494,6 +565,9 @@ main(void)
 	    cmocka_unit_test(an_answer_that_nobody_waits_for_is_left_aside),
 	    cmocka_unit_test(what_changes_is_written_again_only_behind_the_walk),
 	    cmocka_unit_test(what_changes_at_the_end_still_belongs_to_the_commit),
+	    cmocka_unit_test(a_replica_that_dies_at_the_end_does_not_wait_for_an_own_flow),
+	    cmocka_unit_test(what_comes_after_the_walk_is_not_counted_as_the_commits),
+	    cmocka_unit_test(a_flush_of_the_replicas_leaves_nothing_to_be_written),
 	    cmocka_unit_test(an_own_flow_that_ends_meanwhile_is_none_of_the_commits),
 	    cmocka_unit_test(a_flow_that_is_free_in_one_direction_is_freed),
 	    cmocka_unit_test(a_chain_of_masters_is_written_from_its_beginning),
