@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What tools/coverage prints: the branches that gcov counted, those of core that nobody took.
 
-    coverage.py BUILD-DIRECTORY EXCEPTIONS
+    coverage.py BUILD-DIRECTORY EXCEPTIONS [--all]
+
+With --all also the branches of base and conf that nobody took.
 
 An unoptimized build has the branches of the source: two for every condition of a line, in order,
 and one for every group of case labels.  Not counted, because no test can take them:
@@ -110,7 +112,7 @@ class File:
                 seen[name] += 1
 
 
-def count(build):
+def count_all(build):
     """{path: File} of the layers' files, as gcov has it."""
     notes = []
     for directory, _, names in os.walk(build):
@@ -189,7 +191,7 @@ class Sum:
             self.percent(self.branches, self.branches_all))
 
 
-def report(files, listed):
+def report(files, listed, everything):
     """Prints everything; is it good enough?"""
     totals = {layer: Sum() for layer in LAYERS}
     print("%-24s %22s %22s" % ("", "lines", "branches"))
@@ -201,9 +203,12 @@ def report(files, listed):
             print(one.row(path))
         print(totals[layer].row(layer) + "\n")
 
-    core = {name: taken for path, file in sorted(files.items()) if path.startswith("core/")
-            for name, taken in file.named()}
-    open_ones = [name for name, taken in core.items() if not taken and name not in listed]
+    taken = {layer: {name: count for path, file in sorted(files.items())
+                     if path.startswith(layer + "/") for name, count in file.named()}
+             for layer in LAYERS}
+    core = taken["core"]
+    open_ones = [name for layer in (LAYERS if everything else ("core",))
+                 for name, count in taken[layer].items() if not count and name not in listed]
     if open_ones:
         print("never taken and not listed:\n")
         for name in open_ones:
@@ -223,9 +228,9 @@ def report(files, listed):
     return good
 
 
-def main(build, path):
+def main(build, path, *flags):
     try:
-        return 0 if report(count(build), exceptions(path)) else 1
+        return 0 if report(count_all(build), exceptions(path), "--all" in flags) else 1
     except (CoverageError, OSError, subprocess.CalledProcessError) as e:
         print("coverage: %s" % e, file=sys.stderr)
         return 1
