@@ -21,21 +21,32 @@ sent_as(struct stage *s, const struct flow *f)
 static void
 gre_has_ports_only_if_it_has_keys(void **state)
 {
-	static const uint16_t keys[][2] = {{0, 0}, {1, 0}, {0, 1}, {1, 1}};
+	static const struct {
+		uint8_t l4;
+		uint16_t keys[2];
+		bool ports;
+	} rows[] = {
+	    {L4_GRE, {0, 0}, false},
+	    {L4_GRE, {1, 0}, true},
+	    {L4_GRE, {0, 1}, true},
+	    {L4_GRE, {1, 1}, true},
+	    /* Zero is a port. */
+	    {L4_UDP, {0, 0}, true},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct stage s = stage_up(stage_cfg());
 		struct flow f = tcp_flow(1), sent;
 
-		f.key.l4 = L4_GRE;
+		f.key.l4 = rows[i].l4;
 		f.has &= ~(uint32_t)HAS_STATE;
-		f.key.sport = keys[i][0];
-		f.key.dport = keys[i][1];
+		f.key.sport = rows[i].keys[0];
+		f.key.dport = rows[i].keys[1];
 		flow_invert(&f.key, &f.reply);
 		flow_derive_nat(&f);
 		sent = sent_as(&s, &f);
-		assert_int_equal((sent.has & HAS_PORTS) != 0, i > 0);
+		assert_int_equal((sent.has & HAS_PORTS) != 0, rows[i].ports);
 		assert_true(flow_key_equal(&sent.key, &f.key));
 		stage_down(&s);
 	}
@@ -129,6 +140,28 @@ read_once(struct stage *s)
 	stage_idle(s);
 }
 
+static void
+what_somebody_waits_for_outlives_a_flood(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+
+	(void)state;
+	stage_idle(&s);
+	node_command(s.n, CMD_COMMIT, s.now);
+	stage_idle(&s);
+	node_command(s.n, CMD_FLUSH_KERNEL, s.now);
+	stage_idle(&s);
+	node_kernel_overrun(s.n, s.now);
+	for (int i = 0; i < 200; i++)
+		node_command(s.n, CMD_REQUEST_RESYNC, s.now);
+	assert_int_equal(stage_noted(&s, NOTE_RESYNC_SENT), 60);
+	assert_int_equal(s.notices[NOTE_KERNEL_READ_DONE], 1);
+	assert_int_equal(s.notices[NOTE_COMMIT_DONE], 1);
+	assert_int_equal(s.notices[NOTE_KERNEL_FLUSH_DONE], 1);
+	assert_int_equal(s.notices[NOTE_KERNEL_READ_NEEDED], 1);
+	stage_down(&s);
+}
+
 /* Somebody waits for these: they go only when there is nothing else, and then for one of their kind. */
 static void
 of_notices_that_somebody_waits_for_the_same_makes_way(void **state)
@@ -186,6 +219,7 @@ main(void)
 	    cmocka_unit_test(a_helper_whose_name_is_too_long_is_left_out),
 	    cmocka_unit_test(an_end_too_big_for_the_link_is_forgotten),
 	    cmocka_unit_test(what_is_unacknowledged_is_shown),
+	    cmocka_unit_test(what_somebody_waits_for_outlives_a_flood),
 	    cmocka_unit_test(of_notices_that_somebody_waits_for_the_same_makes_way),
 	    cmocka_unit_test(the_first_of_its_kind_is_heard_in_any_flood),
 	};
