@@ -154,8 +154,8 @@ each_refusal_costs_the_attribute_it_speaks_of(void **state)
 		op = stage_asked(&s, KOP_CREATE);
 		if ((op.flow.has & all) != (rows[i].has & ~rows[i].costs))
 			fail_msg("row %zu", i);
-		assert_int_equal(op.flow.status & ST_HELPER,
-		    rows[i].costs & HAS_HELPER ? 0 : ST_HELPER);
+		assert_int_equal(
+		    op.flow.status & ST_HELPER, rows[i].costs & HAS_HELPER ? 0 : ST_HELPER);
 		stage_answer(&s, &op, 0);
 		tally = stage_committed(&s);
 		assert_int_equal(tally.created, 1);
@@ -207,7 +207,7 @@ an_update_that_may_not_clear_a_status_goes_without(void **state)
 	assert_int_equal(stage_committed(&s).updated, 1);
 	stage_down(&s);
 
-	/* If it was not the status, there is nothing to be done; what the kernel has is looked at. */
+	/* If it was not the status, nothing can be done; what the kernel has is looked at. */
 	s = stage_up(stage_cfg());
 	op = updating(&s);
 	stage_answer(&s, &op, EBUSY);

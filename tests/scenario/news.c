@@ -238,7 +238,7 @@ the_place_of_what_ended_during_a_read_is_given_away(void **state)
 	stage_down(&s);
 }
 
-/* ResendQueueSize deletes wait to be acknowledged; of more, the oldest goes, and is reported once. */
+/* ResendQueueSize deletes wait to be acknowledged; of more, the oldest goes, which is told once. */
 static void
 more_deletes_than_the_resend_queue_holds_cost_the_oldest(void **state)
 {
@@ -267,7 +267,7 @@ more_deletes_than_the_resend_queue_holds_cost_the_oldest(void **state)
 	}
 }
 
-/* A related flow makes us ask for its master: the answer may be about another flow, or never come. */
+/* A related flow makes us ask for its master: the answer may be about another flow, or not come. */
 static void
 a_look_at_the_master_believes_only_the_master(void **state)
 {
@@ -364,7 +364,7 @@ a_read_that_interrupts_one_takes_over_what_it_was_to_tell(void **state)
 	}
 }
 
-/* Events lost during a silent read: that takes a full resend; during one that tells, nothing more. */
+/* Events lost during a silent read take a full resend; during one that tells, nothing more. */
 static void
 events_lost_during_a_read_that_tells_need_no_full_resend(void **state)
 {

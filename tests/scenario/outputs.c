@@ -162,7 +162,7 @@ what_somebody_waits_for_outlives_a_flood(void **state)
 	stage_down(&s);
 }
 
-/* Somebody waits for these: they go only when there is nothing else, and then for one of their kind. */
+/* Somebody waits for these: one goes only if there is nothing else, and then for one of its kind. */
 static void
 of_notices_that_somebody_waits_for_the_same_makes_way(void **state)
 {

@@ -16,9 +16,9 @@ struct stage {
 	void *mem;
 	ms_t now;
 	struct peer_addr peer;
-	uint32_t seq; /* of the peer's next message */
+	uint32_t seq;		  /* of the peer's next message */
 	unsigned int notices[32]; /* seen, by enum notice_type */
-	struct notice last[32];   /* and the last of each */
+	struct notice last[32];	  /* and the last of each */
 };
 
 /* A node that has read its kernel's table, which is empty. */
@@ -78,8 +78,8 @@ stage_say(struct stage *s, unsigned int flags, uint32_t from, uint32_t to)
 	node_datagram(s->n, &s->peer, buf, wbuf_len(&wb), s->now);
 }
 
-/* Takes all that the node sends now; how many messages of flows of this type were among it, the last
- * of them in *out unless that is NULL. */
+/* Takes all that the node sends now.  How many messages of flows of this type were among it; the
+ * last of them in *out unless that is NULL. */
 static inline unsigned int
 stage_sent(struct stage *s, enum wire_type type, struct flow *out)
 {

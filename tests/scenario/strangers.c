@@ -99,7 +99,7 @@ a_ninth_peer_has_the_place_of_one_that_is_gone(void **state)
 	stage_say(&s, WIRE_ALIVE, 0, 0);
 	assert_int_equal(node_stats(s.n)->recv_no_peer_slot, 1);
 	assert_int_equal(peers_shown(&s), 8);
-	/* All but the third and the fourth go on; the third was heard last at 1 s, the fourth at 2. */
+	/* All but the third and the fourth go on; the third was heard a second before the fourth. */
 	for (int minute = 0; minute < 11; minute++) {
 		for (uint8_t i = 1; i <= 8; i++) {
 			speaks(&s, i);

@@ -46,8 +46,8 @@ agree(struct stage *s, enum kernel_op_type type, unsigned int port)
 }
 
 /*
- * There are as many requests under way as there are slots and no more, and more when those have been
- * answered.  How many that were in the end.
+ * There are as many requests under way as there are slots, and more only when those have been
+ * answered.  How many there were in the end.
  */
 static unsigned int
 all_asked(struct stage *s, enum kernel_op_type type)
@@ -461,8 +461,7 @@ an_own_flow_that_ends_meanwhile_is_none_of_the_commits(void **state)
 static void
 a_flow_that_is_free_in_one_direction_is_freed(void **state)
 {
-	static const uint8_t flags[][2] = {
-	    {0, 0}, {TCP_FLAG_LIBERAL, 0}, {0, TCP_FLAG_LIBERAL},
+	static const uint8_t flags[][2] = {{0, 0}, {TCP_FLAG_LIBERAL, 0}, {0, TCP_FLAG_LIBERAL},
 	    {TCP_FLAG_LIBERAL, TCP_FLAG_LIBERAL}, {TCP_FLAG_LIBERAL, TCP_FLAG_LIBERAL}};
 
 	(void)state;

@@ -9,7 +9,8 @@ static struct config conf;
 static struct diags diags;
 
 #define LINK                                                                                       \
-	"Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.0.2.1 Group 3780 Interface eth2 }\n"
+	"Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.0.2.1 Group 3780 Interface eth2 "  \
+	"}\n"
 
 struct saying {
 	const char *text;
@@ -70,24 +71,31 @@ links_of_other_kinds_are_checked_before_they_are_refused(void **state)
 	    {UDP(UDP4), "found UDP without: a Destination_Address"},
 	    /* Any address of ours, but not any address of the peer. */
 	    {UDP("IPv4_address 0.0.0.0 Port 3780 Interface eth2 "
-	         "IPv4_Destination_Address 192.0.2.2"), "a UDP link, which this version"},
+		 "IPv4_Destination_Address 192.0.2.2"),
+		"a UDP link, which this version"},
 	    {UDP("IPv4_address 224.0.0.1 Port 3780 Interface eth2 "
-	         "IPv4_Destination_Address 192.0.2.2"), "found '224.0.0.1', expected an address"},
+		 "IPv4_Destination_Address 192.0.2.2"),
+		"found '224.0.0.1', expected an address"},
 	    {UDP(UDP4 "IPv4_Destination_Address 0.0.0.0"), "expected an address of the peer"},
 	    {UDP(UDP4 "IPv4_Destination_Address 255.255.255.255"), "expected an address of the pe"},
 	    {UDP("IPv6_address 2001:db8::1 Port 3780 Interface eth2 "
-	         "IPv6_Destination_Address ffff:ffff::"), "expected an address of the peer"},
+		 "IPv6_Destination_Address ffff:ffff::"),
+		"expected an address of the peer"},
 	    {UDP("IPv6_address 2001:db8::1 Port 3780 Interface eth2 "
-	         "IPv6_Destination_Address ::"), "expected an address of the peer"},
+		 "IPv6_Destination_Address ::"),
+		"expected an address of the peer"},
 	    /* Four bytes of ones are nobody's only in IPv4. */
 	    {UDP("IPv6_address fe80::1 Port 3780 Interface eth2 "
-	         "IPv6_Destination_Address 2001:db8::2"), "a UDP link, which this version"},
+		 "IPv6_Destination_Address 2001:db8::2"),
+		"a UDP link, which this version"},
 	    {SYNC("Multicast { IPv4_address 192.0.2.50 IPv4_interface 192.0.2.1 Group 3780 "
-	          "Interface eth2 }"), "a multicast group (224.0.0.0 to 239.255.255.255)"},
+		  "Interface eth2 }"),
+		"a multicast group (224.0.0.0 to 239.255.255.255)"},
 	    {SYNC("Multicast { IPv6_address 2001:db8::1 Group 3780 Interface eth2 }"),
-	        "a multicast group (ff00::/8)"},
+		"a multicast group (ff00::/8)"},
 	    {SYNC("Multicast { IPv4_address 225.0.0.50 IPv4_interface 255.255.255.255 Group 3780 "
-	          "Interface eth2 }"), "an address of this host"},
+		  "Interface eth2 }"),
+		"an address of this host"},
 	};
 
 	(void)state;
@@ -97,8 +105,10 @@ links_of_other_kinds_are_checked_before_they_are_refused(void **state)
 static void
 the_default_link_survives_printing(void **state)
 {
-	static const struct saying fine[] = {{SYNC("Multicast Default { IPv4_address 225.0.0.50 "
-	    "IPv4_interface 192.0.2.1 Group 3780 Interface eth2 }"), NULL}};
+	static const struct saying fine[] = {
+	    {SYNC("Multicast Default { IPv4_address 225.0.0.50 "
+		  "IPv4_interface 192.0.2.1 Group 3780 Interface eth2 }"),
+		NULL}};
 
 	(void)state;
 	ERRORS(fine);
@@ -154,8 +164,10 @@ static void
 syslog_takes_the_words_of_a_switch_or_a_facility(void **state)
 {
 	static const struct saying fine[] = {
-	    {GENERAL("Syslog on"), NULL}, {GENERAL("Syslog YES"), NULL},
-	    {GENERAL("Syslog off"), NULL}, {GENERAL("Syslog No"), NULL},
+	    {GENERAL("Syslog on"), NULL},
+	    {GENERAL("Syslog YES"), NULL},
+	    {GENERAL("Syslog off"), NULL},
+	    {GENERAL("Syslog No"), NULL},
 	    {GENERAL("Syslog daemon"), NULL},
 	};
 	static const struct saying warnings[] = {
@@ -177,9 +189,8 @@ nice_has_a_sign(void **state)
 	    {GENERAL("Nice -20"), "obsolete"},
 	    {GENERAL("Nice +1"), "obsolete"},
 	};
-	static const char *const slips[] = {
-	    GENERAL("Nice 5"), GENERAL("Nice -"), GENERAL("Nice -x"), GENERAL("Nice }"),
-	    GENERAL("Nice")};
+	static const char *const slips[] = {GENERAL("Nice 5"), GENERAL("Nice -"),
+	    GENERAL("Nice -x"), GENERAL("Nice }"), GENERAL("Nice")};
 
 	(void)state;
 	WARNINGS(warnings);
@@ -246,7 +257,8 @@ interfaces_prefixes_and_words_of_any_length_are_survived(void **state)
 {
 	static const struct saying rows[] = {
 	    {SYNC("Multicast { IPv4_address 225.0.0.50 IPv4_interface 192.0.2.1 Group 3780 "
-	          "Interface sixteen-letters. }"), "at most 15 characters"},
+		  "Interface sixteen-letters. }"),
+		"at most 15 characters"},
 	    {GENERAL("Filter { Address Ignore { IPv4_address 10.0.0.0/x } }"), "a decimal prefix"},
 	    {GENERAL("Filter { Address Ignore { IPv4_address 10.0.0.0/1/ } }"), "a decimal prefix"},
 	    {GENERAL("Filter { Address Ignore { IPv4_address 10.0.0.0/-1 } }"), "a decimal prefix"},

@@ -95,8 +95,7 @@ what_is_entered_is_found_until_it_is_removed(void **state)
 		assert_int_equal(find(t, gone), ENTRY_NONE);
 		assert_int_equal(t->count, LIMIT - 1 - k);
 		for (uint16_t j = (uint16_t)(k + 1); j < LIMIT; j++)
-			assert_int_equal(find(t, (uint16_t)(j * 27 % LIMIT)),
-			    ids[j * 27 % LIMIT]);
+			assert_int_equal(find(t, (uint16_t)(j * 27 % LIMIT)), ids[j * 27 % LIMIT]);
 	}
 	assert_int_equal(table_next(t, 0), ENTRY_NONE);
 }
