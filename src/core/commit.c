@@ -267,7 +267,7 @@ commit_settle(struct node *n, ms_t now)
 	struct job *job = &n->jobs[JOB_COMMIT];
 	struct notice *note;
 
-	if (!job->running || job->phase != PHASE_LAST || job->out > 0 || job->count > 0)
+	if (!job->running || job->phase != PHASE_LAST || job->count > 0)
 		return;
 	job->running = false;
 	if (n->flush_external)

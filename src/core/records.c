@@ -104,7 +104,7 @@ remote_own(struct node *n, struct entry *e, struct peer *p)
 
 	if (before == p)
 		return;
-	if (before != NULL && before->flows > 0)
+	if (before != NULL)
 		before->flows--;
 	e->peer = (uint8_t)(p - n->peers);
 	p->flows++;
@@ -129,7 +129,7 @@ remote_remove(struct node *n, uint32_t id)
 		queue_remove(&n->remote, &n->inject, id);
 		remote_injected(n);
 	}
-	if (owner != NULL && owner->flows > 0)
+	if (owner != NULL)
 		owner->flows--;
 	table_remove(&n->remote, id);
 }

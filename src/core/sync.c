@@ -291,7 +291,7 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	for (uint32_t i = 0; i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
-		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0 || c->acked == 0xff)
+		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
 			continue;
 		sync_control(n, c->flags, c->from, c->to);
 		c->acked = 0xff; /* goes out under a new number */
@@ -597,8 +597,8 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		/* Who needs everything may have anything. */
 		if ((e->flags & (ENTRY_USED | ENTRY_DEAD)) == ENTRY_USED)
 			e->flags |= ENTRY_FRESH;
-		/* What is queued goes out anyway; the dead are not news. */
-		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
+		/* The dead are not news.  What waited in tx has just gone out. */
+		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) &&
 		    !sync_is_mirrored(n, id)) {
 			local_unqueue(n, id);
 			e->flags = (uint16_t)(e->flags & ~ENTRY_ENDED);
