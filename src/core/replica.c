@@ -381,27 +381,7 @@ found(struct node *n, const struct flow *f, ms_t now)
 		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
 }
 
-/* The answer to a look at what has the original tuple of a flow that could not be created. */
-static void
-looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
-{
-	if (res->error == 0 && res->has_flow) {
-		bool write = choose(n, s, &res->flow, n->local_emptied ? AGE_FOUND : AGE_UNKNOWN);
-
-		if (write && s->op.type == KOP_UPDATE)
-			found(n, &res->flow, now);
-		if (write)
-			slot_retry(n, s, s->op.type);
-		else
-			slot_free(n, s);
-	} else if (res->error == ENOENT) {
-		slot_retry(n, s, KOP_GET_REPLY);
-	} else {
-		give_up(n, s, res->error != 0 ? res->error : EEXIST);
-	}
-}
-
-/* The same for an entry that the kernel has just told us of. */
+/* How old is an entry that the kernel has just shown us? */
 static enum commit_age
 age_of_found(const struct node *n, const struct op_slot *s, const struct flow *kernel)
 {
@@ -415,8 +395,31 @@ age_of_found(const struct node *n, const struct op_slot *s, const struct flow *k
 		table_load(&n->local, local, &known);
 		if ((known.has & HAS_ID) && (kernel->has & HAS_ID) && known.id != kernel->id)
 			return AGE_UNKNOWN;
+		/* It has come further than we were told yet. */
+		if (kernel->status & ~known.status & (ST_SEEN_REPLY | ST_ASSURED))
+			return AGE_UNKNOWN;
 	}
 	return age_beside(n, s, local);
+}
+
+/* The answer to a look at what has the original tuple of a flow that could not be written. */
+static void
+looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
+{
+	if (res->error == 0 && res->has_flow) {
+		bool write = choose(n, s, &res->flow, age_of_found(n, s, &res->flow));
+
+		if (write && s->op.type == KOP_UPDATE)
+			found(n, &res->flow, now);
+		if (write)
+			slot_retry(n, s, s->op.type);
+		else
+			slot_free(n, s);
+	} else if (res->error == ENOENT) {
+		slot_retry(n, s, KOP_GET_REPLY);
+	} else {
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
+	}
 }
 
 /* The answer to a look at which other flow has the reply tuple. */

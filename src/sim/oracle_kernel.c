@@ -60,6 +60,16 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	}
 }
 
+/* A flush of the kernel is through, and no other one is to come. */
+static bool
+is_flushed(const struct sim *s, const struct happening *h)
+{
+	const struct sim_node *sn = &s->w->nodes[h->node];
+
+	return h->type == HAP_NOTICE && h->notice->type == NOTE_KERNEL_FLUSH_DONE &&
+	    sn->purge_at.ms == MS_NEVER.ms && sn->read_wanted == 0 && sn->read_active == 0;
+}
+
 static void
 watch_harm(struct sim *s, void *state, const struct happening *h)
 {
@@ -73,8 +83,7 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 		k->doing[h->node] = 0;
 	if (h->type == HAP_ORDER)
 		k->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
-	if (h->type == HAP_START ||
-	    (h->type == HAP_NOTICE && h->notice->type == NOTE_KERNEL_FLUSH_DONE))
+	if (h->type == HAP_START || is_flushed(s, h))
 		k->flushing[h->node] = false;
 }
 
@@ -206,6 +215,9 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		    was_touched(s, node, tuple, p->changed))
 			continue;
 		if (!is_kept(s, node, tuple, &f) && !is_left_alone(s, node, tuple)) {
+			sim_say(s, "missing: %s, alive %lld, news %lld", tuple_text(s, tuple),
+			    (long long)s->knows[node][tuple].alive_at.ms,
+			    (long long)s->knows[node][tuple].news_at.ms);
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
 		} else if (c->degraded == 0 && was_written(s, node, tuple, p->changed) &&
@@ -229,7 +241,7 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 		return;
 	if (h->type == HAP_ORDER)
 		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
-	if (h->type == HAP_NOTICE && h->notice->type == NOTE_KERNEL_FLUSH_DONE)
+	if (h->type == HAP_START || is_flushed(s, h))
 		t->flushing[h->node] = false;
 	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
 		begin_takeover(s, t, h->node);
