@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -20,7 +21,7 @@ enum { SEEDS_DEFAULT = 1000, EXIT_USAGE = 2, SEEDS_SEARCHED = 100000 };
 struct options {
 	struct run_cfg run;
 	struct plan_files plans;
-	bool fresh, quiet, list, show, help;
+	bool fresh, quiet, list, show, help, shrink, no_shrink;
 	bool seed_given, seeds_given, jobs_given;
 	enum sim_exception exception; /* a plan for it is wanted; or EXC_COUNT */
 };
@@ -51,7 +52,8 @@ static const char help[] =
     "How:\n"
     "  --trace             with the story in words\n"
     "  --jobs J            so many processes; 0: this one, for a debugger [processors]\n"
-    "  --no-shrink         plans that fail are not minimised and saved\n"
+    "  --no-shrink         seeds that fail are not minimised and saved; with --plan so anyway,\n"
+    "  --shrink            if not this is given\n"
     "  --out DIR           where minimised plans go [.]\n"
     "  --quiet             only failures and the last line\n"
     "\n"
@@ -95,7 +97,7 @@ scan_seeds(struct run_cfg *cfg, const char *text)
 
 enum {
 	OPT_SEED = 256, OPT_SEEDS, OPT_FRESH, OPT_JOBS, OPT_TIME, OPT_TRACE, OPT_PLAN, OPT_OUT,
-	OPT_NO_SHRINK, OPT_QUIET, OPT_LIST, OPT_SHOW, OPT_EXCEPTION, OPT_HELP,
+	OPT_SHRINK, OPT_NO_SHRINK, OPT_QUIET, OPT_LIST, OPT_SHOW, OPT_EXCEPTION, OPT_HELP,
 };
 
 static const struct option long_options[] = {
@@ -107,6 +109,7 @@ static const struct option long_options[] = {
     {"trace", no_argument, NULL, OPT_TRACE},
     {"plan", required_argument, NULL, OPT_PLAN},
     {"out", required_argument, NULL, OPT_OUT},
+    {"shrink", no_argument, NULL, OPT_SHRINK},
     {"no-shrink", no_argument, NULL, OPT_NO_SHRINK},
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"list", no_argument, NULL, OPT_LIST},
@@ -153,8 +156,11 @@ take_option(struct options *o, int c, const char *name)
 	case OPT_OUT:
 		o->run.out_dir = optarg;
 		break;
+	case OPT_SHRINK:
+		o->shrink = true;
+		break;
 	case OPT_NO_SHRINK:
-		o->run.shrink = false;
+		o->no_shrink = true;
 		break;
 	case OPT_QUIET:
 		o->quiet = true;
@@ -208,6 +214,8 @@ complete_options(struct options *o)
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct run_cfg *cfg = &o->run;
 
+	/* Who plays a file has a small plan already, or wants to see this one. */
+	cfg->shrink = o->shrink || (!o->no_shrink && o->plans.count == 0);
 	if (o->plans.count > 0) {
 		cfg->files = o->plans.files;
 		cfg->count = o->plans.count;
@@ -499,7 +507,7 @@ shrink_exception(const struct options *o)
 int
 main(int argc, char **argv)
 {
-	struct options o = {.run = {.shrink = true, .out_dir = "."}, .exception = EXC_COUNT};
+	struct options o = {.run = {.out_dir = "."}, .exception = EXC_COUNT};
 	int status = EXIT_SUCCESS;
 
 	if (!scan_options(&o, argc, argv) || !complete_options(&o)) {
