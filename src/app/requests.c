@@ -51,8 +51,6 @@ gone(void *ctx, struct ctl_client *c, struct ctl_job *job)
 static struct stats_input
 stats_input(const struct daemon *d)
 {
-	const struct ctnl_counters *nl = ctnl_counters(d->ctnl);
-	const struct ctl_counters *ctl = ctl_counters(d->ctl);
 	ms_t now = loop_now();
 
 	return (struct stats_input){
@@ -62,11 +60,8 @@ stats_input(const struct daemon *d)
 	    .link_active = d->link_active,
 	    .uptime_s = ms_since(now, d->started) / 1000,
 	    .netlink_rcvbuf = ctnl_rcvbuf(d->ctnl),
-	    .events_unknown = nl->events_unknown,
-	    .events_bad = nl->events_bad,
-	    .dump_unknown = nl->dump_unknown,
-	    .ctl_read_failed = ctl->read_failed,
-	    .ctl_unknown = ctl->unknown_request,
+	    .netlink = *ctnl_counters(d->ctnl),
+	    .ctl = *ctl_counters(d->ctl),
 	    .kernel_flushes = d->kernel_flushes,
 	    .now = now,
 	};

@@ -217,25 +217,33 @@ part_encode(const struct part *p, const uint8_t *obj, struct wbuf *wb)
 
 /* Decodes a value of variable size.  *present tells whether it said anything. */
 static enum attr_status
-decode_variable(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len, bool *present)
+decode_variable(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len, bool *present,
+    uint64_t *misfit)
 {
 	const struct part *p = &row->part[0];
 	uint8_t *dst = obj + p->off;
+	size_t name_len;
 
 	*present = false;
 	if (p->kind == PART_STR) {
 		if (len > row->size_max || (len > 0 && val[len - 1] != 0))
 			return ATTR_MALFORMED;
-		if (len <= 1)
+		/* An empty name is none, and what follows the end of a name is not part of it. */
+		name_len = strnlen((const char *)val, len);
+		*misfit += name_len + 1 < len;
+		if (name_len == 0)
 			return ATTR_OK;
 		memset(dst, 0, p->len);
-		memcpy(dst, val, len);
+		memcpy(dst, val, name_len);
 		*present = true;
 		return ATTR_OK;
 	}
 	if (len > LABELS_SIZE_MAX)
 		return ATTR_MALFORMED;
-	if (len == 0 || len % 4 != 0)
+	if (len == 0)
+		return ATTR_OK;
+	*misfit += len % 4 != 0 || len > p->len;
+	if (len % 4 != 0)
 		return ATTR_OK;
 	memset(dst, 0, p->len);
 	for (size_t i = 0; i < len && i < p->len; i++)
@@ -249,7 +257,7 @@ struct decoded {
 	uint32_t has;
 	uint32_t protos; /* bit set of enum proto_class */
 	bool nat_v4, nat_v6; /* families of the NAT addresses */
-	uint64_t unknown;
+	struct attr_skipped skipped;
 };
 
 static enum attr_status
@@ -259,7 +267,7 @@ decode_value(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len
 	bool present = true;
 
 	if (row->size == 0) {
-		if (decode_variable(row, obj, val, len, &present) != ATTR_OK)
+		if (decode_variable(row, obj, val, len, &present, &d->skipped.misfit) != ATTR_OK)
 			return ATTR_MALFORMED;
 	} else {
 		if (len != row->size)
@@ -303,12 +311,21 @@ decode(const struct row *rows, size_t count, const void *data, size_t len, uint8
 			return ATTR_MALFORMED;
 		val = rbuf_skip(&r, nta_len - ATTR_HEADER);
 		if (no >= count)
-			d->unknown++;
+			d->skipped.unknown++;
 		else if (decode_value(&rows[no], obj, val, nta_len - ATTR_HEADER, d) != ATTR_OK)
 			return ATTR_MALFORMED;
 		rbuf_skip(&r, pad < rbuf_left(&r) ? pad : rbuf_left(&r));
 	}
+	/* Too short for an attribute that says anything. */
+	d->skipped.misfit += rbuf_left(&r) > 0;
 	return ATTR_OK;
+}
+
+static void
+skipped_add(struct attr_skipped *sum, const struct attr_skipped *more)
+{
+	sum->unknown += more->unknown;
+	sum->misfit += more->misfit;
 }
 
 static uint32_t
@@ -330,17 +347,17 @@ proto_class_of(uint8_t l4)
 }
 
 enum attr_status
-attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown)
+attr_decode_flow(const void *data, size_t len, struct flow *f, struct attr_skipped *skipped)
 {
 	const uint32_t per_proto = HAS_STATE | HAS_WSCALE | HAS_VTAGS | HAS_DCCP_ROLE | HAS_ICMP;
 	struct decoded d = {0};
 	struct flow_reply nat;
-	uint32_t class;
+	uint32_t class, told;
 
 	flow_init(f);
 	if (decode(flow_rows, ARRAY_LEN(flow_rows), data, len, (uint8_t *)f, &d) != ATTR_OK)
 		return ATTR_MALFORMED;
-	*unknown += d.unknown;
+	told = d.has;
 	class = proto_class_of(f->key.l4);
 	if ((d.protos & ~((1u << ANY_PROTO) | (1u << class))) != 0) {
 		/* Another protocol's attributes were mixed in and share the memory of ours. */
@@ -350,15 +367,19 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown
 	/* Ports and the ICMP id share their place: a message that has both says nothing. */
 	if ((d.has & HAS_PORTS) && (d.protos & (1u << ONLY_ICMP)))
 		d.has &= ~(uint32_t)(HAS_PORTS | HAS_ICMP);
-	if (class == ANY_PROTO && !flow_l4_has_ports(f->key.l4) && f->key.l4 != L4_GRE) {
-		/* What its protocol does not have cannot make another flow of it. */
+	if (class == ANY_PROTO && !flow_l4_has_ports(f->key.l4) && f->key.l4 != L4_GRE)
 		d.has &= ~(uint32_t)HAS_PORTS;
+	if (!(d.has & (HAS_PORTS | HAS_ICMP))) {
+		/* What its protocol does not have, or says nothing, makes no other flow of it. */
 		f->key.sport = 0;
 		f->key.dport = 0;
 	}
 	if (f->key.l3 == L3_IPV6 ? d.nat_v4 : d.nat_v6)
 		d.has &= ~(uint32_t)(HAS_SNAT | HAS_DNAT);
 	f->has = d.has;
+	for (told &= ~d.has; told != 0; told &= told - 1)
+		d.skipped.misfit++;
+	skipped_add(skipped, &d.skipped);
 	f->rare.master.zone = f->key.zone;
 	nat = f->reply;
 	flow_apply_nat(f, &nat);
@@ -366,14 +387,14 @@ attr_decode_flow(const void *data, size_t len, struct flow *f, uint64_t *unknown
 }
 
 enum attr_status
-attr_decode_expect(const void *data, size_t len, struct expect *e, uint64_t *unknown)
+attr_decode_expect(const void *data, size_t len, struct expect *e, struct attr_skipped *skipped)
 {
 	struct decoded d = {0};
 
 	memset(e, 0, sizeof(*e));
 	if (decode(expect_rows, ARRAY_LEN(expect_rows), data, len, (uint8_t *)e, &d) != ATTR_OK)
 		return ATTR_MALFORMED;
-	*unknown += d.unknown;
+	skipped_add(skipped, &d.skipped);
 	e->has = d.has;
 	return ATTR_OK;
 }

@@ -193,6 +193,16 @@ is_strict(const struct flow *f)
 		!(tcp->flags_orig & tcp->flags_repl & TCP_FLAG_LIBERAL));
 }
 
+/* A peer saw the connection end, and no other one says that it lives. */
+static bool
+is_over(const struct node *n, const struct entry *e)
+{
+	uint32_t replica = table_find(&n->remote, entry_key(e));
+
+	return (e->flags & ENTRY_OVER) &&
+	    (replica == ENTRY_NONE || (table_entry(&n->remote, replica)->flags & ENTRY_DEAD));
+}
+
 /* An entry of the kernel's own that the commit has something to do with: fills in what. */
 static bool
 prepare_own(const struct node *n, uint32_t id, struct kernel_op *op)
@@ -204,7 +214,7 @@ prepare_own(const struct node *n, uint32_t id, struct kernel_op *op)
 		return false;
 	table_load(&n->local, id, &op->flow);
 	/* By its id, so that a new flow on the tuple is not hit. */
-	if ((e->flags & ENTRY_OVER) && (op->flow.has & HAS_ID)) {
+	if (is_over(n, e) && (op->flow.has & HAS_ID)) {
 		op->type = KOP_DELETE;
 		return true;
 	}
@@ -257,7 +267,7 @@ commit_settle(struct node *n, ms_t now)
 	struct job *job = &n->jobs[JOB_COMMIT];
 	struct notice *note;
 
-	if (!job->running || job->phase != PHASE_LAST || job->out > 0 || job->count > 0)
+	if (!job->running || job->phase != PHASE_LAST || job->count > 0)
 		return;
 	job->running = false;
 	if (n->flush_external)

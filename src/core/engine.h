@@ -284,6 +284,9 @@ void local_pending(struct node *n, uint32_t id);
 void local_unqueue(struct node *n, uint32_t id);
 /* Forgets a flow without a word. */
 void local_drop(struct node *n, uint32_t id);
+/* Makes room by forgetting the flow that died longest ago and still waits to be acknowledged; false if
+ * there is none. */
+bool local_evict_dead(struct node *n);
 /*
  * Removes a flow that is gone from the kernel and that nobody need be told of (any more).  While the
  * table is being read its place is kept: what is still to come of the dump may be older than its

@@ -187,11 +187,11 @@ flow_is_related(const struct flow *f)
 	return !flow_l4_has_ports(f->rare.master.l4) || (f->has & HAS_MASTER_PORTS);
 }
 
-/* Copies field `name` if the update has `bit`, noting whether it differed. */
+/* Copies field `name` if the update has `bit`, noting whether the flow `had` another, or none. */
 #define MERGE(bit, name)                                                                           \
 	do {                                                                                       \
 		if (upd->has & (bit)) {                                                            \
-			if (!(f->has & (bit)) ||                                                   \
+			if (!(had & (bit)) ||                                                      \
 			    memcmp(&f->name, &upd->name, sizeof(f->name)) != 0)                    \
 				changed = true;                                                    \
 			memcpy(&f->name, &upd->name, sizeof(f->name));                             \
@@ -202,6 +202,7 @@ flow_is_related(const struct flow *f)
 static bool
 merge_l4(struct flow *f, const struct flow *upd)
 {
+	const uint32_t had = f->has;
 	bool changed = false;
 
 	switch (f->key.l4) {
@@ -237,7 +238,7 @@ merge_l4(struct flow *f, const struct flow *upd)
 bool
 flow_merge(struct flow *f, const struct flow *upd)
 {
-	const uint32_t nat = HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT;
+	const uint32_t nat = HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT, had = f->has;
 	bool changed = merge_l4(f, upd);
 
 	if ((upd->has & HAS_REPLY) || (upd->has & nat)) {

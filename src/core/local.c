@@ -38,33 +38,11 @@ clear_tombs(struct node *n)
 	n->tombs = 0;
 }
 
-/* Makes room by forgetting the flow that died longest ago and still waits to be acknowledged. */
-static bool
-evict_dead(struct node *n)
-{
-	uint32_t id = n->buried.head;
-	bool dead;
-
-	if (id == ENTRY_NONE)
-		return false;
-	dead = table_entry(&n->local, id)->flags & ENTRY_DEAD;
-	if (dead) {
-		local_drop(n, id);
-	} else {
-		local_unqueue(n, id);
-		table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_ENDED;
-	}
-	/* Where nobody is known to listen, hardly anything is lost. */
-	if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
-		node_notice(n, NOTE_EVICTED);
-	return dead || evict_dead(n);
-}
-
 static bool
 make_room(struct node *n)
 {
 	if (n->tombs == 0)
-		return evict_dead(n);
+		return local_evict_dead(n);
 	clear_tombs(n);
 	return true;
 }
@@ -175,8 +153,6 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
-	if (n->buried.count > n->cfg.resend_queue)
-		evict_dead(n);
 }
 
 void
@@ -224,8 +200,8 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 		if (id != ENTRY_NONE) {
 			table_entry(&n->local, id)->flags |= ENTRY_ANNOUNCED;
 			local_destroyed(n, id, now);
+			return;
 		}
-		return;
 	}
 	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD)) {
 		n->stats.local_destroy_failed++;
@@ -421,14 +397,31 @@ add_from_dump(struct node *n, uint32_t id, const struct flow *dump)
 	table_load(&n->local, id, &known);
 	/* What we wrote ourselves has no id yet: the dump may name the flow that it replaced. */
 	if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || known.id != f.id ||
-	    !(known.has & HAS_ID) || !(f.has & HAS_ID))
+	    !(known.has & HAS_ID) || !(f.has & HAS_ID)) {
+		n->stats.dump_stale++;
 		return;
+	}
 	flow_merge(&f, &known);
 	if (!flow_same_content(&f, &known)) {
 		table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
 		local_pending(n, id);
 	}
 	table_store(&n->local, id, &f);
+}
+
+/* Is this flow of a read to be looked at?  If not, that is counted. */
+static bool
+is_readable(struct node *n, const struct flow *f)
+{
+	if (!n->reading)
+		n->stats.dump_stray++;
+	else if (!flow_is_complete(f))
+		n->stats.dump_incomplete++;
+	else if (!filter_passes(&n->cfg.filter, f))
+		n->stats.dump_filtered++;
+	else
+		return true;
+	return false;
 }
 
 void
@@ -439,7 +432,8 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	struct entry *e;
 	uint32_t id;
 
-	if (!n->reading || !flow_is_complete(&f) || !filter_passes(&n->cfg.filter, &f))
+	n->stats.dump_flows++;
+	if (!is_readable(n, &f))
 		return;
 	id = table_find(&n->local, &f.key);
 	flow_init(&known);

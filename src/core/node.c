@@ -261,7 +261,7 @@ view_flow(const struct node *n, enum node_table t, uint32_t id, struct flow_view
 	table_load(table_of(n, t), id, &out->flow);
 	out->age_s = ms_since(now, e->created) / 1000;
 	out->expires_s = -1;
-	if (t == TABLE_REMOTE && n->mode->refreshed && e->t_slot != 0)
+	if (t == TABLE_REMOTE && n->mode->refreshed)
 		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
 	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)
 		out->peer = n->peers[e->peer].addr;

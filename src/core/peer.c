@@ -268,7 +268,11 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	ahead = seq_cmp(m->seq, p->last);
 	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
-		if (ms_since(now, p->began) < LATE_MS || !jump_believed(n, p, m->seq))
+		if (ms_since(now, p->began) < LATE_MS) {
+			n->stats.seq_old_process++;
+			return false;
+		}
+		if (!jump_believed(n, p, m->seq))
 			return false;
 		/* It started anew and all its HELLOs were lost. */
 		new_instance(n, p, m->seq, now);
@@ -305,6 +309,8 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 	bool ours = sync_seq_is_ours(n, m->from) && sync_seq_is_ours(n, m->to);
 	uint32_t from = m->from;
 
+	/* Nothing follows the header of a control message. */
+	n->stats.recv_misfit += m->attrs_len > 0;
 	/* Each of these may walk through all that waits: so often in a second, and no oftener. */
 	if (class != CLASS_ALIVE && n->walk_left == 0) {
 		n->stats.recv_flood++;

@@ -46,6 +46,26 @@ local_drop(struct node *n, uint32_t id)
 	table_remove(&n->local, id);
 }
 
+bool
+local_evict_dead(struct node *n)
+{
+	uint32_t id;
+
+	while ((id = n->buried.head) != ENTRY_NONE) {
+		/* Where nobody is known to listen, hardly anything is lost. */
+		if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
+			node_notice(n, NOTE_EVICTED);
+		if (table_entry(&n->local, id)->flags & ENTRY_DEAD) {
+			local_drop(n, id);
+			return true;
+		}
+		/* Its place is taken by a copy of a peer's. */
+		local_unqueue(n, id);
+		table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_ENDED;
+	}
+	return false;
+}
+
 void
 local_end(struct node *n, uint32_t id)
 {
@@ -84,7 +104,7 @@ remote_own(struct node *n, struct entry *e, struct peer *p)
 
 	if (before == p)
 		return;
-	if (before != NULL && before->flows > 0)
+	if (before != NULL)
 		before->flows--;
 	e->peer = (uint8_t)(p - n->peers);
 	p->flows++;
@@ -109,7 +129,7 @@ remote_remove(struct node *n, uint32_t id)
 		queue_remove(&n->remote, &n->inject, id);
 		remote_injected(n);
 	}
-	if (owner != NULL && owner->flows > 0)
+	if (owner != NULL)
 		owner->flows--;
 	table_remove(&n->remote, id);
 }

@@ -125,25 +125,34 @@ remote_delete(struct node *n, struct peer *p, const struct flow *f)
 	remote_died(n, id);
 }
 
+static void
+count_skipped(struct node *n, const struct attr_skipped *skipped)
+{
+	n->stats.recv_unknown_attr += skipped->unknown;
+	n->stats.recv_misfit += skipped->misfit;
+}
+
 void
 remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 {
+	struct attr_skipped skipped = {0};
 	struct flow f;
 
 	if (m->type > WIRE_CT_DEL) {
 		struct expect e;
 
-		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &n->stats.recv_unknown_attr) !=
-		    ATTR_OK)
+		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) != ATTR_OK)
 			n->stats.recv_bad_payload++;
 		else
 			n->stats.recv_expect_ignored++;
+		count_skipped(n, &skipped);
 		return;
 	}
-	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &n->stats.recv_unknown_attr) != ATTR_OK) {
+	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) != ATTR_OK) {
 		n->stats.recv_bad_payload++;
 		return;
 	}
+	count_skipped(n, &skipped);
 	if (!flow_is_complete(&f)) {
 		n->stats.recv_incomplete++;
 		return;

@@ -189,10 +189,8 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 static void
 adopt(struct node *n, const struct op_slot *s, uint32_t local)
 {
-	struct entry *e = table_entry(&n->local, local);
-
-	if (n->cfg.write_through && s->job == JOB_COMMIT && !(e->flags & ENTRY_DEAD))
-		e->flags |= ENTRY_LIVE;
+	if (n->cfg.write_through && s->job == JOB_COMMIT)
+		table_entry(&n->local, local)->flags |= ENTRY_LIVE;
 }
 
 /* What we wrote is in the kernel now: our own picture of it follows without waiting for an event. */
@@ -399,7 +397,7 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t 
 	} else if (res->error == ENOENT) {
 		slot_retry(n, s, KOP_GET_REPLY);
 	} else {
-		give_up(n, s, res->error);
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
 	}
 }
 
@@ -499,11 +497,24 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 	dead_is_done(n, s);
 }
 
+/* A peer has named the flow again since it died: it has to be in the kernel, not to leave it. */
+static bool
+lives_again(const struct node *n, const struct op_slot *s)
+{
+	uint32_t id = table_find(&n->remote, &s->op.flow.key);
+
+	return id != ENTRY_NONE && !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
+}
+
 static void
 delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 
+	if ((s->op.type == KOP_GET || is_passing(res->error)) && lives_again(n, s)) {
+		slot_free(n, s);
+		return;
+	}
 	if (is_passing(res->error) && ++s->tries < TRIES_MAX) {
 		slot_retry(n, s, s->op.type);
 		return;

@@ -134,8 +134,10 @@ request_answered(struct node *n, const struct kernel_result *res, ms_t now)
 {
 	struct op_slot *s;
 
-	if (res->cookie >= OPS_MAX || n->ops[res->cookie].state != SLOT_OUT)
+	if (res->cookie >= OPS_MAX || n->ops[res->cookie].state != SLOT_OUT) {
+		n->stats.kernel_result_stray++;
 		return;
+	}
 	s = &n->ops[res->cookie];
 	if (s->job == JOB_VERIFY || s->job == JOB_FLUSH)
 		walk_result(n, s, res, now);

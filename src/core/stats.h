@@ -19,6 +19,12 @@
 	X(kernel_stale_destroy, "destroy events of an earlier flow on the same tuple")              \
 	X(kernel_overruns, "times the kernel dropped events because our buffer was full")           \
 	X(kernel_resyncs, "full reads of the kernel table, the first left out")                     \
+	X(kernel_result_stray, "answers to requests that were not under way")                      \
+	X(dump_flows, "flows that reads of the kernel table named")                                \
+	X(dump_filtered, "of these, left out by the filter")                                       \
+	X(dump_incomplete, "of these, left out as their tuple was incomplete")                     \
+	X(dump_stale, "of these, left aside as an event had told of another flow")                 \
+	X(dump_stray, "of these, left aside as no read was under way")                             \
 	X(kernel_bytes, "bytes of flows that ended, as far as the kernel counts them")              \
 	X(kernel_packets, "packets of flows that ended, likewise")                                  \
 	/* local table ("cache internal") */                                                       \
@@ -51,6 +57,7 @@
 	X(recv_bad_payload, "messages whose attributes are malformed")                              \
 	X(recv_incomplete, "messages without a complete tuple")                                     \
 	X(recv_unknown_attr, "attributes skipped because they are unknown")                         \
+	X(recv_misfit, "parts of messages left out as they do not fit the rest")                   \
 	X(recv_flagged, "messages left out because of their flags (ALARM)")                         \
 	X(recv_expect_ignored, "expectation messages, which are not replicated yet")                \
 	X(recv_no_peer_slot, "datagrams from more peers than we keep")                              \
@@ -58,6 +65,7 @@
 	X(seq_lost, "messages that were missing when a later one arrived")                          \
 	X(seq_before, "messages that came late or twice")                                           \
 	X(seq_jump_held, "messages held back because their number jumped too far")                  \
+	X(seq_old_process, "late messages of a process that has ended")                            \
 	X(seq_gap_held, "messages left aside because too many resend requests were waiting")          \
 	X(seq_hello, "HELLOs received")                                                             \
 	X(recv_flood, "control messages left aside, so many came")                                  \

@@ -291,7 +291,7 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	for (uint32_t i = 0; i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
-		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0 || c->acked == 0xff)
+		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
 			continue;
 		sync_control(n, c->flags, c->from, c->to);
 		c->acked = 0xff; /* goes out under a new number */
@@ -491,6 +491,8 @@ flow_sent(struct node *n, uint32_t id, ms_t now)
 	if (n->mode->tracked && (e->flags & (ENTRY_DEAD | ENTRY_ENDED))) {
 		/* Also if nobody is known: who hears us may not be heard yet, and missed this. */
 		queue_push(&n->local, &n->buried, id);
+		if (n->buried.count > n->cfg.resend_queue)
+			local_evict_dead(n);
 	} else if (n->mode->tracked && peer_mask(n) != 0) {
 		queue_push(&n->local, &n->unacked, id);
 	} else if (!(e->flags & ENTRY_DEAD)) {
@@ -595,8 +597,8 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		/* Who needs everything may have anything. */
 		if ((e->flags & (ENTRY_USED | ENTRY_DEAD)) == ENTRY_USED)
 			e->flags |= ENTRY_FRESH;
-		/* What is queued goes out anyway; the dead are not news. */
-		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) && e->queue != Q_TX &&
+		/* The dead are not news.  What waited in tx has just gone out. */
+		if ((e->flags & ENTRY_USED) && !(e->flags & ENTRY_DEAD) &&
 		    !sync_is_mirrored(n, id)) {
 			local_unqueue(n, id);
 			e->flags = (uint16_t)(e->flags & ~ENTRY_ENDED);

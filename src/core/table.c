@@ -247,16 +247,6 @@ queue_remove(struct table *t, struct queue *q, uint32_t id)
 	q->count--;
 }
 
-uint32_t
-queue_pop(struct table *t, struct queue *q)
-{
-	uint32_t id = q->head;
-
-	if (id != ENTRY_NONE)
-		queue_remove(t, q, id);
-	return id;
-}
-
 void
 timer_stop(struct table *t, uint32_t id)
 {

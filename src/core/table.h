@@ -127,8 +127,6 @@ void table_revive(struct table *t, uint32_t id);
 void queue_push(struct table *t, struct queue *q, uint32_t id);
 void queue_push_front(struct table *t, struct queue *q, uint32_t id);
 void queue_remove(struct table *t, struct queue *q, uint32_t id);
-/* Takes the head off; ENTRY_NONE if empty. */
-uint32_t queue_pop(struct table *t, struct queue *q);
 
 /* Starts (or restarts) the entry's one timer. */
 void timer_set(struct table *t, uint32_t id, ms_t deadline);

@@ -77,7 +77,7 @@ socket_open(struct mnl_socket **out)
  * another process, or longer than the buffer), -EAGAIN if none waits, or another negative errno.
  */
 static int
-receive(struct mnl_socket *nl, void *buf, size_t cap, bool *too_long)
+receive(struct ctnl *c, struct mnl_socket *nl, void *buf, size_t cap, bool *too_long)
 {
 	struct sockaddr_nl from = {.nl_family = AF_NETLINK};
 	struct iovec iov = {.iov_base = buf, .iov_len = cap};
@@ -95,13 +95,26 @@ receive(struct mnl_socket *nl, void *buf, size_t cap, bool *too_long)
 	while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -errno;
-	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0)
+	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0) {
+		c->counters.foreign++;
 		return 0;
+	}
 	if (msg.msg_flags & MSG_TRUNC) {
 		*too_long = true;
 		return 0;
 	}
 	return (int)len;
+}
+
+/*
+ * Is there a whole message at `nlh`, of `len` bytes that are left?  libmnl's own test takes a length
+ * of 2 GiB and more for a negative number, which is less than anything.
+ */
+static bool
+is_whole(const struct nlmsghdr *nlh, int len)
+{
+	return len >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
+	    nlh->nlmsg_len <= (uint32_t)len;
 }
 
 /* True and the conntrack message type if `nlh` is a conntrack message that carries a flow. */
@@ -284,17 +297,17 @@ ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 
 	for (count = 0; count < max && count < INT32_MAX; count++) {
 		bool too_long;
-		int len = receive(c->event, c->event_buf, sizeof(c->event_buf), &too_long);
+		int len = receive(c, c->event, c->event_buf, sizeof(c->event_buf), &too_long);
 		const struct nlmsghdr *nlh = (const void *)c->event_buf;
 
 		if (len == -EAGAIN)
 			break;
 		if (len < 0)
 			return len;
-		if (too_long)
-			c->counters.events_bad++;
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 			event_message(c, nlh, fn, ctx);
+		/* What is left is no message. */
+		c->counters.events_bad += too_long || len > 0;
 	}
 	return (int)count;
 }
@@ -359,8 +372,10 @@ dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_flow_fn fn, void *
 	uint8_t type;
 	int err;
 
-	if (nlh->nlmsg_seq != c->dump_seq)
+	if (nlh->nlmsg_seq != c->dump_seq) {
+		c->counters.dump_stray++;
 		return 1;
+	}
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		c->dump_intr = true;
 	switch (nlh->nlmsg_type) {
@@ -395,7 +410,7 @@ ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx)
 		return -EINVAL;
 	for (unsigned int count = 0; count < max && state == 1; count++) {
 		bool too_long;
-		int len = receive(c->dump, c->dump_buf, sizeof(c->dump_buf), &too_long);
+		int len = receive(c, c->dump, c->dump_buf, sizeof(c->dump_buf), &too_long);
 		const struct nlmsghdr *nlh = (const void *)c->dump_buf;
 
 		if (len == -EAGAIN)
@@ -404,12 +419,14 @@ ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx)
 			state = len;
 		else if (too_long)
 			state = -EMSGSIZE;
+		c->counters.dump_bad += too_long;
 		/* A callback may end the dump, which leaves the buffer alone but not the socket. */
-		for (; state == 1 && c->dumping && mnl_nlmsg_ok(nlh, len);
+		for (; state == 1 && c->dumping && is_whole(nlh, len);
 		     nlh = mnl_nlmsg_next(nlh, &len))
 			state = dump_message(c, nlh, fn, ctx);
 		if (!c->dumping)
 			return 0;
+		c->counters.dump_bad += state == 1 && len > 0;
 	}
 	if (state == 0 || state == -EINTR)
 		c->dumping = false;
@@ -443,7 +460,7 @@ asks_for_flow(const struct kernel_op *op)
 
 /* One answer: which op is it for, and what does it say? */
 static void
-answer_message(const struct nlmsghdr *nlh, struct exchange *x)
+answer_message(struct ctnl *c, const struct nlmsghdr *nlh, struct exchange *x)
 {
 	uint32_t offset = nlh->nlmsg_seq - x->seq;
 	size_t i = offset / SEQS_PER_OP;
@@ -451,8 +468,10 @@ answer_message(const struct nlmsghdr *nlh, struct exchange *x)
 	uint8_t type;
 
 	/* A late answer to an earlier exchange is nobody's. */
-	if (i >= x->count)
+	if (i >= x->count) {
+		c->counters.answers_stray++;
 		return;
+	}
 	res = &x->res[i];
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
 		int err = message_error(nlh);
@@ -466,9 +485,13 @@ answer_message(const struct nlmsghdr *nlh, struct exchange *x)
 			x->finished = true;
 		return;
 	}
-	if (!asks_for_flow(&x->ops[i]) || !is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
+	if (!asks_for_flow(&x->ops[i]) || !is_flow_message(nlh, &type) ||
+	    type != IPCTNL_MSG_CT_NEW) {
+		c->counters.answers_bad++;
 		return;
+	}
 	if (!ctnl_msg_parse(nlh, &res->flow)) {
+		c->counters.answers_bad++;
 		res->error = EBADMSG;
 	} else if (x->ops[i].type == KOP_GET_REPLY ||
 	    flow_key_equal(&res->flow.key, &x->ops[i].flow.key)) {
@@ -492,7 +515,7 @@ answers_read(struct ctnl *c, struct exchange *x)
 
 	for (unsigned int count = 0; count < most && !x->finished; count++) {
 		bool too_long;
-		int len = receive(c->write, c->answer_buf, sizeof(c->answer_buf), &too_long);
+		int len = receive(c, c->write, c->answer_buf, sizeof(c->answer_buf), &too_long);
 		const struct nlmsghdr *nlh = (const void *)c->answer_buf;
 
 		if (len == -EAGAIN) {
@@ -510,8 +533,9 @@ answers_read(struct ctnl *c, struct exchange *x)
 		}
 		if (len < 0)
 			return len;
-		for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
-			answer_message(nlh, x);
+		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+			answer_message(c, nlh, x);
+		c->counters.answers_bad += too_long || len > 0;
 	}
 	return x->finished ? lost : -ETIMEDOUT;
 }

@@ -41,7 +41,7 @@ typedef void (*ctnl_flow_fn)(void *ctx, const struct flow *flow);
 /*
  * Reads at most `max` waiting datagrams from the event socket and calls fn for each event in them.
  * Returns the number read (0: nothing waits), -ENOBUFS after the kernel dropped events, or another
- * negative errno value.  Messages that cannot be parsed are counted, see ctnl_counters().
+ * negative errno value.  What is of no use is counted, see ctnl_counters().
  *
  * After -ENOBUFS, what was queued before the loss still waits, and the kernel drops all further
  * events until that queue is empty, without saying so again: read on to 0 before asking for a dump.
@@ -94,8 +94,12 @@ int ctnl_events_always(void);
 struct ctnl_counters {
 	uint64_t events_unknown; /* event messages of a type we do not know */
 	uint64_t events_bad;     /* event messages that did not parse */
-	uint64_t dump_unknown;
+	uint64_t dump_unknown;   /* the same of messages of a dump */
 	uint64_t dump_bad;
+	uint64_t dump_stray;     /* messages that do not belong to the dump under way */
+	uint64_t answers_bad;    /* answers to writes of an unknown type, or that did not parse */
+	uint64_t answers_stray;  /* answers to none of the requests under way */
+	uint64_t foreign;        /* datagrams of other processes, not the kernel's */
 };
 
 const struct ctnl_counters *ctnl_counters(const struct ctnl *c);

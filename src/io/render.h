@@ -6,6 +6,8 @@
 #ifndef IO_RENDER_H
 #define IO_RENDER_H
 
+#include "ctl.h"
+#include "ctnl.h"
 #include "link.h"
 #include "node.h"
 
@@ -44,11 +46,8 @@ struct stats_input {
 	size_t link_active;
 	int64_t uptime_s;
 	uint32_t netlink_rcvbuf;
-	uint64_t events_unknown;
-	uint64_t events_bad;
-	uint64_t dump_unknown;
-	uint64_t ctl_read_failed;
-	uint64_t ctl_unknown;
+	struct ctnl_counters netlink;
+	struct ctl_counters ctl;
 	uint64_t kernel_flushes;
 	ms_t now;
 };

@@ -4,6 +4,7 @@
  * of the interface (conntrackd(8), STATISTICS).
  */
 #include <limits.h>
+#include <string.h>
 
 #include "render.h"
 
@@ -37,6 +38,12 @@ static void
 row(struct text *t, const char *label, int width, uint64_t value)
 {
 	text_add(t, "%s%*llu\n", label, width, (unsigned long long)value);
+}
+
+static void
+counter(struct text *t, const char *name, uint64_t value)
+{
+	text_add(t, "\t%-24s%20llu\n", name, (unsigned long long)value);
 }
 
 static void
@@ -194,6 +201,56 @@ add_uptime(struct text *t, int64_t uptime_s)
 	text_add(t, "%lld min\n\n", (long long)(minutes % 60));
 }
 
+/* What io has counted, under names like those of core/stats.h. */
+static void
+io_counters(struct text *t, const struct stats_input *in)
+{
+	uint64_t own = 0;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+	    {"netlink_events_unknown", in->netlink.events_unknown},
+	    {"netlink_events_bad", in->netlink.events_bad},
+	    {"netlink_dump_unknown", in->netlink.dump_unknown},
+	    {"netlink_dump_bad", in->netlink.dump_bad},
+	    {"netlink_dump_stray", in->netlink.dump_stray},
+	    {"netlink_answers_bad", in->netlink.answers_bad},
+	    {"netlink_answers_stray", in->netlink.answers_stray},
+	    {"netlink_foreign", in->netlink.foreign},
+	    {"client_accepted", in->ctl.accepted},
+	    {"client_refused", in->ctl.refused},
+	    {"client_read_failed", in->ctl.read_failed},
+	    {"client_unknown_request", in->ctl.unknown_request},
+	    {"client_timed_out", in->ctl.timed_out},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		counter(t, rows[i].name, rows[i].value);
+	for (size_t i = 0; i < in->links_count; i++)
+		own += link_counters(in->links[i])->recv_own;
+	counter(t, "link_recv_own", own);
+}
+
+/* Every counter there is, so that nothing is refused without a trace. */
+static void
+all_counters(struct text *t, const struct stats_input *in)
+{
+	const char *stats = (const char *)node_stats(in->node);
+	size_t count;
+	const struct stats_row *rows = stats_rows(&count);
+
+	text_add(t, "all counters:\n");
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value;
+
+		memcpy(&value, stats + rows[i].offset, sizeof(value));
+		counter(t, rows[i].name, value);
+	}
+	io_counters(t, in);
+	text_add(t, "\n");
+}
+
 static void
 stats_runtime(struct text *t, const struct stats_input *in)
 {
@@ -203,9 +260,9 @@ stats_runtime(struct text *t, const struct stats_input *in)
 	text_add(t, "netlink stats:\n");
 	row(t, "\tevents received:\t", 20, s->kernel_events);
 	row(t, "\tevents filtered:\t", 20, s->kernel_filtered);
-	row(t, "\tevents unknown type:\t\t", 12, in->events_unknown);
-	row(t, "\tcatch event failed:\t\t", 12, in->events_bad);
-	row(t, "\tdump unknown type:\t\t", 12, in->dump_unknown);
+	row(t, "\tevents unknown type:\t\t", 12, in->netlink.events_unknown);
+	row(t, "\tcatch event failed:\t\t", 12, in->netlink.events_bad);
+	row(t, "\tdump unknown type:\t\t", 12, in->netlink.dump_unknown);
 	row(t, "\tnetlink overrun:\t\t", 12, s->kernel_overruns);
 	row(t, "\tflush kernel table:\t\t", 12, in->kernel_flushes);
 	row(t, "\tresync with kernel table:\t", 12, s->kernel_resyncs);
@@ -217,9 +274,10 @@ stats_runtime(struct text *t, const struct stats_input *in)
 	row(t, "\t\tchild process termsig:\t", 12, 0);
 	row(t, "\tselect failed:\t\t\t", 12, 0);
 	row(t, "\twait failed:\t\t\t", 12, 0);
-	row(t, "\tlocal read failed:\t\t", 12, in->ctl_read_failed);
-	row(t, "\tlocal unknown request:\t\t", 12, in->ctl_unknown);
+	row(t, "\tlocal read failed:\t\t", 12, in->ctl.read_failed);
+	row(t, "\tlocal unknown request:\t\t", 12, in->ctl.unknown_request);
 	text_add(t, "\n");
+	all_counters(t, in);
 }
 
 static void

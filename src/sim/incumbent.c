@@ -387,11 +387,11 @@ touch_external(struct incumbent *inc, struct object *o, ms_t now)
 static void
 flow_message(struct incumbent *inc, const struct wire_msg *m, ms_t now)
 {
-	uint64_t unknown = 0;
+	struct attr_skipped skipped = {0};
 	struct object *o;
 	struct flow f;
 
-	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &unknown) != ATTR_OK || unknown > 0) {
+	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) != ATTR_OK || skipped.unknown > 0) {
 		inc->stats.bad_payload++;
 		return;
 	}

@@ -12,7 +12,7 @@ sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn e
 	struct wire_msg m;
 	struct rbuf r;
 	struct flow f;
-	uint64_t unknown;
+	struct attr_skipped skipped = {0};
 	enum wire_status status;
 
 	rbuf_init(&r, h->data, h->len);
@@ -20,7 +20,7 @@ sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn e
 		int tuple;
 
 		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
-		    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) != ATTR_OK)
+		    attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped) != ATTR_OK)
 			continue;
 		tuple = truth_tuple(&s->truth, &f.key);
 		if (tuple != NO_TUPLE)
@@ -51,6 +51,8 @@ note_news(struct sim *s, void *state, const struct happening *h, int tuple,
 	if (node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE, &s->truth.keys[tuple], &v,
 		s->w->now)) {
 		now = truth_content(&s->truth, &v.flow) + world_node_of(s->w, &v.peer);
+		if (v.flow.has & HAS_SEQADJ)
+			now += v.flow.rare.seqadj[0].correction_pos * 5ULL;
 		/* More time is news, too. */
 		longer = v.flow.timeout_s > e->timeout_s;
 		e->timeout_s = v.flow.timeout_s;
@@ -77,6 +79,19 @@ note_absence(struct sim *s, void *state, const struct happening *h, int tuple,
 		s->knows[h->node][tuple].believed = 0;
 }
 
+/* A read shows that something has happened to the entry since; or that it is there at all. */
+static void
+note_read(struct sim *s, const struct happening *h, struct knowledge *e)
+{
+	struct flow f;
+
+	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
+		e->forgot = true;
+	else if (e->alive_at.ms != 0 &&
+	    truth_content(&s->truth, &f) != truth_content(&s->truth, h->flow))
+		e->alive_at = s->w->now;
+}
+
 static void
 forget(struct sim *s, size_t node)
 {
@@ -96,6 +111,11 @@ knowledge_watch(struct sim *s, const struct happening *h)
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
 			e->forgot = false;
 		}
+		break;
+	case HAP_READ_FLOW:
+		e = known(s, h->node, &h->flow->key);
+		if (e != NULL)
+			note_read(s, h, e);
 		break;
 	case HAP_RESULT:
 		e = known(s, h->node, &h->op->flow.key);
@@ -118,7 +138,6 @@ knowledge_watch(struct sim *s, const struct happening *h)
 	case HAP_KERNEL:
 	case HAP_OVERRUN:
 	case HAP_READ_BEGIN:
-	case HAP_READ_FLOW:
 	case HAP_READ_END:
 	case HAP_OP:
 	case HAP_ASKS:

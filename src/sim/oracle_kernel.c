@@ -43,7 +43,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 		return;
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
-	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node))
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) ||
+	    node_stats(s->w->nodes[node].node)->local_full > 0)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
 		if (e->forgot)
@@ -87,6 +88,8 @@ struct promise {
 struct takeovers {
 	bool running[WORLD_NODES_MAX];
 	bool behind[WORLD_NODES_MAX]; /* at the beginning or the end */
+	bool flushing[WORLD_NODES_MAX]; /* somebody ordered the opposite */
+	ms_t began[WORLD_NODES_MAX];
 	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t done;
 };
@@ -121,6 +124,7 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 	if (t->running[node])
 		return;
 	t->running[node] = true;
+	t->began[node] = s->w->now;
 	t->behind[node] = sim_is_behind(s, node);
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
 		t->of[node][tuple] = (struct promise){
@@ -129,12 +133,15 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 
 /* Is all that the replica says in the kernel's entry, but for what version 1 or the kernel keeps? */
 static bool
-says_the_same(const struct sim *s, const struct flow *entry, const struct flow *replica)
+says_the_same(const struct sim *s, const struct flow *entry, const struct flow *replica, bool made)
 {
 	struct flow merged = *entry, f = *replica;
 
 	f.status = entry->status;
 	f.has &= ~(uint32_t)(HAS_TIMEOUT | HAS_SEQADJ);
+	/* An entry of unknown age is not thrown away for the sake of these. */
+	if (!made)
+		f.has &= ~(uint32_t)(HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
 	flow_merge(&merged, &f);
 	return truth_content(&s->truth, &merged) == truth_content(&s->truth, entry) &&
 	    (~entry->status & replica->status & (ST_SEEN_REPLY | ST_ASSURED)) == 0;
@@ -189,19 +196,21 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		sim_fail(s, "node %zu: commit of %u: %u created, %u updated, %u replaced, %u current, "
 			    "%u failed", node, c->total, c->created, c->updated, c->replaced,
 		    c->current, c->failed);
-	if (t->behind[node] || sim_is_behind(s, node))
+	if (t->behind[node] || t->flushing[node] || sim_is_behind(s, node))
 		return;
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct promise *p = &t->of[node][tuple];
 
 		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
+		    s->knows[node][tuple].news_at.ms >= t->began[node].ms ||
 		    was_touched(s, node, tuple, p->changed))
 			continue;
 		if (!is_kept(s, node, tuple, &f) && !is_left_alone(s, node, tuple)) {
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
 		} else if (c->degraded == 0 && was_written(s, node, tuple, p->changed) &&
-		    !says_the_same(s, traffic_entry(s, node, tuple), &f)) {
+		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
+			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
 			sim_fail(s, "node %zu: took over; entry and replica of %s", node, text);
 		}
@@ -218,6 +227,10 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 
 	if (s->lied)
 		return;
+	if (h->type == HAP_ORDER)
+		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_KERNEL_FLUSH_DONE)
+		t->flushing[h->node] = false;
 	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
 		begin_takeover(s, t, h->node);
 	if (h->type == HAP_NOTICE && h->notice->type == NOTE_COMMIT_DONE)

@@ -69,11 +69,11 @@ tell_message(struct sim *s, const struct wire_msg *m)
 	static const char *const types[] = {"NEW", "UPD", "DEL"};
 	const char *hello = m->flags & WIRE_HELLO ? " HELLO" : "";
 	const char *back = m->flags & WIRE_HELLO_BACK ? " HELLO_BACK" : "";
-	uint64_t unknown;
+	struct attr_skipped skipped = {0};
 	struct flow f;
 
 	if (m->type <= WIRE_CT_DEL &&
-	    attr_decode_flow(m->attrs, m->attrs_len, &f, &unknown) == ATTR_OK)
+	    attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) == ATTR_OK)
 		sim_say(s, "    %08x %s of %s, status %x, state %u, mark %u%s%s", m->seq,
 		    types[m->type], tuple_text(s, truth_tuple(&s->truth, &f.key)), f.status,
 		    f.l4.tcp.state, f.mark, hello, back);

@@ -210,11 +210,11 @@ told_before(const struct play *p, size_t frame, const struct flow_key *key)
 
 		rbuf_init(&r, fr->data, is_ours(p, i) ? fr->len : 0);
 		while (wire_next(&r, &m) == WIRE_MSG) {
-			uint64_t unknown = 0;
+			struct attr_skipped skipped = {0};
 			struct flow f;
 
 			if (m.type <= WIRE_CT_DEL &&
-			    attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown) == ATTR_OK &&
+			    attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped) == ATTR_OK &&
 			    flow_key_equal(&f.key, key))
 				return true;
 		}
@@ -225,10 +225,10 @@ told_before(const struct play *p, size_t frame, const struct flow_key *key)
 static void
 expect_event(struct play *p, const struct wire_msg *m, enum make make)
 {
-	uint64_t unknown = 0;
+	struct attr_skipped skipped = {0};
 	struct expect e;
 
-	assert_int_equal(attr_decode_expect(m->attrs, m->attrs_len, &e, &unknown), ATTR_OK);
+	assert_int_equal(attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped), ATTR_OK);
 	if (make != MAKE_KNOWN)
 		incumbent_expect_event(p->inc, event_types[m->type], make == MAKE_READ, &e, p->now);
 }
@@ -242,7 +242,7 @@ each_state(struct play *p, size_t frame, enum make make)
 
 	rbuf_init(&r, fr->data, fr->len);
 	while (wire_next(&r, &m) == WIRE_MSG) {
-		uint64_t unknown = 0;
+		struct attr_skipped skipped = {0};
 		struct flow f;
 
 		if (m.type > WIRE_EXP_DEL)
@@ -251,7 +251,7 @@ each_state(struct play *p, size_t frame, enum make make)
 			expect_event(p, &m, make);
 			continue;
 		}
-		assert_int_equal(attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown), ATTR_OK);
+		assert_int_equal(attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped), ATTR_OK);
 		f.has |= HAS_REPLY;
 		if (make == MAKE_EVENTS)
 			flow_events(p, m.type, &f);

@@ -42,11 +42,11 @@ struct told {
 static struct told *
 told_of(struct told told[2], const uint8_t *msg, size_t len)
 {
-	uint64_t unknown = 0;
+	struct attr_skipped skipped = {0};
 	struct flow f;
 
 	assert_int_equal(
-	    attr_decode_flow(msg + WIRE_HEADER, len - WIRE_HEADER, &f, &unknown), ATTR_OK);
+	    attr_decode_flow(msg + WIRE_HEADER, len - WIRE_HEADER, &f, &skipped), ATTR_OK);
 	for (size_t i = 0; i < 2; i++) {
 		if (told[i].times == 0)
 			told[i].key = f.key;
@@ -108,7 +108,7 @@ it_says_everything_again_and_again(void **state)
 		struct told *t = told_of(told, fr->data, fr->len);
 		struct kernel_event ev = {.type = t->times == 0 ? KEV_NEW : KEV_DESTROY};
 		bool del = fr->data[0] == (0x10 | WIRE_CT_DEL);
-		uint64_t unknown = 0;
+		struct attr_skipped skipped = {0};
 
 		pass_time(told, inc, &seq, fr->at_ms);
 		if (t->times > 0 && !del)
@@ -120,7 +120,7 @@ it_says_everything_again_and_again(void **state)
 			t->at_ms = i == 0 ? fr->at_ms - ASLEEP_MS : fr[-1].at_ms;
 		if (t->times++ > 0 && !del)
 			continue;
-		attr_decode_flow(fr->data + WIRE_HEADER, fr->len - WIRE_HEADER, &ev.flow, &unknown);
+		attr_decode_flow(fr->data + WIRE_HEADER, fr->len - WIRE_HEADER, &ev.flow, &skipped);
 		ev.flow.has |= HAS_REPLY | HAS_TIMEOUT;
 		incumbent_kernel_event(inc, &ev, (ms_t){fr->at_ms});
 		refreshed(told, inc, &seq, (ms_t){fr->at_ms});

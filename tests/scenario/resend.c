@@ -269,11 +269,35 @@ what_a_full_cache_refused_is_asked_for_when_there_is_room(void **state)
 	world_free(w);
 }
 
+/* All at once, so that they wait to be sent before the first one waits to be acknowledged. */
+static void
+deletes_that_wait_are_limited_also_in_a_burst(void **state)
+{
+	struct node_cfg cfg = ftfw_cfg();
+	struct world *w;
+	const struct node_stats *s;
+
+	(void)state;
+	cfg.resend_queue = 8;
+	w = pair(cfg);
+	s = node_stats(w->nodes[0].node);
+	make_flows(w, 0, 1, 100);
+	world_run(w, 3000);
+	w->drop = drop_all;
+	end_flows(w, 0, 1, 100);
+	world_run(w, 500);
+	assert_int_equal(s->unacked_evicted, 92);
+	assert_int_equal(w->nodes[0].notices[NOTE_EVICTED], 1);
+	assert_int_equal(node_table_view(w->nodes[0].node, TABLE_LOCAL).total, 8);
+	world_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_full_resend_names_all_while_the_table_grows),
+	    cmocka_unit_test(deletes_that_wait_are_limited_also_in_a_burst),
 	    cmocka_unit_test(a_growing_table_has_nothing_swept_at_the_peer),
 	    cmocka_unit_test(a_flush_does_not_cut_a_full_resend_short),
 	    cmocka_unit_test(a_flush_does_not_cut_an_answer_short),

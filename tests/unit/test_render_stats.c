@@ -140,8 +140,11 @@ bench_init(struct bench *b)
 	b->links[0] = &b->eth2;
 	b->links[1] = &b->eth0;
 	b->in = (struct stats_input){.node = &b->node, .links = b->links, .links_count = 1,
-	    .netlink_rcvbuf = 262142, .events_unknown = 41, .events_bad = 42, .dump_unknown = 43,
-	    .kernel_flushes = 44, .ctl_read_failed = 45, .ctl_unknown = 46};
+	    .netlink_rcvbuf = 262142, .kernel_flushes = 44,
+	    .netlink = {.events_unknown = 41, .events_bad = 42, .dump_unknown = 43, .dump_bad = 47,
+		.dump_stray = 48, .answers_bad = 49, .answers_stray = 50, .foreign = 51},
+	    .ctl = {.accepted = 52, .refused = 53, .read_failed = 45, .unknown_request = 46,
+		.timed_out = 54}};
 }
 
 static void
@@ -262,11 +265,18 @@ cache_statistics(void **state)
 static void
 runtime_statistics(void **state)
 {
+	char buf[RENDER_STATS_MAX], *end;
 	struct bench b;
+	struct text t;
 
 	(void)state;
 	bench_init(&b);
-	expect_stats(&b, STATS_RUNTIME,
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, STATS_RUNTIME, &b.in);
+	end = strstr(buf, "all counters:\n");
+	assert_non_null(end);
+	*end = '\0';
+	assert_string_equal(buf,
 	    "daemon uptime: 0 min\n"
 	    "\n"
 	    "netlink stats:\n"
@@ -289,6 +299,58 @@ runtime_statistics(void **state)
 	    "\tlocal read failed:\t\t          45\n"
 	    "\tlocal unknown request:\t\t          46\n"
 	    "\n");
+}
+
+/* The line of one counter in the last block of -s runtime. */
+static void
+expect_counter(const char *block, const char *name, uint64_t value)
+{
+	char line[80];
+
+	snprintf(line, sizeof(line), "\n\t%-24s%20llu\n", name, (unsigned long long)value);
+	if (strstr(block, line) == NULL)
+		fail_msg("no line%sin:\n%s", line, block);
+}
+
+/* Also when all of them are as long as they can get. */
+static void
+every_counter_is_shown_by_its_name(void **state)
+{
+	static const char *const of_io[] = {"netlink_events_unknown", "netlink_events_bad",
+	    "netlink_dump_unknown", "netlink_dump_bad", "netlink_dump_stray", "netlink_answers_bad",
+	    "netlink_answers_stray", "netlink_foreign", "client_accepted", "client_refused",
+	    "client_read_failed", "client_unknown_request", "client_timed_out"};
+	static const uint64_t values[] = {41, 42, 43, 47, 48, 49, 50, 51, 52, 53, 45, 46, 54};
+	char buf[RENDER_STATS_MAX], *block;
+	struct bench b;
+	struct text t;
+	size_t count;
+	const struct stats_row *rows = stats_rows(&count);
+
+	(void)state;
+	for (int longest = 0; longest <= 1; longest++) {
+		bench_init(&b);
+		for (size_t i = 0; i < count; i++) {
+			uint64_t value = longest ? UINT64_MAX - i : i + 1;
+
+			memcpy((char *)&b.node.stats + rows[i].offset, &value, sizeof(value));
+		}
+		if (longest) {
+			memset(&b.in.netlink, 0xff, sizeof(b.in.netlink));
+			memset(&b.in.ctl, 0xff, sizeof(b.in.ctl));
+		}
+		text_init(&t, buf, sizeof(buf));
+		render_stats(&t, STATS_RUNTIME, &b.in);
+		assert_false(t.overflow);
+		block = strstr(buf, "\n\nall counters:\n");
+		assert_non_null(block);
+		for (size_t i = 0; i < count; i++)
+			expect_counter(block, rows[i].name, longest ? UINT64_MAX - i : i + 1);
+		for (size_t i = 0; i < ARRAY_LEN(of_io); i++)
+			expect_counter(block, of_io[i], longest ? UINT64_MAX : values[i]);
+		expect_counter(block, "link_recv_own", 99);
+		assert_string_equal(buf + t.len - 2, "\n\n");
+	}
 }
 
 static void
@@ -472,6 +534,7 @@ main(void)
 	    cmocka_unit_test(network_statistics),
 	    cmocka_unit_test(cache_statistics),
 	    cmocka_unit_test(runtime_statistics),
+	    cmocka_unit_test(every_counter_is_shown_by_its_name),
 	    cmocka_unit_test(uptime_is_told_in_days_hours_and_minutes),
 	    cmocka_unit_test(link_statistics),
 	    cmocka_unit_test(queue_statistics),

@@ -76,18 +76,18 @@ load_vectors(void **state)
 static bool
 reencode(const struct wire_msg *m, struct wbuf *wb)
 {
-	uint64_t unknown = 0;
+	struct attr_skipped skipped = {0};
 	struct expect e;
 	struct flow f;
 
 	switch (wire_classify(m)) {
 	case CLASS_STATE:
 		if (m->type <= WIRE_CT_DEL) {
-			if (attr_decode_flow(m->attrs, m->attrs_len, &f, &unknown) != ATTR_OK)
+			if (attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) != ATTR_OK)
 				return false;
 			return wire_put_flow(wb, m->type, m->flags, m->seq, &f, UINT32_MAX);
 		}
-		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &unknown) != ATTR_OK)
+		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) != ATTR_OK)
 			return false;
 		return wire_put_expect(wb, m->type, m->flags, m->seq, &e);
 	case CLASS_ACK:
@@ -138,15 +138,15 @@ static struct flow
 decode_first(const char *name)
 {
 	const struct vector *v = vector(name);
-	uint64_t unknown = 0;
+	struct attr_skipped skipped = {0};
 	struct wire_msg m;
 	struct flow f;
 	struct rbuf r;
 
 	rbuf_init(&r, v->data, v->len);
 	assert_int_equal(wire_next(&r, &m), WIRE_MSG);
-	assert_int_equal(attr_decode_flow(m.attrs, m.attrs_len, &f, &unknown), ATTR_OK);
-	assert_int_equal(unknown, 0);
+	assert_int_equal(attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped), ATTR_OK);
+	assert_int_equal(skipped.unknown + skipped.misfit, 0);
 	return f;
 }
 
@@ -291,10 +291,10 @@ a_node_counts_every_damaged_vector(void **state)
 }
 
 static enum attr_status
-decode_attrs(const uint8_t *data, size_t len, struct flow *f, uint64_t *unknown)
+decode_attrs(const uint8_t *data, size_t len, struct flow *f, struct attr_skipped *skipped)
 {
-	*unknown = 0;
-	return attr_decode_flow(data, len, f, unknown);
+	*skipped = (struct attr_skipped){0};
+	return attr_decode_flow(data, len, f, skipped);
 }
 
 /* A flow that has everything, of each protocol with attributes of its own and in both families. */
@@ -312,7 +312,7 @@ every_attribute_has_one_turn_and_survives_it(void **state)
 		struct flow f, back;
 		struct wbuf wb, again;
 		uint8_t buf2[sizeof(buf)];
-		uint64_t unknown;
+		struct attr_skipped skipped;
 		struct rbuf r;
 
 		/* Every value differs from its neighbours, names and labels included. */
@@ -336,8 +336,8 @@ every_attribute_has_one_turn_and_survives_it(void **state)
 			here[no] = seen[no] = true;
 			assert_non_null(rbuf_skip(&r, (len + 3u) / 4 * 4 - 4));
 		}
-		assert_int_equal(decode_attrs(buf, wbuf_len(&wb), &back, &unknown), ATTR_OK);
-		assert_int_equal(unknown, 0);
+		assert_int_equal(decode_attrs(buf, wbuf_len(&wb), &back, &skipped), ATTR_OK);
+		assert_int_equal(skipped.unknown + skipped.misfit, 0);
 		wbuf_init(&again, buf2, sizeof(buf2));
 		attr_encode_flow(&again, &back, UINT32_MAX);
 		assert_int_equal(wbuf_len(&again), wbuf_len(&wb));
@@ -358,33 +358,43 @@ attribute_lists_are_judged_as_specified(void **state)
 		uint8_t data[64];
 		size_t len;
 		enum attr_status status;
-		uint64_t unknown;
+		struct attr_skipped skipped;
 	} cases[] = {
-	    {"empty", {0}, 0, ATTR_OK, 0},
-	    {"four trailing zeros", {0, 8, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0}, 12, ATTR_OK, 0},
-	    {"five trailing zeros", {0, 8, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0, 0}, 13, ATTR_MALFORMED, 0},
+	    {"empty", {0}, 0, ATTR_OK, {0, 0}},
+	    {"four trailing zeros", {0, 8, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0}, 12, ATTR_OK, {0, 1}},
+	    {"five trailing zeros", {0, 8, 0, 7, 0, 0, 0, 5, 0, 0, 0, 0, 0}, 13, ATTR_MALFORMED, {0, 0}},
 	    {"unknown number is skipped", {0, 8, 0, 33, 1, 2, 3, 4, 0, 8, 0, 7, 0, 0, 0, 5}, 16,
-		ATTR_OK, 1},
-	    {"mark of three bytes", {0, 7, 0, 7, 0, 0, 5, 0}, 8, ATTR_MALFORMED, 0},
-	    {"length three", {0, 3, 0, 7, 0, 0, 0, 5}, 8, ATTR_MALFORMED, 0},
-	    {"length beyond the end", {0, 12, 0, 7, 0, 0, 0, 5}, 8, ATTR_MALFORMED, 0},
-	    {"last without padding", {0, 5, 0, 2, 6}, 5, ATTR_OK, 0},
+		ATTR_OK, {1, 0}},
+	    {"mark of three bytes", {0, 7, 0, 7, 0, 0, 5, 0}, 8, ATTR_MALFORMED, {0, 0}},
+	    {"length three", {0, 3, 0, 7, 0, 0, 0, 5}, 8, ATTR_MALFORMED, {0, 0}},
+	    {"length beyond the end", {0, 12, 0, 7, 0, 0, 0, 5}, 8, ATTR_MALFORMED, {0, 0}},
+	    {"last without padding", {0, 5, 0, 2, 6}, 5, ATTR_OK, {0, 0}},
 	    {"helper of eleven letters",
 		{0, 16, 0, 27, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 0}, 16,
-		ATTR_OK, 0},
+		ATTR_OK, {0, 0}},
 	    {"helper of twelve letters",
 		{0, 17, 0, 27, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 0}, 17,
-		ATTR_MALFORMED, 0},
-	    {"helper without its end", {0, 7, 0, 27, 'f', 't', 'p', 0}, 8, ATTR_MALFORMED, 0},
-	    {"labels of six bytes", {0, 10, 0, 28, 1, 2, 3, 4, 5, 6, 0, 0}, 12, ATTR_OK, 0},
+		ATTR_MALFORMED, {0, 0}},
+	    {"helper without its end", {0, 7, 0, 27, 'f', 't', 'p', 0}, 8, ATTR_MALFORMED, {0, 0}},
+	    {"helper with more behind its end", {0, 10, 0, 27, 'f', 't', 'p', 0, 'x', 0, 0, 0}, 12,
+		ATTR_OK, {0, 1}},
+	    {"labels of six bytes", {0, 10, 0, 28, 1, 2, 3, 4, 5, 6, 0, 0}, 12, ATTR_OK, {0, 1}},
+	    {"labels of no bytes", {0, 4, 0, 28, 0, 8, 0, 7, 0, 0, 0, 5}, 12, ATTR_OK, {0, 0}},
+	    {"labels of five words",
+		{0, 24, 0, 28, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0}, 24, ATTR_OK,
+		{0, 1}},
+	    {"a state of SCTP in a TCP flow", {0, 5, 0, 2, 6, 0, 0, 0, 0, 5, 0, 17, 3, 0, 0, 0}, 16,
+		ATTR_OK, {0, 1}},
+	    {"ports of ESP", {0, 5, 0, 2, 50, 0, 0, 0, 0, 8, 0, 3, 0, 1, 0, 2}, 16, ATTR_OK, {0, 1}},
 	};
-	uint64_t unknown;
+	struct attr_skipped skipped;
 	struct flow f;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		if (decode_attrs(cases[i].data, cases[i].len, &f, &unknown) != cases[i].status ||
-		    (cases[i].status == ATTR_OK && unknown != cases[i].unknown))
+		if (decode_attrs(cases[i].data, cases[i].len, &f, &skipped) != cases[i].status ||
+		    (cases[i].status == ATTR_OK &&
+			memcmp(&skipped, &cases[i].skipped, sizeof(skipped)) != 0))
 			fail_msg("%s", cases[i].what);
 	}
 }
@@ -395,13 +405,13 @@ a_second_address_family_leaves_no_trace(void **state)
 	uint8_t data[48] = {0, 36, 0, 1};
 	const uint8_t v4[12] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2};
 	struct flow_key want;
-	uint64_t unknown;
+	struct attr_skipped skipped;
 	struct flow f;
 
 	(void)state;
 	memset(data + 4, 0xab, 32);
 	memcpy(data + 36, v4, sizeof(v4));
-	assert_int_equal(decode_attrs(data, sizeof(data), &f, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, sizeof(data), &f, &skipped), ATTR_OK);
 	memset(&want, 0, sizeof(want));
 	want.l3 = L3_IPV4;
 	memcpy(want.src.b, v4 + 4, 4);
@@ -415,13 +425,13 @@ nat_addresses_of_two_families_are_none(void **state)
 	uint8_t data[88] = {0, 36, 0, 1};
 	static const uint8_t rest[] = {0, 5, 0, 2, 6, 0, 0, 0, 0, 8, 0, 3, 0, 1, 0, 2, 0, 8, 0, 12, 10,
 	    11, 12, 13, 0, 20, 0, 30, 0xfd};
-	uint64_t unknown;
+	struct attr_skipped skipped;
 	struct flow f;
 
 	(void)state;
 	data[4] = 0xfd;
 	memcpy(data + 36, rest, sizeof(rest));
-	assert_int_equal(decode_attrs(data, 80, &f, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, 80, &f, &skipped), ATTR_OK);
 	assert_true(flow_is_complete(&f));
 	assert_int_equal(f.has & (HAS_SNAT | HAS_DNAT), 0);
 }
@@ -431,13 +441,13 @@ ports_and_an_icmp_id_in_one_message_make_no_flow(void **state)
 {
 	static const uint8_t data[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 6, 0, 0, 0, 0,
 	    8, 0, 3, 0, 80, 0, 81, 0, 6, 0, 24, 1, 2, 0, 0};
-	uint64_t unknown;
+	struct attr_skipped skipped;
 	struct flow f;
 
 	(void)state;
-	assert_int_equal(decode_attrs(data, 28, &f, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, 28, &f, &skipped), ATTR_OK);
 	assert_true(flow_is_complete(&f));
-	assert_int_equal(decode_attrs(data, sizeof(data), &f, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, sizeof(data), &f, &skipped), ATTR_OK);
 	assert_false(flow_is_complete(&f));
 }
 
@@ -448,15 +458,55 @@ ports_of_a_protocol_without_them_do_not_make_another_flow(void **state)
 	static const uint8_t data[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 50, 0, 0, 0,
 	    0, 8, 0, 3, 0, 80, 0, 81};
 	struct flow without, with;
-	uint64_t unknown;
+	struct attr_skipped skipped;
 
 	(void)state;
-	assert_int_equal(decode_attrs(data, 20, &without, &unknown), ATTR_OK);
-	assert_int_equal(decode_attrs(data, sizeof(data), &with, &unknown), ATTR_OK);
+	assert_int_equal(decode_attrs(data, 20, &without, &skipped), ATTR_OK);
+	assert_int_equal(decode_attrs(data, sizeof(data), &with, &skipped), ATTR_OK);
 	assert_true(flow_is_complete(&with));
 	assert_true(flow_key_equal(&with.key, &without.key));
 	assert_true(flow_reply_equal(&with.reply, &without.reply));
 	assert_int_equal(with.has, without.has);
+}
+
+static void
+what_follows_the_end_of_a_name_is_not_part_of_it(void **state)
+{
+	static const uint8_t helper[] = {0, 10, 0, 27, 'f', 't', 'p', 0, 'x', 0, 0, 0};
+	static const uint8_t fn[] = {0, 10, 0, 20, 'n', 'a', 't', 0, 'x', 0, 0, 0};
+	struct attr_skipped skipped = {0};
+	struct expect e;
+	struct flow f;
+
+	(void)state;
+	assert_int_equal(decode_attrs(helper, sizeof(helper), &f, &skipped), ATTR_OK);
+	assert_memory_equal(f.rare.helper, "ftp\0\0\0", 6);
+	assert_int_equal(attr_decode_expect(fn, sizeof(fn), &e, &skipped), ATTR_OK);
+	assert_memory_equal(e.fn, "nat\0\0\0", 6);
+	assert_int_equal(skipped.misfit, 2);
+}
+
+/* Protocols that make a flow without them: GRE and an ICMP id, DCCP and both. */
+static void
+ports_that_are_left_out_do_not_make_another_flow(void **state)
+{
+	static const uint8_t gre[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 47, 0, 0, 0, 0,
+	    6, 0, 24, 1, 2, 0, 0};
+	static const uint8_t dccp[] = {0, 12, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 2, 33, 0, 0, 0,
+	    0, 8, 0, 3, 0, 80, 0, 81, 0, 6, 0, 24, 1, 2, 0, 0};
+	struct attr_skipped skipped;
+	struct flow without, with;
+
+	(void)state;
+	assert_int_equal(decode_attrs(gre, 20, &without, &skipped), ATTR_OK);
+	assert_int_equal(decode_attrs(gre, sizeof(gre), &with, &skipped), ATTR_OK);
+	assert_true(flow_is_complete(&with));
+	assert_true(flow_key_equal(&with.key, &without.key));
+	assert_int_equal(decode_attrs(dccp, 20, &without, &skipped), ATTR_OK);
+	assert_int_equal(decode_attrs(dccp, sizeof(dccp), &with, &skipped), ATTR_OK);
+	assert_true(flow_is_complete(&with));
+	assert_true(flow_key_equal(&with.key, &without.key));
+	assert_true(flow_reply_equal(&with.reply, &without.reply));
 }
 
 static void
@@ -519,6 +569,8 @@ main(void)
 	    cmocka_unit_test(nat_addresses_of_two_families_are_none),
 	    cmocka_unit_test(ports_and_an_icmp_id_in_one_message_make_no_flow),
 	    cmocka_unit_test(ports_of_a_protocol_without_them_do_not_make_another_flow),
+	    cmocka_unit_test(what_follows_the_end_of_a_name_is_not_part_of_it),
+	    cmocka_unit_test(ports_that_are_left_out_do_not_make_another_flow),
 	    cmocka_unit_test(messages_are_checked_in_the_order_of_the_specification),
 	    cmocka_unit_test(a_message_that_does_not_fit_leaves_no_trace),
 	};
