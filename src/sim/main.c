@@ -16,7 +16,7 @@
 #include "runner.h"
 #include "shrink.h"
 
-enum { SEEDS_DEFAULT = 1000, EXIT_USAGE = 2, SEEDS_SEARCHED = 100000 };
+enum { SEEDS_DEFAULT = 1000, EXIT_USAGE = 2, SEEDS_SEARCHED = 5000 };
 
 struct options {
 	struct run_cfg run;
