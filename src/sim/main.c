@@ -39,14 +39,14 @@ struct totals {
 static const char help[] =
     "Usage: conntrackd-sim [options]\n"
     "\n"
-    "Plays, in simulated time, what may happen to a few nodes of conntrackd, their kernels and the\n"
-    "link between them, and watches whether all demands are met.\n"
+    "Plays, in simulated time, what may happen to a few nodes of conntrackd, to their kernels and\n"
+    "to the link between them, and watches whether all demands are met.\n"
     "\n"
     "What is played (seeds 1 to 1000 if nothing is said):\n"
     "  --seed N            one seed\n"
     "  --seeds COUNT|A-B   so many from 1, or these\n"
     "  --fresh             from a seed that nobody knows; it is printed\n"
-    "  --time SECONDS      none that would begin later; without --seeds as many as there is time for\n"
+    "  --time SECONDS      none that would begin later; without --seeds there is no other end\n"
     "  --plan FILE|DIR     a plan from a file, or all *.plan there; may be given again\n"
     "\n"
     "How:\n"
@@ -200,7 +200,7 @@ scan_options(struct options *o, int argc, char **argv)
 		return false;
 	}
 	if (o->seed_given + (o->seeds_given || o->fresh) + (o->plans.count > 0) > 1) {
-		fprintf(stderr, "conntrackd-sim: one of --seed, --seeds and --plan, and --fresh only "
+		fprintf(stderr, "conntrackd-sim: one of --seed, --seeds and --plan; --fresh only "
 		    "with --seeds\n");
 		return false;
 	}
@@ -233,8 +233,9 @@ complete_options(struct options *o)
 		cfg->from &= 0xffffffffff; /* enough, and still a number to read out */
 	}
 	if (!o->jobs_given)
-		cfg->jobs = processors < 1 ? 1 : processors > RUN_JOBS_MAX ? RUN_JOBS_MAX
-									   : (unsigned int)processors;
+		cfg->jobs = processors < 1 ? 1 : (unsigned int)processors;
+	if (cfg->jobs > RUN_JOBS_MAX)
+		cfg->jobs = RUN_JOBS_MAX;
 	if (cfg->jobs > cfg->count)
 		cfg->jobs = (unsigned int)cfg->count;
 	/* Two stories at once are none. */

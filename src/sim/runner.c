@@ -469,7 +469,7 @@ run_workers(struct run *r)
 int
 run_plays(const struct run_cfg *cfg, run_report_fn report, void *ctx)
 {
-	struct run r = {.cfg = cfg, .report = report, .ctx = ctx, .began_ms = now_ms(), .fd = NOTHING};
+	struct run r = {.cfg = cfg, .report = report, .ctx = ctx, .fd = NOTHING};
 
 	ASSERT(cfg->jobs <= RUN_JOBS_MAX);
 	r.shared = mmap(NULL, sizeof(*r.shared), PROT_READ | PROT_WRITE,
@@ -477,6 +477,7 @@ run_plays(const struct run_cfg *cfg, run_report_fn report, void *ctx)
 	ASSERT(r.shared != MAP_FAILED);
 	for (size_t i = 0; i < RUN_JOBS_MAX; i++)
 		r.shared->playing[i] = NOTHING;
+	r.began_ms = now_ms();
 	caught = 0;
 	if (cfg->jobs == 0)
 		work(&r, 0);

@@ -47,8 +47,8 @@ enum {
 };
 
 /*
- * Plays what `cfg` says and reports in order of arrival.  SIGINT and SIGTERM end it early; it returns
- * the signal's number then, and 0 otherwise.  No process is left when it returns.
+ * Plays what `cfg` says and reports in order of arrival.  SIGINT and SIGTERM end it early; it
+ * returns the signal's number then, and 0 otherwise.  No process is left when it returns.
  */
 int run_plays(const struct run_cfg *cfg, run_report_fn report, void *ctx);
 

@@ -23,8 +23,8 @@ struct shrink {
 };
 
 /*
- * Makes *p smaller for as long as keeps() says yes.  What is left is a plan that keeps() said yes to,
- * or *p as it was.
+ * Makes *p smaller for as long as keeps() says yes.  What is left is a plan that keeps() said yes
+ * to, or *p as it was.
  */
 void shrink_plan(struct shrink *s, struct plan *p);
 
