@@ -219,6 +219,15 @@ order_all(struct sim *s, enum sim_order order)
 		sim_order(s, i, order, order == ORDER_READ);
 }
 
+/* All is forgotten and told anew: -n alone adds to what is there and takes nothing away. */
+static void
+tell_again(struct sim *s, int64_t settle_ms)
+{
+	order_all(s, ORDER_FLUSH_EXTERNAL);
+	order_all(s, ORDER_RESYNC);
+	sim_pass(s, settle_ms);
+}
+
 /* Numbers that nobody had sent make the incumbent deaf until its neighbour starts anew (W3). */
 static void
 restart_ours(struct sim *s)
@@ -239,17 +248,15 @@ old_peer_heal(struct sim *s, int64_t settle_ms)
 	if (!any_incumbent(s))
 		return;
 	if (s->old_silent && old_peer_differs(s, what, sizeof(what))) {
-		sim_say(s, "before -n: %s", what);
+		sim_say(s, "before -f external and -n: %s", what);
 		sim_except(s, EXC_old_silent);
-		order_all(s, ORDER_RESYNC);
-		sim_pass(s, settle_ms);
+		tell_again(s, settle_ms);
 	}
 	if (s->old_lost && old_peer_differs(s, what, sizeof(what))) {
-		sim_say(s, "before -R and -n: %s", what);
+		sim_say(s, "before -R, -f external and -n: %s", what);
 		sim_except(s, EXC_old_lost);
 		order_all(s, ORDER_READ);
-		order_all(s, ORDER_RESYNC);
-		sim_pass(s, settle_ms);
+		tell_again(s, settle_ms);
 	}
 	if (s->lied && old_peer_differs(s, what, sizeof(what))) {
 		sim_say(s, "before a restart of ours: %s", what);
