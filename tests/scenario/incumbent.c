@@ -333,6 +333,40 @@ in_alarm_too(void **state)
 	}
 }
 
+/*
+ * A tuple is used anew before the end of the flow before it has been heard: that end is not said
+ * again, and what comes is an update.  It says all there is.
+ */
+static void
+an_update_from_one_of_them_takes_away_what_it_does_not_name(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1), g = stray_flow(1);
+	struct flow_view v;
+
+	(void)state;
+	run(l, 3000);
+	f.mark = 7;
+	f.has |= HAS_MARK;
+	event(l, 0, KEV_NEW, &f);
+	run(l, 3000);
+	l->loss_pct = 100;
+	event(l, 0, KEV_DESTROY, &f);
+	run(l, 2);
+	l->loss_pct = 0;
+	event(l, 0, KEV_NEW, &g);
+	g.l4.tcp.state = TCP_SYN_RECV;
+	event(l, 0, KEV_UPDATE, &g);
+	run(l, 3000);
+	assert_true(node_find_flow(l->side[1].node, TABLE_REMOTE, &g.key, &v, l->now));
+	assert_true(flow_reply_equal(&v.flow.reply, &g.reply));
+	assert_false(v.flow.has & HAS_MARK);
+	assert_int_equal(v.flow.l4.tcp.state, TCP_SYN_RECV);
+	free_link(l);
+}
+
 int
 main(void)
 {
@@ -342,6 +376,7 @@ main(void)
 	    cmocka_unit_test(one_of_them_and_ours_replicate_to_each_other),
 	    cmocka_unit_test(one_of_them_and_ours_make_up_for_losses),
 	    cmocka_unit_test(in_alarm_too),
+	    cmocka_unit_test(an_update_from_one_of_them_takes_away_what_it_does_not_name),
 	};
 
 	return cmocka_run_group_tests_name("incumbent", tests, NULL, NULL);
