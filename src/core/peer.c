@@ -359,6 +359,13 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 	case RESYNC_NONE:
 		break;
 	case RESYNC_WANTED:
+		/*
+		 * What it names from now on it has.  What it named before, even a moment ago, may
+		 * have been named by a process that died before it heard us.
+		 */
+		p->epoch++;
+		p->old_named = now;
+		p->any_named = false;
 		sync_control(n, WIRE_RESYNC, 0, 0);
 		node_notice(n, NOTE_RESYNC_SENT)->peer = p->addr;
 		p->resync_tries++;

@@ -367,6 +367,33 @@ an_update_from_one_of_them_takes_away_what_it_does_not_name(void **state)
 	free_link(l);
 }
 
+/*
+ * It is restarted before it was ever answered, its clock and with it its numbers a little on: it
+ * seems to be the same process, and what its kernel lost meanwhile has to go all the same.
+ */
+static void
+one_of_them_restarts_before_it_was_answered(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1);
+
+	(void)state;
+	event(l, 0, KEV_NEW, &f);
+	run(l, 10);
+	assert_int_equal(count_flows(l, 1, TABLE_REMOTE), 1);
+	l->loss_pct = 100;
+	run(l, 1500);
+	incumbent_free(l->side[0].inc);
+	a.first_seq += 3;
+	l->side[0].inc = incumbent_new(&a, l->now);
+	l->loss_pct = 0;
+	run(l, 40000);
+	assert_int_equal(count_flows(l, 1, TABLE_REMOTE), 0);
+	free_link(l);
+}
+
 int
 main(void)
 {
@@ -377,6 +404,7 @@ main(void)
 	    cmocka_unit_test(one_of_them_and_ours_make_up_for_losses),
 	    cmocka_unit_test(in_alarm_too),
 	    cmocka_unit_test(an_update_from_one_of_them_takes_away_what_it_does_not_name),
+	    cmocka_unit_test(one_of_them_restarts_before_it_was_answered),
 	};
 
 	return cmocka_run_group_tests_name("incumbent", tests, NULL, NULL);
