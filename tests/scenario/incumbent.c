@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "flows.h"
+#include "wire.h"
 
 enum { QUEUE_MAX = 4096, PAYLOAD = 1472 };
 
@@ -394,6 +395,35 @@ one_of_them_restarts_before_it_was_answered(void **state)
 	free_link(l);
 }
 
+/* A number ahead of ours, be it a late one of our last process, makes it deaf to all that we say. */
+static void
+one_of_them_that_became_deaf_listens_again(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1), g = tcp_flow(2);
+	uint8_t msg[16];
+	struct wbuf wb;
+
+	(void)state;
+	node_kernel_read_begin(l->side[1].node, false, l->now);
+	node_kernel_read_end(l->side[1].node, true, l->now);
+	run(l, 5000);
+	wbuf_init(&wb, msg, sizeof(msg));
+	assert_true(wire_put_control(&wb, WIRE_ALIVE, 0x71000000, 0, 0));
+	incumbent_datagram(l->side[0].inc, msg, wbuf_len(&wb), l->now);
+	event(l, 1, KEV_NEW, &f);
+	event(l, 0, KEV_NEW, &g);
+	run(l, 20000);
+	assert_replicated(l, 0);
+	assert_replicated(l, 1);
+	event(l, 1, KEV_DESTROY, &f);
+	run(l, 20);
+	assert_replicated(l, 1);
+	free_link(l);
+}
+
 int
 main(void)
 {
@@ -405,6 +435,7 @@ main(void)
 	    cmocka_unit_test(in_alarm_too),
 	    cmocka_unit_test(an_update_from_one_of_them_takes_away_what_it_does_not_name),
 	    cmocka_unit_test(one_of_them_restarts_before_it_was_answered),
+	    cmocka_unit_test(one_of_them_that_became_deaf_listens_again),
 	};
 
 	return cmocka_run_group_tests_name("incumbent", tests, NULL, NULL);
