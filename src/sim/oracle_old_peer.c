@@ -13,11 +13,15 @@ any_incumbent(const struct sim *s)
 	return s->w->incumbents > 0;
 }
 
-/* Its key loses the ports on the way, and several flows become one (W27). */
+/*
+ * Its key loses the ports on the way, and several flows become one (W27); or it is nonsense that the
+ * incumbent took from a liar and wrote into its kernel (W6).
+ */
 static bool
-is_mangled(const struct flow *f)
+is_mangled(const struct sim *s, const struct flow *f)
 {
-	return f->key.l4 == L4_GRE || f->key.l4 == L4_UDPLITE;
+	return f->key.l4 == L4_GRE || f->key.l4 == L4_UDPLITE ||
+	    (s->lied && truth_tuple(&s->truth, &f->key) == NO_TUPLE);
 }
 
 /* The flow as the incumbent tells it: of ICMP it never says that the id is translated (WIRE 3.4). */
@@ -119,7 +123,7 @@ replica_lacks(struct sim *s, size_t i, size_t old, char *what, size_t len)
 	struct flow f;
 
 	while (daemon_next_flow(&s->w->nodes[old], TABLE_LOCAL, &cursor, &v, s->w->now)) {
-		if (is_mangled(&v.flow))
+		if (is_mangled(s, &v.flow))
 			continue;
 		if (!world_find(s->w, i, TABLE_REMOTE, &v.flow.key, &f)) {
 			if (daemon_was_full(&s->w->nodes[i], TABLE_REMOTE) || s->old_too_big)
@@ -146,7 +150,7 @@ replica_invents(struct sim *s, size_t i, size_t old, char *what, size_t len)
 	uint32_t cursor = 0;
 
 	while (daemon_next_flow(&s->w->nodes[i], TABLE_REMOTE, &cursor, &v, s->w->now)) {
-		if (is_mangled(&v.flow) || world_find(s->w, old, TABLE_LOCAL, &v.flow.key, NULL))
+		if (is_mangled(s, &v.flow) || world_find(s->w, old, TABLE_LOCAL, &v.flow.key, NULL))
 			continue;
 		snprintf(what, len, "node %zu holds %s, which the incumbent does not have", i,
 		    tuple_text(s, truth_tuple(&s->truth, &v.flow.key)));
