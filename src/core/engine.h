@@ -57,6 +57,7 @@ enum {
 	BEHIND_MS = 2 * 1000,
 	BEHIND_ROW = 3,
 	/* So long after a NACK its answer may still come. */
+	DEAF_ALIVES = 5, /* in a row, and no acknowledgement: the peer does not hear us */
 	NACK_REPEAT_MS = 5 * 1000,
 	/*
 	 * What nobody has acknowledged for so long is said again, some of it each second.  Everybody asks
@@ -128,6 +129,8 @@ struct peer {
 	bool gone;       /* silent for so long that nothing is kept for it; its flows stay its own */
 	bool in_hello;   /* its last message said HELLO */
 	bool hello_back; /* it has answered our HELLO */
+	bool deaf;       /* it seems not to hear us, and we say HELLO once more */
+	uint8_t alives;  /* how often it said that it had nothing to acknowledge, in a row */
 	bool seq_set;
 	bool ack_open;
 	bool jump_noted;

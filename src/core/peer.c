@@ -48,6 +48,7 @@ new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->seq_set = true;
 	p->ack_open = false;
 	p->jump_noted = false;
+	p->alives = 0;
 	want_resync(p, now);
 	sync_greet(n, p, now);
 }
@@ -182,12 +183,39 @@ hello_answered(struct node *n, struct peer *p, ms_t now)
 	if (n->hello_answered.ms == 0)
 		n->hello_answered = now;
 	p->hello_back = true;
+	if (p->deaf) {
+		/* What we said meanwhile it has not heard, and what it said HELLO made it forget. */
+		p->deaf = false;
+		want_resync(p, now);
+		sync_greet(n, p, now);
+	}
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		if (n->peers[i].used && !n->peers[i].silent && !n->peers[i].hello_back)
 			all = false;
 	}
 	if (all || ms_since(now, n->hello_answered) > PEER_SILENT_MS)
 		n->hello_say = false;
+}
+
+/*
+ * The peer has nothing to acknowledge, though we say something every second.  1.4.7 becomes deaf if
+ * it hears a number that is ahead of ours, be it a late one of our last process; HELLO alone makes it
+ * listen again.  Three nodes of ours need no such remedy, and for them HELLO is dear.
+ */
+static void
+has_heard_nothing(struct node *n, struct peer *p)
+{
+	size_t here = 0;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++)
+		here += n->peers[i].used && !n->peers[i].silent;
+	if (n->hello_say || here > 1 || ++p->alives < DEAF_ALIVES)
+		return;
+	p->alives = 0;
+	p->deaf = true;
+	p->hello_back = false;
+	n->hello_say = true;
+	n->hello_answered = (ms_t){0};
 }
 
 /* A number far from what is expected: believed when the next message continues from it. */
@@ -329,6 +357,7 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 			break;
 		}
 		n->stats.ack_received++;
+		p->alives = 0;
 		sync_acked(n, p, from, m->to, now);
 		/* Now that it is known to hear us, it can be asked with success. */
 		if (p->unanswered) {
@@ -343,6 +372,7 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 			break;
 		}
 		n->stats.nack_received++;
+		p->alives = 0;
 		sync_nacked(n, m->from, m->to);
 		break;
 	case CLASS_RESYNC:
@@ -351,6 +381,8 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 		sync_tell_all(n, p, now);
 		break;
 	case CLASS_ALIVE:
+		has_heard_nothing(n, p);
+		break;
 	case CLASS_STATE:
 	case CLASS_BAD:
 		break;
@@ -365,6 +397,13 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 	case RESYNC_NONE:
 		break;
 	case RESYNC_WANTED:
+		/*
+		 * What it names from now on it has.  What it named before, even a moment ago, may
+		 * have been named by a process that died before it heard us.
+		 */
+		p->epoch++;
+		p->old_named = now;
+		p->any_named = false;
 		sync_control(n, WIRE_RESYNC, 0, 0);
 		node_notice(n, NOTE_RESYNC_SENT)->peer = p->addr;
 		p->resync_tries++;

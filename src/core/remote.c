@@ -53,18 +53,15 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 			p->any_named = true;
 		}
 		table_load(&n->remote, id, &known);
-		if (e->flags & ENTRY_DEAD) {
+		if (e->flags & ENTRY_DEAD)
 			table_revive(&n->remote, id);
-			table_store(&n->remote, id, f);
-		} else if (replace || e->peer != (uint8_t)(p - n->peers)) {
-			/* Also of an update that is not to what its sender told before. */
+		else
 			news = is_news(&known, f);
-			table_store(&n->remote, id, f);
-		} else {
-			news = is_newer_timeout(&known, f);
-			news |= flow_merge(&known, f);
-			table_store(&n->remote, id, &known);
-		}
+		/*
+		 * An update, too, says all there is.  The flow that it is to may be another one than we
+		 * know: its end was lost, and 1.4.7 does not say it again once the tuple is used anew.
+		 */
+		table_store(&n->remote, id, f);
 		n->stats.remote_updated++;
 	}
 	remote_own(n, e, p);

@@ -89,6 +89,7 @@ heal(struct sim *s)
 		all_nodes(s, ORDER_BULK);
 		sim_pass(s, SETTLE_MS);
 	}
+	old_peer_heal(s, SWEEP_MS);
 	differ = replicas_differ(s, what, sizeof(what));
 	if (!(differ && needs_resync(s, &why)) && !s->contested)
 		return;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "world.h"
+#include "daemon.h"
 
 enum sim_read {
 	
@@ -54,13 +54,13 @@ read_events(struct world *w, size_t i)
 	if (sn->kernel->events_lost) {
 		sn->kernel->events_lost = false;
 		world_tell(w, &(struct happening){.type = HAP_OVERRUN, .node = (uint8_t)i});
-		node_kernel_overrun(sn->node, w->now);
+		daemon_overrun(sn, w->now);
 		any = true;
 	}
 	while (left-- > 0 && sim_kernel_event(sn->kernel, &ev)) {
 		world_tell(w, &(struct happening){
 		    .type = HAP_EVENT, .node = (uint8_t)i, .event = &ev});
-		node_kernel_event(sn->node, &ev, w->now);
+		daemon_event(sn, &ev, w->now);
 		any = true;
 	}
 	return any;
@@ -79,7 +79,7 @@ read_begin(struct world *w, size_t i, bool announce)
 	sn->dump_next = w->now;
 	world_tell(w, &(struct happening){
 	    .type = HAP_READ_BEGIN, .node = (uint8_t)i, .number = announce});
-	node_kernel_read_begin(sn->node, announce, w->now);
+	daemon_read_begin(sn, announce, w->now);
 }
 
 /* The kernel makes the next step of the dump, from what is there now. */
@@ -104,7 +104,7 @@ read_end(struct world *w, size_t i, bool complete)
 	sn->read_cut = false;
 	world_tell(w, &(struct happening){
 	    .type = HAP_READ_END, .node = (uint8_t)i, .number = complete});
-	node_kernel_read_end(sn->node, complete, w->now);
+	daemon_read_end(sn, complete, w->now);
 }
 
 /* What was made at the last step is read, and the next is made. */
@@ -118,7 +118,7 @@ read_step(struct world *w, size_t i)
 	for (size_t f = 0; f < sn->dump_count; f++) {
 		world_tell(w, &(struct happening){
 		    .type = HAP_READ_FLOW, .node = (uint8_t)i, .flow = &sn->dump[f]});
-		node_kernel_read_flow(sn->node, &sn->dump[f], w->now);
+		daemon_read_flow(sn, &sn->dump[f], w->now);
 	}
 	if (sn->read_cut && sn->dump_at > 0)
 		read_end(w, i, false);
@@ -141,7 +141,7 @@ host_read_now(struct world *w, size_t i, bool announce)
 			continue;
 		world_tell(w, &(struct happening){
 		    .type = HAP_READ_FLOW, .node = (uint8_t)i, .flow = &sn->kernel->flows[f]});
-		node_kernel_read_flow(sn->node, &sn->kernel->flows[f], w->now);
+		daemon_read_flow(sn, &sn->kernel->flows[f], w->now);
 	}
 	read_end(w, i, true);
 }
@@ -156,7 +156,10 @@ read_start(struct world *w, size_t i)
 		return false;
 	sn->read_active = sn->read_wanted;
 	sn->read_wanted = 0;
-	read_begin(w, i, sn->read_active & READ_OVERRUN);
+	if (daemon_reads_at_once(sn) && !(sn->read_active & READ_OVERRUN))
+		host_read_now(w, i, false);
+	else
+		read_begin(w, i, sn->read_active & READ_OVERRUN);
 	return true;
 }
 
@@ -186,7 +189,7 @@ read_done(struct world *w, size_t i)
 
 	sn->read_active = 0;
 	if (why & READ_TO_FLUSH)
-		node_command(sn->node, CMD_FLUSH_KERNEL, w->now);
+		daemon_command(sn, CMD_FLUSH_KERNEL, w->now);
 }
 
 /* ---- datagrams ---- */
@@ -212,7 +215,7 @@ receive(struct world *w, size_t i)
 		sn->inbox_count--;
 		sn->inbox_bytes -= h.len;
 		world_tell(w, &h);
-		node_datagram(sn->node, &addr, h.data, h.len, w->now);
+		daemon_datagram(sn, &addr, h.data, h.len, w->now);
 		h.type = HAP_ARRIVED;
 		world_tell(w, &h);
 		world_release(w, slot);
@@ -232,7 +235,7 @@ send_pending(struct world *w, size_t i)
 
 	if (!ms_reached(w->now, sn->clogged_until))
 		return false;
-	while ((len = node_pull_datagram(sn->node, buf, cap, w->now)) > 0) {
+	while ((len = daemon_pull_datagram(sn, buf, cap, w->now)) > 0) {
 		world_send(w, i, buf, len);
 		any = true;
 	}
@@ -253,7 +256,7 @@ carry_out(struct world *w, size_t i, const struct kernel_op *op)
 	h.type = HAP_RESULT;
 	h.result = &res;
 	world_tell(w, &h);
-	node_kernel_result(sn->node, &res, w->now);
+	daemon_result(sn, &res, w->now);
 	h.type = HAP_ANSWERED;
 	world_tell(w, &h);
 }
@@ -261,7 +264,7 @@ carry_out(struct world *w, size_t i, const struct kernel_op *op)
 static bool
 pull_op(struct world *w, size_t i, struct kernel_op *op)
 {
-	if (!node_pull_kernel_op(w->nodes[i].node, op, w->now))
+	if (!daemon_pull_op(&w->nodes[i], op, w->now))
 		return false;
 	world_tell(w, &(struct happening){.type = HAP_OP, .node = (uint8_t)i, .op = op});
 	return true;
@@ -311,7 +314,7 @@ take_notices(struct world *w, size_t i)
 	struct sim_node *sn = &w->nodes[i];
 	struct notice note;
 
-	while (node_pull_notice(sn->node, &note)) {
+	while (daemon_pull_notice(sn, &note)) {
 		world_tell(w, &(struct happening){
 		    .type = HAP_NOTICE, .node = (uint8_t)i, .notice = &note});
 		sn->notices[note.type]++;
@@ -338,8 +341,8 @@ timers(struct world *w, size_t i)
 		sn->purge_at = MS_NEVER;
 		sn->read_wanted |= READ_TO_FLUSH;
 	}
-	if (ms_reached(w->now, node_deadline(sn->node)))
-		node_tick(sn->node, w->now);
+	if (ms_reached(w->now, daemon_deadline(sn)))
+		daemon_tick(sn, w->now);
 }
 
 bool
@@ -366,7 +369,7 @@ ms_t
 host_deadline(const struct world *w, size_t i)
 {
 	const struct sim_node *sn = &w->nodes[i];
-	ms_t at = node_deadline(sn->node);
+	ms_t at = daemon_deadline(sn);
 
 	if (!ms_reached(w->now, sn->paused_until))
 		return sn->paused_until;
@@ -384,26 +387,28 @@ host_order(struct world *w, size_t i, enum sim_order order)
 {
 	struct sim_node *sn = &w->nodes[i];
 
+	if (daemon_order(sn, order, w->now))
+		return;
 	switch (order) {
 	case ORDER_COMMIT:
 		sn->purge_at = MS_NEVER;
-		node_command(sn->node, CMD_COMMIT, w->now);
+		daemon_command(sn, CMD_COMMIT, w->now);
 		break;
 	case ORDER_FLUSH_INTERNAL:
 		sn->purge_at = MS_NEVER;
-		node_command(sn->node, CMD_FLUSH_INTERNAL, w->now);
+		daemon_command(sn, CMD_FLUSH_INTERNAL, w->now);
 		break;
 	case ORDER_FLUSH_EXTERNAL:
-		node_command(sn->node, CMD_FLUSH_EXTERNAL, w->now);
+		daemon_command(sn, CMD_FLUSH_EXTERNAL, w->now);
 		break;
 	case ORDER_READ:
 		sn->read_wanted |= READ_ORDERED;
 		break;
 	case ORDER_BULK:
-		node_command(sn->node, CMD_BULK, w->now);
+		daemon_command(sn, CMD_BULK, w->now);
 		break;
 	case ORDER_RESYNC:
-		node_command(sn->node, CMD_REQUEST_RESYNC, w->now);
+		daemon_command(sn, CMD_REQUEST_RESYNC, w->now);
 		break;
 	case ORDER_FLUSH_KERNEL:
 		sn->read_wanted |= READ_TO_FLUSH;

@@ -556,6 +556,17 @@ incumbent_deadline(const struct incumbent *inc)
 
 /* ---- views ---- */
 
+static void
+view(const struct object *o, enum node_table t, struct flow_view *out, ms_t now)
+{
+	memset(out, 0, sizeof(*out));
+	out->flow = o->flow;
+	out->age_s = ms_since(now, o->entered) / 1000;
+	out->expires_s = -1;
+	if (t == TABLE_REMOTE && o->due.ms != MS_NEVER.ms)
+		out->expires_s = ms_since(o->due, now) / 1000;
+}
+
 bool
 incumbent_next_flow(const struct incumbent *inc, enum node_table t, uint32_t *cursor,
     struct flow_view *out, ms_t now)
@@ -567,15 +578,23 @@ incumbent_next_flow(const struct incumbent *inc, enum node_table t, uint32_t *cu
 
 		if (o == NULL || o->state == OBJECT_DEAD)
 			continue;
-		memset(out, 0, sizeof(*out));
-		out->flow = o->flow;
-		out->age_s = ms_since(now, o->entered) / 1000;
-		out->expires_s = -1;
-		if (t == TABLE_REMOTE && o->due.ms != MS_NEVER.ms)
-			out->expires_s = ms_since(o->due, now) / 1000;
+		view(o, t, out, now);
 		return true;
 	}
 	return false;
+}
+
+bool
+incumbent_find_flow(struct incumbent *inc, enum node_table t, const struct flow_key *key,
+    struct flow_view *out, ms_t now)
+{
+	struct cache *c = t == TABLE_LOCAL ? &inc->internal : &inc->external;
+	const struct object *o = cache_find_flow(c, key);
+
+	if (o == NULL || o->state == OBJECT_DEAD)
+		return false;
+	view(o, t, out, now);
+	return true;
 }
 
 size_t

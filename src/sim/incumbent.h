@@ -91,6 +91,10 @@ ms_t incumbent_deadline(const struct incumbent *inc);
 bool incumbent_next_flow(const struct incumbent *inc, enum node_table t, uint32_t *cursor,
     struct flow_view *out, ms_t now);
 
+/* As node_find_flow(). */
+bool incumbent_find_flow(struct incumbent *inc, enum node_table t, const struct flow_key *key,
+    struct flow_view *out, ms_t now);
+
 /* A commit, a flush or a check of the cache is under way. */
 bool incumbent_is_busy(const struct incumbent *inc);
 

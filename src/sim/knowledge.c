@@ -48,7 +48,7 @@ note_news(struct sim *s, void *state, const struct happening *h, int tuple,
 
 	(void)state;
 	(void)m;
-	if (node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE, &s->truth.keys[tuple], &v,
+	if (daemon_find_flow(&s->w->nodes[h->node], TABLE_REMOTE, &s->truth.keys[tuple], &v,
 		s->w->now)) {
 		now = truth_content(&s->truth, &v.flow) + world_node_of(s->w, &v.peer);
 		if (v.flow.has & HAS_SEQADJ)
@@ -74,7 +74,7 @@ note_absence(struct sim *s, void *state, const struct happening *h, int tuple,
 
 	(void)state;
 	(void)m;
-	if (!node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE, &s->truth.keys[tuple], &v,
+	if (!daemon_find_flow(&s->w->nodes[h->node], TABLE_REMOTE, &s->truth.keys[tuple], &v,
 		s->w->now))
 		s->knows[h->node][tuple].believed = 0;
 }

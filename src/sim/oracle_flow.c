@@ -97,7 +97,7 @@ judge_belief(struct sim *s, void *state, const struct happening *h, int tuple,
 	struct flow_view view;
 	bool was = held->present;
 
-	held->present = node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE,
+	held->present = daemon_find_flow(&s->w->nodes[h->node], TABLE_REMOTE,
 	    &s->truth.keys[tuple], &view, s->w->now);
 	if (held->present && world_node_of(s->w, &view.peer) != WORLD_STRANGER) {
 		held->owner = (uint8_t)world_node_of(s->w, &view.peer);
@@ -121,7 +121,7 @@ note_belief(struct sim *s, void *state, const struct happening *h, int tuple,
 	struct flow_view view;
 
 	(void)m;
-	b->of[h->node][tuple].present = node_find_flow(s->w->nodes[h->node].node, TABLE_REMOTE,
+	b->of[h->node][tuple].present = daemon_find_flow(&s->w->nodes[h->node], TABLE_REMOTE,
 	    &s->truth.keys[tuple], &view, s->w->now);
 }
 
@@ -130,6 +130,8 @@ watch_beliefs(struct sim *s, void *state, const struct happening *h)
 {
 	struct beliefs *b = state;
 
+	if (world_is_incumbent(s->w, h->node))
+		return;
 	if (h->type == HAP_START || h->type == HAP_KILL)
 		memset(b->of[h->node], 0, sizeof(b->of[h->node]));
 	if (h->type == HAP_ARRIVES)
@@ -223,6 +225,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 {
 	struct copies *c = state;
 
+	if (world_is_incumbent(s->w, h->node))
+		return;
 	switch (h->type) {
 	case HAP_KERNEL:
 		kernel_changed(s, c, h->node, truth_tuple(&s->truth, &h->change->flow->key),
@@ -302,7 +306,7 @@ watch_peace(struct sim *s, void *state, const struct happening *h)
 {
 	struct peace *p = state;
 
-	if (h->type == HAP_SENT && s->at_peace)
+	if (h->type == HAP_SENT && s->at_peace && !world_is_incumbent(s->w, h->node))
 		sim_each_state(s, h, p, count_message);
 }
 

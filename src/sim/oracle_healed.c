@@ -41,13 +41,13 @@ static bool
 local_differs(struct sim *s, size_t i, char *what, size_t len)
 {
 	struct sim_kernel *k = s->w->nodes[i].kernel;
-	bool full = node_stats(s->w->nodes[i].node)->local_full > 0;
+	bool full = daemon_was_full(&s->w->nodes[i], TABLE_LOCAL);
 	struct flow_view v;
 	uint32_t cursor = 0;
 	char text[200];
 	size_t count = 0;
 
-	while (node_next_flow(s->w->nodes[i].node, TABLE_LOCAL, &cursor, &v, s->w->now)) {
+	while (daemon_next_flow(&s->w->nodes[i], TABLE_LOCAL, &cursor, &v, s->w->now)) {
 		const struct flow *f = sim_kernel_find(k, &v.flow.key);
 
 		count++;
@@ -77,7 +77,7 @@ check_local(struct sim *s, void *state)
 
 	(void)state;
 	for (size_t i = 0; i < s->w->count; i++) {
-		if (local_differs(s, i, what, sizeof(what)))
+		if (!world_is_incumbent(s->w, i) && local_differs(s, i, what, sizeof(what)))
 			sim_fail(s, "%s", what);
 	}
 }
@@ -107,7 +107,7 @@ ghost(struct sim *s, size_t i, char *what, size_t len)
 	struct flow_view v;
 	uint32_t cursor = 0;
 
-	while (node_next_flow(s->w->nodes[i].node, TABLE_REMOTE, &cursor, &v, s->w->now)) {
+	while (daemon_next_flow(&s->w->nodes[i], TABLE_REMOTE, &cursor, &v, s->w->now)) {
 		bool found = false, equal = false;
 		struct flow f, last = {0};
 		char text[200];
@@ -174,7 +174,7 @@ missing(struct sim *s, size_t i, char *what, size_t len)
 			continue;
 		for (size_t j = 0; j < s->w->count; j++) {
 			if (j == i || world_find(s->w, j, TABLE_REMOTE, &f->key, NULL) ||
-			    node_stats(s->w->nodes[j].node)->remote_full > 0)
+			    daemon_was_full(&s->w->nodes[j], TABLE_REMOTE))
 				continue;
 			if (!s->resynced && is_contested(s, i, j, tuple)) {
 				s->contested = true;
@@ -192,11 +192,15 @@ bool
 replicas_differ(struct sim *s, char *what, size_t len)
 {
 	for (size_t i = 0; i < s->w->count; i++) {
-		if (local_differs(s, i, what, len) || ghost(s, i, what, len) ||
-		    missing(s, i, what, len))
+		if (world_is_incumbent(s->w, i))
+			continue;
+		if (local_differs(s, i, what, len))
+			return true;
+		if (s->w->incumbents == 0 &&
+		    (ghost(s, i, what, len) || missing(s, i, what, len)))
 			return true;
 	}
-	return false;
+	return old_peer_differs(s, what, len);
 }
 
 static void

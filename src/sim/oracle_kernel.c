@@ -75,6 +75,8 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 {
 	struct harm *k = state;
 
+	if (world_is_incumbent(s->w, h->node))
+		return;
 	if (h->type == HAP_KERNEL && h->change->own && h->change->before != NULL && !s->lied)
 		judge_harm(s, k, h->node, h->change);
 	if (h->type == HAP_ASKS)
@@ -237,7 +239,7 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 {
 	struct takeovers *t = state;
 
-	if (s->lied)
+	if (s->lied || world_is_incumbent(s->w, h->node))
 		return;
 	if (h->type == HAP_ORDER)
 		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
@@ -261,6 +263,8 @@ last_takeover(struct sim *s, void *state)
 	uint64_t done = t->done;
 	struct flow f;
 
+	if (world_is_incumbent(s->w, node))
+		return;
 	sim_say(s, "all but node %zu die", node);
 	for (size_t i = 0; i < s->w->count; i++) {
 		if (i != node)

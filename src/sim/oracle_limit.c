@@ -31,7 +31,7 @@ static void
 watch_limits(struct sim *s, void *state, const struct happening *h)
 {
 	(void)state;
-	if (h->type == HAP_TURN)
+	if (h->type == HAP_TURN && !world_is_incumbent(s->w, h->node))
 		check_limits(s, h->node);
 	if (s->w->stuck)
 		sim_fail(s, "node %u never comes to rest", h->node);
@@ -76,7 +76,8 @@ watch_accounts(struct sim *s, void *state, const struct happening *h)
 	struct accounts *a = state;
 	const struct node_stats *st;
 
-	if (h->type != HAP_ARRIVES && h->type != HAP_ARRIVED)
+	if ((h->type != HAP_ARRIVES && h->type != HAP_ARRIVED) ||
+	    world_is_incumbent(s->w, h->node))
 		return;
 	st = node_stats(s->w->nodes[h->node].node);
 	if (h->type == HAP_ARRIVES)
@@ -97,11 +98,15 @@ check_queues(struct sim *s, void *state)
 	 * full asks for everything once a minute. */
 	for (size_t i = 0; i < s->w->count && !s->lied && !s->overfull; i++) {
 		const struct node *n = s->w->nodes[i].node;
-		struct table_view local = node_table_view(n, TABLE_LOCAL);
-		struct queue_view q = node_queue_view(n);
+		struct table_view local;
+		struct queue_view q;
 		struct unacked_view v;
 		uint32_t cursor = 0, controls = 0;
 
+		if (n == NULL)
+			continue;
+
+		q = node_queue_view(n);
 		/* Acknowledgements of acknowledgements never end, but each leaves soon. */
 		for (int tries = 0; tries < 5 && q.tx > 0; tries++) {
 			sim_pass(s, 15);

@@ -181,6 +181,19 @@ draw_acts(struct plan *p, struct dice *d)
 	}
 }
 
+/* The incumbent works in pairs only.  Dice of its own: all else is as without. */
+static void
+draw_neighbour(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0x147ULL};
+
+	if (p->nodes != 2 || !dice_chance(&d, 15))
+		return;
+	p->incumbents = 1;
+	if (dice_chance(&d, 40))
+		p->clock_step = ONE_OF(&d, 1, 60, 3600, 100000);
+}
+
 void
 plan_draw(struct plan *p, uint64_t seed)
 {
@@ -194,6 +207,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	draw_daemon(p, &d);
 	draw_link(p, &d);
 	draw_host(p, &d);
+	draw_neighbour(p);
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
 	p->acts_count = (size_t)ONE_OF(&d, 40, 100, 100, 200, 400);
 	draw_acts(p, &d);

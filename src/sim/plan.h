@@ -46,6 +46,7 @@
 	X(errno_pct, "requests that the kernel refuses or does not answer")                        \
 	X(near_restarts, "a restarted node's numbers are near its last ones")                      \
 	X(incumbents, "so many nodes, from the last, are the incumbent's")                         \
+	X(clock_step, "seconds that an incumbent's clock may be set by while it is down")          \
 	X(takeover, "who takes over at the end, from 1 on")
 
 struct act_kind;

@@ -26,7 +26,8 @@ const struct oracle *
 oracle_at(size_t i)
 {
 	static const struct oracle *const tables[] = {
-	    oracles_flow, oracles_limit, oracles_healed, oracles_kernel};
+	    oracles_flow, oracles_limit, oracles_healed, oracles_kernel,
+	    oracles_old_peer};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (const struct oracle *o = tables[t]; o->name != NULL; o++) {
@@ -146,7 +147,7 @@ sim_order(struct sim *s, size_t node, enum sim_order order, bool wait)
 						      : NOTE_KERNEL_FLUSH_DONE;
 	unsigned int before = sn->notices[done];
 
-	if (sn->node == NULL)
+	if (!daemon_is_up(sn))
 		return;
 	s->flushed |= order == ORDER_FLUSH_INTERNAL || order == ORDER_FLUSH_EXTERNAL ||
 	    order == ORDER_FLUSH_KERNEL || order == ORDER_PURGE;
@@ -154,7 +155,7 @@ sim_order(struct sim *s, size_t node, enum sim_order order, bool wait)
 	world_order(s->w, node, order);
 	for (int tries = 0; wait && tries < 500 && sn->notices[done] == before; tries++) {
 		sim_pass(s, tries == 0 ? 0 : 10);
-		if (sn->node == NULL || s->verdict.oracle != NULL)
+		if (!daemon_is_up(sn) || s->verdict.oracle != NULL)
 			return;
 	}
 }
@@ -167,7 +168,7 @@ sim_start(struct sim *s, size_t node, struct dice *d)
 	/* A step of the clock, or chance: near the numbers of its last life. */
 	if (s->plan->near_restarts && dice_chance(d, 50))
 		seq = 0x40000000u * (uint32_t)node + dice_below(d, 4000);
-	s->w->first_seq = seq | 1;
+	s->w->first_seq = world_is_incumbent(s->w, node) ? old_peer_first_seq(s, d) : seq | 1;
 	world_start(s->w, node);
 }
 
@@ -237,6 +238,7 @@ begin(struct sim *s)
 	const struct oracle *o;
 
 	s->w = world_new_down((size_t)p->nodes, &cfg);
+	s->w->incumbents = (size_t)p->incumbents;
 	s->truth.window_tracking = p->window_tracking != 0;
 	s->errors.state = (uint64_t)p->seed ^ 0xe44ULL;
 	for (size_t i = 0; (o = oracle_at(i)) != NULL; i++) {

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "daemon.h"
 #include "plan.h"
 #include "truth.h"
 #include "wire.h"
@@ -32,7 +33,10 @@ struct tuple {
 	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")       \
 	X(full, "a table was full, and flows, or the end of flows, were left out")                                       \
 	X(too_big, "a flow did not fit in a datagram")                                             \
-	X(damaged, "damage on the link that no checksum caught")
+	X(damaged, "damage on the link that no checksum caught")                                   \
+	X(old_silent, "1.4.7 changed its cache on order and told nobody, until -n")                \
+	X(old_lost, "1.4.7 had no room and said nothing of it, until -n")                          \
+	X(old_deaf, "1.4.7 believed a number that nobody had sent, until its neighbour restarts")
 
 enum sim_exception {
 #define X(name, what) EXC_##name,
@@ -55,7 +59,8 @@ struct oracle {
 	void (*healed)(struct sim *s, void *state);
 };
 
-extern const struct oracle oracles_flow[], oracles_kernel[], oracles_limit[], oracles_healed[];
+extern const struct oracle oracles_flow[], oracles_kernel[], oracles_limit[], oracles_healed[],
+    oracles_old_peer[];
 
 /* Oracle i of all tables, one after the other; NULL past the last. */
 const struct oracle *oracle_at(size_t i);
@@ -113,6 +118,10 @@ struct sim {
 	bool overfull;              /* a table was full, or deletes were given up */
 	bool resynced;              /* and then everything was made good */
 	bool silent;                /* an entry changed, and no event told */
+	/* What an incumbent does not make good by itself. */
+	bool old_silent;            /* its cache was changed by an order, and it told nobody */
+	bool old_lost;              /* a table or queue was full */
+	bool old_too_big;           /* a flow fitted in no datagram (W26) */
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
@@ -170,7 +179,7 @@ void trace_happening(struct sim *s, const struct happening *h);
 static inline bool
 sim_is_up(const struct sim *s, size_t node)
 {
-	return s->w->nodes[node].node != NULL;
+	return daemon_is_up(&s->w->nodes[node]);
 }
 
 static inline bool
@@ -202,6 +211,14 @@ void heal(struct sim *s);
  * nothing is.
  */
 bool replicas_differ(struct sim *s, char *what, size_t len);
+
+/* ---- oracle_old_peer.c: ours beside the incumbent ---- */
+
+bool old_peer_differs(struct sim *s, char *what, size_t len);
+/* What an operator does with such a pair, as far as there is a reason for it. */
+void old_peer_heal(struct sim *s, int64_t settle_ms);
+/* The first number of an incumbent that begins now. */
+uint32_t old_peer_first_seq(const struct sim *s, struct dice *d);
 
 /* ---- traffic.c: what packets do to a kernel ---- */
 

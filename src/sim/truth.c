@@ -135,9 +135,8 @@ note(struct truth *t, struct history *h, uint64_t content, bool end, bool own)
 	*v = (struct version){.number = ++t->number, .content = content, .end = end, .own = own};
 }
 
-/* A daemon is shown that its kernel has this, or has it no longer. */
-static void
-shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own)
+void
+truth_shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own)
 {
 	int tuple = truth_tuple(t, &f->key);
 	uint64_t content = truth_content(t, f);
@@ -160,19 +159,19 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 	const struct flow *f;
 
 	if (h->result->has_flow)
-		shown(t, h->node, &h->result->flow, false, true);
+		truth_shown(t, h->node, &h->result->flow, false, true);
 	else if (op->type == KOP_GET && h->result->error == ENOENT)
-		shown(t, h->node, &op->flow, true, true);
+		truth_shown(t, h->node, &op->flow, true, true);
 	if (op->type == KOP_GET || op->type == KOP_GET_REPLY || h->result->error != 0)
 		return;
 	if (op->type == KOP_REPLACE) {
 		struct flow victim = op->flow;
 
 		victim.key = op->victim;
-		shown(t, h->node, &victim, true, true);
+		truth_shown(t, h->node, &victim, true, true);
 	}
 	f = sim_kernel_find(w->nodes[h->node].kernel, &op->flow.key);
-	shown(t, h->node, f != NULL ? f : &op->flow, f == NULL, true);
+	truth_shown(t, h->node, f != NULL ? f : &op->flow, f == NULL, true);
 }
 
 /*
@@ -186,7 +185,7 @@ pictured(struct truth *t, const struct world *w, const struct happening *h)
 
 	if (world_is_behind(w, h->node) && w->nodes[h->node].node != NULL &&
 	    world_find(w, h->node, TABLE_LOCAL, &h->op->flow.key, &f))
-		shown(t, h->node, &f, false, true);
+		truth_shown(t, h->node, &f, false, true);
 }
 
 void
@@ -199,10 +198,12 @@ truth_watch(struct truth *t, const struct world *w, const struct happening *h)
 		if (tuple != NO_TUPLE)
 			note(t, &t->of[h->node][tuple], truth_content(t, h->change->flow),
 			    h->change->type == KEV_DESTROY, h->change->own);
+	} else if (world_is_incumbent(w, h->node)) {
+		/* Its cache tells, not its kernel: oracle_old_peer.c. */
 	} else if (h->type == HAP_EVENT) {
-		shown(t, h->node, &h->event->flow, h->event->type == KEV_DESTROY, h->event->own);
+		truth_shown(t, h->node, &h->event->flow, h->event->type == KEV_DESTROY, h->event->own);
 	} else if (h->type == HAP_READ_FLOW) {
-		shown(t, h->node, h->flow, false, false);
+		truth_shown(t, h->node, h->flow, false, false);
 	} else if (h->type == HAP_RESULT) {
 		answered(t, w, h);
 	} else if (h->type == HAP_ANSWERED) {

@@ -48,6 +48,9 @@ uint64_t truth_content(const struct truth *t, const struct flow *f);
 /* Takes note of what happens: of every change in a kernel, and of what a daemon learns. */
 void truth_watch(struct truth *t, const struct world *w, const struct happening *h);
 
+/* A daemon is shown that its kernel has this, or has it no longer. */
+void truth_shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own);
+
 /* Version i of a history, 0 the oldest kept; NULL past the last. */
 const struct version *history_at(const struct history *h, uint32_t i);
 /* Was something older forgotten? */

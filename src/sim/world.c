@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon.h"
+
 enum { STUCK_TURNS = 20000 };
 
 /* Memory of the model; there is always enough. */
@@ -96,7 +98,7 @@ void
 world_free(struct world *w)
 {
 	for (size_t i = 0; i < w->count; i++) {
-		free(w->nodes[i].mem);
+		daemon_end(&w->nodes[i]);
 		free(w->nodes[i].kernel);
 		free(w->nodes[i].inbox);
 		free(w->nodes[i].ops);
@@ -117,11 +119,9 @@ world_kill(struct world *w, size_t i)
 {
 	struct sim_node *sn = &w->nodes[i];
 
-	if (sn->node != NULL)
+	if (daemon_is_up(sn))
 		world_tell(w, &(struct happening){.type = HAP_KILL, .node = (uint8_t)i});
-	free(sn->mem);
-	sn->mem = NULL;
-	sn->node = NULL;
+	daemon_end(sn);
 	host_reset(w, i);
 	/* Nobody listens: the events of its absence are lost without an overrun. */
 	sim_kernel_deafen(sn->kernel);
@@ -131,18 +131,9 @@ void
 world_start(struct world *w, size_t i)
 {
 	struct sim_node *sn = &w->nodes[i];
-	struct node_cfg cfg = w->cfg;
 
 	world_kill(w, i);
-	cfg.secret[0] = 0x1234567 * (i + 1) + ++w->starts;
-	cfg.secret[1] = 0x7654321;
-	cfg.first_seq = 0x10000000u * (uint32_t)(i + 1) + 0x100000u * w->starts;
-	if (w->first_seq != 0)
-		cfg.first_seq = w->first_seq;
-	sn->mem = aligned_alloc(64, (node_size(&cfg) + 63) & ~(size_t)63);
-	ASSERT(sn->mem != NULL);
-	memset(sn->mem, 0, node_size(&cfg));
-	sn->node = node_init(sn->mem, &cfg, w->now);
+	daemon_start(w, i);
 	sn->kernel->deaf = false;
 	world_tell(w, &(struct happening){.type = HAP_START, .node = (uint8_t)i});
 	if (sn->pace.reads)
@@ -161,7 +152,7 @@ world_read_kernel(struct world *w, size_t i, bool announce)
 void
 world_command(struct world *w, size_t i, enum node_cmd cmd)
 {
-	node_command(w->nodes[i].node, cmd, w->now);
+	daemon_command(&w->nodes[i], cmd, w->now);
 	world_run(w, 0);
 }
 
@@ -308,7 +299,7 @@ arrive(struct world *w, const struct sim_packet *p)
 {
 	struct sim_node *sn = &w->nodes[p->to];
 
-	if (sn->node == NULL ||
+	if (!daemon_is_up(sn) ||
 	    (sn->pace.rcvbuf > 0 && sn->inbox_bytes + p->len > sn->pace.rcvbuf)) {
 		world_release(w, p->slot);
 		w->lost++;
@@ -345,7 +336,7 @@ settle(struct world *w)
 	for (unsigned int turns = 0; any; turns++) {
 		any = deliver(w);
 		for (size_t i = 0; i < w->count; i++)
-			any |= w->nodes[i].node != NULL && host_turn(w, i);
+			any |= daemon_is_up(&w->nodes[i]) && host_turn(w, i);
 		if (turns == STUCK_TURNS) {
 			w->stuck = true;
 			return;
@@ -363,7 +354,7 @@ next_moment(const struct world *w, ms_t end)
 	if (w->packets_count > 0)
 		at = ms_earlier(at, w->packets[w->packets_head].at);
 	for (size_t i = 0; i < w->count; i++) {
-		if (w->nodes[i].node != NULL)
+		if (daemon_is_up(&w->nodes[i]))
 			at = ms_earlier(at, host_deadline(w, i));
 	}
 	at = ms_earlier(at, second);
@@ -402,7 +393,7 @@ world_find(const struct world *w, size_t i, enum node_table t, const struct flow
 {
 	struct flow_view v;
 
-	if (!node_find_flow(w->nodes[i].node, t, key, &v, w->now))
+	if (!daemon_find_flow(&w->nodes[i], t, key, &v, w->now))
 		return false;
 	if (out != NULL)
 		*out = v.flow;
@@ -412,5 +403,5 @@ world_find(const struct world *w, size_t i, enum node_table t, const struct flow
 size_t
 world_count(const struct world *w, size_t i, enum node_table t)
 {
-	return node_table_view(w->nodes[i].node, t).active;
+	return daemon_count(&w->nodes[i], t);
 }

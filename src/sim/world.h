@@ -9,6 +9,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "incumbent.h"
 #include "node.h"
 #include "sim_kernel.h"
 
@@ -90,9 +91,18 @@ struct sim_pace {
 	int64_t purge_ms;       /* -t: from order to flush */
 };
 
+/* What was last seen of an incumbent, which gives no notices. */
+struct incumbent_seen {
+	uint64_t commits;
+	bool flush_ordered, read_done, wants_read;
+};
+
 struct sim_node {
-	struct node *node; /* NULL: down */
-	void *mem;
+	/* One of them, or none: down. */
+	struct node *node;
+	struct incumbent *incumbent;
+	void *mem; /* of the node */
+	struct incumbent_seen seen;
 	struct sim_kernel *kernel;
 	struct sim_pace pace;
 	struct commit_tally last_commit;
@@ -131,6 +141,7 @@ struct world {
 	ms_t now;
 	struct sim_node nodes[WORLD_NODES_MAX];
 	size_t count;
+	size_t incumbents; /* so many nodes, from the last, run the incumbent */
 	struct node_cfg cfg;
 	uint32_t starts;
 	struct sim_packet *packets; /* under way, in order of arrival; a ring */
@@ -148,7 +159,8 @@ struct world {
 	int64_t jitter_ms;
 	uint64_t noise;
 	bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]: nothing arrives */
-	uint32_t first_seq; /* if not 0, the first number of the next node started */
+	/* If not 0, the first number of the next node started; an incumbent's, else, is the time. */
+	uint32_t first_seq;
 	uint64_t sent, lost;
 	bool stuck; /* a node never came to rest */
 	world_watch_fn watch;
@@ -212,6 +224,12 @@ void host_reset(struct world *w, size_t i);
 /* Reads the kernel table at once and whole. */
 void host_read_now(struct world *w, size_t i, bool announce);
 void host_order(struct world *w, size_t i, enum sim_order order);
+
+static inline bool
+world_is_incumbent(const struct world *w, size_t i)
+{
+	return i + w->incumbents >= w->count;
+}
 
 /* For world.c and host.c: tells whoever watches. */
 static inline void

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "flows.h"
+#include "wire.h"
 
 enum { QUEUE_MAX = 4096, PAYLOAD = 1472 };
 
@@ -333,6 +334,96 @@ in_alarm_too(void **state)
 	}
 }
 
+/*
+ * A tuple is used anew before the end of the flow before it has been heard: that end is not said
+ * again, and what comes is an update.  It says all there is.
+ */
+static void
+an_update_from_one_of_them_takes_away_what_it_does_not_name(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1), g = stray_flow(1);
+	struct flow_view v;
+
+	(void)state;
+	run(l, 3000);
+	f.mark = 7;
+	f.has |= HAS_MARK;
+	event(l, 0, KEV_NEW, &f);
+	run(l, 3000);
+	l->loss_pct = 100;
+	event(l, 0, KEV_DESTROY, &f);
+	run(l, 2);
+	l->loss_pct = 0;
+	event(l, 0, KEV_NEW, &g);
+	g.l4.tcp.state = TCP_SYN_RECV;
+	event(l, 0, KEV_UPDATE, &g);
+	run(l, 3000);
+	assert_true(node_find_flow(l->side[1].node, TABLE_REMOTE, &g.key, &v, l->now));
+	assert_true(flow_reply_equal(&v.flow.reply, &g.reply));
+	assert_false(v.flow.has & HAS_MARK);
+	assert_int_equal(v.flow.l4.tcp.state, TCP_SYN_RECV);
+	free_link(l);
+}
+
+/*
+ * It is restarted before it was ever answered, its clock and with it its numbers a little on: it
+ * seems to be the same process, and what its kernel lost meanwhile has to go all the same.
+ */
+static void
+one_of_them_restarts_before_it_was_answered(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1);
+
+	(void)state;
+	event(l, 0, KEV_NEW, &f);
+	run(l, 10);
+	assert_int_equal(count_flows(l, 1, TABLE_REMOTE), 1);
+	l->loss_pct = 100;
+	run(l, 1500);
+	incumbent_free(l->side[0].inc);
+	a.first_seq += 3;
+	l->side[0].inc = incumbent_new(&a, l->now);
+	l->loss_pct = 0;
+	run(l, 40000);
+	assert_int_equal(count_flows(l, 1, TABLE_REMOTE), 0);
+	free_link(l);
+}
+
+/* A number ahead of ours, be it a late one of our last process, makes it deaf to all that we say. */
+static void
+one_of_them_that_became_deaf_listens_again(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1), g = tcp_flow(2);
+	uint8_t msg[16];
+	struct wbuf wb;
+
+	(void)state;
+	node_kernel_read_begin(l->side[1].node, false, l->now);
+	node_kernel_read_end(l->side[1].node, true, l->now);
+	run(l, 5000);
+	wbuf_init(&wb, msg, sizeof(msg));
+	assert_true(wire_put_control(&wb, WIRE_ALIVE, 0x71000000, 0, 0));
+	incumbent_datagram(l->side[0].inc, msg, wbuf_len(&wb), l->now);
+	event(l, 1, KEV_NEW, &f);
+	event(l, 0, KEV_NEW, &g);
+	run(l, 20000);
+	assert_replicated(l, 0);
+	assert_replicated(l, 1);
+	event(l, 1, KEV_DESTROY, &f);
+	run(l, 20);
+	assert_replicated(l, 1);
+	free_link(l);
+}
+
 int
 main(void)
 {
@@ -342,6 +433,9 @@ main(void)
 	    cmocka_unit_test(one_of_them_and_ours_replicate_to_each_other),
 	    cmocka_unit_test(one_of_them_and_ours_make_up_for_losses),
 	    cmocka_unit_test(in_alarm_too),
+	    cmocka_unit_test(an_update_from_one_of_them_takes_away_what_it_does_not_name),
+	    cmocka_unit_test(one_of_them_restarts_before_it_was_answered),
+	    cmocka_unit_test(one_of_them_that_became_deaf_listens_again),
 	};
 
 	return cmocka_run_group_tests_name("incumbent", tests, NULL, NULL);
