@@ -149,7 +149,6 @@ struct peer {
 	enum resync_state resync;
 	unsigned int resync_tries;
 	bool unanswered;   /* the tries are used up, and no acknowledgement came */
-	ms_t resync_began; /* what it tells for the first time since is at least as old as this */
 	ms_t resync_at;    /* last step of the resync */
 	ms_t old_named;    /* when a doubtful flow was last named again */
 	bool any_named;    /* one was since the resync began */

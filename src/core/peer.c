@@ -33,7 +33,6 @@ want_resync(struct peer *p, ms_t now)
 	p->resync = RESYNC_WANTED;
 	p->resync_tries = 0;
 	p->unanswered = false;
-	p->resync_began = now;
 	p->resync_at = now;
 	p->old_named = now;
 	p->any_named = false;

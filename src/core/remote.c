@@ -67,12 +67,11 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 	remote_own(n, e, p);
 	e->gen = p->epoch;
 	/* Said once more in a full resend or a refresh it is as old as it was; heard for the first time,
-	 * in a full resend, it may be as old as the request. */
-	first = first && replace && p->resync != RESYNC_NONE;
+	 * in a full resend, it may be of any age. */
 	if (news) {
-		e->changed = first ? p->resync_began : now;
+		e->changed = now;
 		e->flags = (uint16_t)(e->flags & ~ENTRY_RETOLD);
-		e->flags |= first ? ENTRY_RETOLD : 0;
+		e->flags |= first && replace && p->resync != RESYNC_NONE ? ENTRY_RETOLD : 0;
 	}
 	if (n->mode->refreshed)
 		timer_set(&n->remote, id, ms_add(now, (int64_t)n->cfg.cache_timeout_s * 1000));
