@@ -87,8 +87,8 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 
 	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
 		e->forgot = true;
-	else if (e->alive_at.ms != 0 &&
-	    truth_content(&s->truth, &f) != truth_content(&s->truth, h->flow))
+	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
+	    !same_flow(s, &f, h->flow))
 		e->alive_at = s->w->now;
 }
 
@@ -111,6 +111,9 @@ knowledge_watch(struct sim *s, const struct happening *h)
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
 			e->forgot = false;
 		}
+		break;
+	case HAP_READ_BEGIN:
+		s->read_began[h->node] = s->w->now;
 		break;
 	case HAP_READ_FLOW:
 		e = known(s, h->node, &h->flow->key);
@@ -137,7 +140,6 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		break;
 	case HAP_KERNEL:
 	case HAP_OVERRUN:
-	case HAP_READ_BEGIN:
 	case HAP_READ_END:
 	case HAP_OP:
 	case HAP_ASKS:
@@ -155,7 +157,10 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 {
 	struct knowledge *e = known(s, h->node, &h->change->flow->key);
 
-	if (e == NULL || !h->change->own || h->change->type != KEV_NEW)
+	if (e == NULL || !h->change->own)
+		return;
+	e->renewed_at = s->w->now;
+	if (h->change->type != KEV_NEW)
 		return;
 	e->wrote_at = s->w->now;
 	e->alive_at = (ms_t){0};

@@ -18,8 +18,8 @@ same_seqadj(const struct flow *a, const struct flow *b)
 	return memcmp(x, y, sizeof(none)) == 0;
 }
 
-static bool
-same(const struct sim *s, const struct flow *a, const struct flow *b)
+bool
+same_flow(const struct sim *s, const struct flow *a, const struct flow *b)
 {
 	return truth_content(&s->truth, a) == truth_content(&s->truth, b) && same_seqadj(a, b);
 }
@@ -56,7 +56,7 @@ local_differs(struct sim *s, size_t i, char *what, size_t len)
 			    tuple_text(s, truth_tuple(&s->truth, &v.flow.key)));
 			return true;
 		}
-		if (!same(s, f, &v.flow)) {
+		if (!same_flow(s, f, &v.flow)) {
 			describe_two(s, f, &v.flow, text, sizeof(text));
 			snprintf(what, len, "node %zu: kernel and local table of %s", i, text);
 			return true;
@@ -116,7 +116,7 @@ ghost(struct sim *s, size_t i, char *what, size_t len)
 			if (j == i || !world_find(s->w, j, TABLE_LOCAL, &v.flow.key, &f))
 				continue;
 			found = true;
-			equal |= same(s, &f, &v.flow) || is_mirrored(s, j, &f.key);
+			equal |= same_flow(s, &f, &v.flow) || is_mirrored(s, j, &f.key);
 			last = f;
 		}
 		if (!found) {
@@ -146,17 +146,22 @@ is_alive(const struct sim *s, size_t node, int tuple)
 	return alive;
 }
 
-/* Has another node had news of this tuple after the last of node i? */
+static uint64_t
+last_number(const struct history *h)
+{
+	return h->count > 0 ? h->v[(h->count - 1) % VERSIONS_MAX].number : 0;
+}
+
+/* Has another node had, or told, news of this tuple after the last of node i? */
 static bool
 is_contested(const struct sim *s, size_t i, size_t j, int tuple)
 {
-	const struct history *h = &s->truth.of[i][tuple];
-	uint64_t last = h->v[(h->count - 1) % VERSIONS_MAX].number;
+	uint64_t last = last_number(&s->truth.of[i][tuple]);
 
 	for (size_t k = 0; k < s->w->count; k++) {
-		h = &s->truth.of[k][tuple];
-		if (k != i && k != j && h->count > 0 &&
-		    h->v[(h->count - 1) % VERSIONS_MAX].number > last)
+		if (k != i && k != j &&
+		    (last_number(&s->truth.of[k][tuple]) > last ||
+			last_number(&s->truth.seen[k][tuple]) > last))
 			return true;
 	}
 	return false;

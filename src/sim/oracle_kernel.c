@@ -27,7 +27,7 @@ data_was_visible(const struct sim *s, size_t node, int tuple)
 	const struct knowledge *k = &s->knows[node][tuple];
 	ms_t data = s->data_at[node][tuple];
 
-	return ms_since(data, k->wrote_at) > 3000 && data.ms < k->looked_at.ms;
+	return ms_since(data, k->renewed_at) > 3000 && data.ms < k->looked_at.ms;
 }
 
 /* The daemon has changed or ended an entry: was it right to? */
@@ -47,6 +47,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	    node_stats(s->w->nodes[node].node)->local_full > 0)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
+		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
+		    (long long)s->knows[node][doing].news_at.ms);
 		if (e->forgot)
 			sim_except(s, EXC_found_by_read);
 		else
@@ -100,6 +102,7 @@ struct takeovers {
 	bool running[WORLD_NODES_MAX];
 	bool behind[WORLD_NODES_MAX]; /* at the beginning or the end */
 	bool flushing[WORLD_NODES_MAX]; /* somebody ordered the opposite */
+	bool disturbed[WORLD_NODES_MAX]; /* and did at some time since it began */
 	ms_t began[WORLD_NODES_MAX];
 	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t done;
@@ -136,6 +139,7 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 		return;
 	t->running[node] = true;
 	t->began[node] = s->w->now;
+	t->disturbed[node] = t->flushing[node];
 	t->behind[node] = sim_is_behind(s, node);
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
 		t->of[node][tuple] = (struct promise){
@@ -207,7 +211,7 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		sim_fail(s, "node %zu: commit of %u: %u created, %u updated, %u replaced, %u current, "
 			    "%u failed", node, c->total, c->created, c->updated, c->replaced,
 		    c->current, c->failed);
-	if (t->behind[node] || t->flushing[node] || sim_is_behind(s, node))
+	if (t->behind[node] || t->disturbed[node] || sim_is_behind(s, node))
 		return;
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct promise *p = &t->of[node][tuple];
@@ -215,6 +219,10 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
 		    s->knows[node][tuple].news_at.ms >= t->began[node].ms ||
 		    was_touched(s, node, tuple, p->changed))
+			continue;
+		/* Of two that claim one mapping the newer has it. */
+		if (traffic_entry(s, node, tuple) == NULL &&
+		    !sim_kernel_has_room(s->w->nodes[node].kernel, &f))
 			continue;
 		if (!is_kept(s, node, tuple, &f) && !is_left_alone(s, node, tuple)) {
 			sim_say(s, "missing: %s, alive %lld, news %lld", tuple_text(s, tuple),
@@ -243,6 +251,7 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 		return;
 	if (h->type == HAP_ORDER)
 		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
+	t->disturbed[h->node] |= t->flushing[h->node];
 	if (h->type == HAP_START || is_flushed(s, h))
 		t->flushing[h->node] = false;
 	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)

@@ -71,6 +71,7 @@ enum { ORACLES_MAX = 32, KEPT_DATAGRAMS = 32 };
 struct knowledge {
 	ms_t alive_at;     /* that packets had changed this very entry; 0: it was not */
 	ms_t wrote_at;     /* it made the entry itself */
+	ms_t renewed_at;   /* it last wrote something to it, the timeout at least */
 	ms_t news_at;      /* a peer last said something new of the flow, also that it has ended */
 	ms_t looked_at;    /* the kernel showed it the entry */
 	uint64_t believed; /* what its replica is; 0: there is none */
@@ -126,6 +127,7 @@ struct sim {
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
 
+	ms_t read_began[WORLD_NODES_MAX]; /* the last read of its kernel's table */
 	struct knowledge knows[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t hash;              /* of all that happened */
 	FILE *trace;                /* NULL: nobody reads */
@@ -188,6 +190,8 @@ sim_is_behind(const struct sim *s, size_t node)
 	return world_is_behind(s->w, node);
 }
 
+/* Do they say the same, also of what events do not tell? */
+bool same_flow(const struct sim *s, const struct flow *a, const struct flow *b);
 /* Two flows that should be the same, beside each other. */
 void describe_two(const struct sim *s, const struct flow *a, const struct flow *b, char *text,
     size_t len);
