@@ -92,6 +92,22 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 		e->alive_at = s->w->now;
 }
 
+/*
+ * While a dump and unread events overlap, a daemon's picture may be made of both.  It is corrected by
+ * the events that are still to come; till then what it says is what it has.
+ */
+static void
+note_picture(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct flow f;
+
+	(void)state;
+	if (m->type != WIRE_CT_DEL &&
+	    world_find(s->w, h->node, TABLE_LOCAL, &s->truth.keys[tuple], &f))
+		truth_shown(&s->truth, h->node, &f, false, false);
+}
+
 static void
 forget(struct sim *s, size_t node)
 {
@@ -111,6 +127,13 @@ knowledge_watch(struct sim *s, const struct happening *h)
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
 			e->forgot = false;
 		}
+		break;
+	case HAP_SENT:
+		if (sim_is_behind(s, h->node) || s->read_ended[h->node].ms == s->w->now.ms)
+			sim_each_state(s, h, NULL, note_picture);
+		break;
+	case HAP_READ_END:
+		s->read_ended[h->node] = s->w->now;
 		break;
 	case HAP_READ_BEGIN:
 		s->read_began[h->node] = s->w->now;
@@ -140,11 +163,9 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		break;
 	case HAP_KERNEL:
 	case HAP_OVERRUN:
-	case HAP_READ_END:
 	case HAP_OP:
 	case HAP_ASKS:
 	case HAP_ANSWERED:
-	case HAP_SENT:
 	case HAP_NOTICE:
 	case HAP_KILL:
 	case HAP_TURN:

@@ -259,8 +259,9 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 			memset(c->vague[h->node], 1, sizeof(c->vague[h->node]));
 		break;
 	case HAP_SENT:
-		/* ALARM says everything again and again. */
-		if (s->plan->mode == 0 && !s->lied)
+		/* ALARM says everything again and again; and what a kernel refused to tell may be
+		 * anything. */
+		if (s->plan->mode == 0 && !s->lied && !s->refused)
 			sim_each_state(s, h, c, judge_echo);
 		break;
 	case HAP_EVENT:

@@ -51,6 +51,9 @@ void truth_watch(struct truth *t, const struct world *w, const struct happening 
 /* A daemon is shown that its kernel has this, or has it no longer. */
 void truth_shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own);
 
+/* A daemon is shown that its kernel has this, or has it no longer. */
+void truth_shown(struct truth *t, size_t node, const struct flow *f, bool end, bool own);
+
 /* Version i of a history, 0 the oldest kept; NULL past the last. */
 const struct version *history_at(const struct history *h, uint32_t i);
 /* Was something older forgotten? */
