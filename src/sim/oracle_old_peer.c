@@ -14,8 +14,8 @@ any_incumbent(const struct sim *s)
 }
 
 /*
- * Its key loses the ports on the way, and several flows become one (W27); or it is nonsense that the
- * incumbent took from a liar and wrote into its kernel (W6).
+ * Its key loses the ports on the way, and several flows become one (W27); or it is nonsense that
+ * the incumbent took from a liar and wrote into its kernel (W6).
  */
 static bool
 is_mangled(const struct sim *s, const struct flow *f)
@@ -24,7 +24,7 @@ is_mangled(const struct sim *s, const struct flow *f)
 	    (s->lied && truth_tuple(&s->truth, &f->key) == NO_TUPLE);
 }
 
-/* The flow as the incumbent tells it: of ICMP it never says that the id is translated (WIRE 3.4). */
+/* The flow as the incumbent tells it: of ICMP it never says that the id is translated. */
 static struct flow
 as_told(const struct flow *f)
 {
