@@ -181,13 +181,17 @@ hello_answered(struct node *n, struct peer *p, ms_t now)
 		return;
 	if (n->hello_answered.ms == 0)
 		n->hello_answered = now;
-	p->hello_back = true;
-	if (p->deaf) {
-		/* What we said meanwhile it has not heard, and what it said HELLO made it forget. */
-		p->deaf = false;
-		want_resync(p, now);
+	/*
+	 * What says HELLO 1.4.7 takes in any order, misses without a word, and acknowledges all the
+	 * same: only what we say from now on is sure to come to it.
+	 */
+	if (!p->hello_back)
 		sync_greet(n, p, now);
-	}
+	/* And what it said meanwhile our HELLO made it forget. */
+	if (p->deaf)
+		want_resync(p, now);
+	p->deaf = false;
+	p->hello_back = true;
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		if (n->peers[i].used && !n->peers[i].silent && !n->peers[i].hello_back)
 			all = false;

@@ -14,8 +14,8 @@ any_incumbent(const struct sim *s)
 }
 
 /*
- * Its key loses the ports on the way, and several flows become one (W27); or it is nonsense that the
- * incumbent took from a liar and wrote into its kernel (W6).
+ * Its key loses the ports on the way, and several flows become one (W27); or it is nonsense that
+ * the incumbent took from a liar and wrote into its kernel (W6).
  */
 static bool
 is_mangled(const struct sim *s, const struct flow *f)
@@ -24,7 +24,7 @@ is_mangled(const struct sim *s, const struct flow *f)
 	    (s->lied && truth_tuple(&s->truth, &f->key) == NO_TUPLE);
 }
 
-/* The flow as the incumbent tells it: of ICMP it never says that the id is translated (WIRE 3.4). */
+/* The flow as the incumbent tells it: of ICMP it never says that the id is translated. */
 static struct flow
 as_told(const struct flow *f)
 {
@@ -69,6 +69,25 @@ note_told(struct sim *s, void *state, const struct happening *h, int tuple,
 	truth_shown(&s->truth, h->node, &told, end, false);
 }
 
+/* What it heard last; nothing of that tells it whether a message that says HELLO is late. */
+struct heard {
+	uint32_t seq;
+};
+
+static void
+note_late(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct heard *heard = state;
+
+	(void)h;
+	(void)tuple;
+	if (seq_cmp(m->seq, heard->seq) > 0)
+		heard->seq = m->seq;
+	else
+		s->old_late |= (m->flags & WIRE_HELLO) != 0;
+}
+
 static void
 note_losses(struct sim *s, const struct incumbent_stats *st)
 {
@@ -79,11 +98,18 @@ note_losses(struct sim *s, const struct incumbent_stats *st)
 static void
 watch_old(struct sim *s, void *state, const struct happening *h)
 {
+	struct heard *heard = state;
+
+	if (any_incumbent(s) && h->type == HAP_START && !world_is_incumbent(s->w, h->node))
+		heard->seq = s->w->first_seq - 1;
 	if (!world_is_incumbent(s->w, h->node))
 		return;
 	switch (h->type) {
 	case HAP_SENT:
 		sim_each_state(s, h, state, note_told);
+		break;
+	case HAP_ARRIVED:
+		sim_each_state(s, h, state, note_late);
 		break;
 	case HAP_TURN:
 		note_losses(s, incumbent_stats(s->w->nodes[h->node].incumbent));
@@ -103,7 +129,6 @@ watch_old(struct sim *s, void *state, const struct happening *h)
 	case HAP_RESULT:
 	case HAP_ANSWERED:
 	case HAP_ARRIVES:
-	case HAP_ARRIVED:
 	case HAP_NOTICE:
 	case HAP_START:
 	case HAP_KILL:
@@ -262,6 +287,12 @@ old_peer_heal(struct sim *s, int64_t settle_ms)
 		order_all(s, ORDER_READ);
 		tell_again(s, settle_ms);
 	}
+	if (s->old_late && old_peer_differs(s, what, sizeof(what))) {
+		sim_say(s, "before -B: %s", what);
+		sim_except(s, EXC_old_late);
+		order_all(s, ORDER_BULK);
+		sim_pass(s, settle_ms);
+	}
 	if (s->lied && old_peer_differs(s, what, sizeof(what))) {
 		sim_say(s, "before a restart of ours: %s", what);
 		sim_except(s, EXC_old_deaf);
@@ -283,6 +314,7 @@ old_peer_first_seq(const struct sim *s, struct dice *d)
 }
 
 const struct oracle oracles_old_peer[] = {
-    {"old_told", "the incumbent tells of nothing that it does not have", 0, watch_old, NULL},
+    {"old_told", "the incumbent tells of nothing that it does not have",
+	sizeof(struct heard), watch_old, NULL},
     {0},
 };

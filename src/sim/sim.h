@@ -36,6 +36,7 @@ struct tuple {
 	X(damaged, "damage on the link that no checksum caught")                                   \
 	X(old_silent, "1.4.7 changed its cache on order and told nobody, until -n")                \
 	X(old_lost, "1.4.7 had no room and said nothing of it, until -n")                          \
+	X(old_late, "1.4.7 took a late message for news as it said HELLO, until -B")                \
 	X(old_deaf, "1.4.7 believed a number that nobody had sent, until its neighbour restarts")
 
 enum sim_exception {
@@ -122,6 +123,7 @@ struct sim {
 	/* What an incumbent does not make good by itself. */
 	bool old_silent;            /* its cache was changed by an order, and it told nobody */
 	bool old_lost;              /* a table or queue was full */
+	bool old_late;              /* it heard something late that said HELLO */
 	bool old_too_big;           /* a flow fitted in no datagram (W26) */
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
 	struct kept_datagram kept[KEPT_DATAGRAMS];

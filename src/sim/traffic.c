@@ -98,6 +98,7 @@ draw_family(struct sim *s, int tuple)
 {
 	struct flow *f = &s->tuples[tuple].flow;
 	const struct flow *m;
+	uint16_t zone;
 
 	s->tuples[tuple].master = NO_TUPLE;
 	if (tuple % 5 == 0 && (f->key.l4 == L4_TCP || f->key.l4 == L4_UDP)) {
@@ -112,9 +113,12 @@ draw_family(struct sim *s, int tuple)
 	    (tuple % 10 == 2 && s->tuples[tuple - 1].master == NO_TUPLE) ||
 	    m->key.l3 != f->key.l3)
 		return;
+	zone = f->key.zone;
 	f->key.zone = m->key.zone;
-	if (truth_tuple(&s->truth, &f->key) != NO_TUPLE)
+	if (truth_tuple(&s->truth, &f->key) != NO_TUPLE) {
+		f->key.zone = zone;
 		return;
+	}
 	s->tuples[tuple].master = tuple - 1;
 	f->rare.master = m->key;
 	f->has |= HAS_MASTER | HAS_MASTER_L4 | (m->has & HAS_PORTS ? HAS_MASTER_PORTS : 0);

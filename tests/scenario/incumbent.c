@@ -395,6 +395,31 @@ one_of_them_restarts_before_it_was_answered(void **state)
 	free_link(l);
 }
 
+/* It looks for no gaps among messages that say HELLO, and acknowledges what it never had. */
+static void
+what_one_of_them_missed_while_we_greeted_it_is_said_again(void **state)
+{
+	struct incumbent_cfg a = ftfw_model(1000);
+	struct node_cfg ours = ftfw_cfg();
+	struct link *l = new_link(&a, NULL, &ours);
+	struct flow f = tcp_flow(1), g = tcp_flow(2), other = tcp_flow(3);
+
+	(void)state;
+	node_kernel_read_begin(l->side[1].node, false, l->now);
+	node_kernel_read_end(l->side[1].node, true, l->now);
+	/* It speaks before it hears us, and answers our HELLO a second later. */
+	event(l, 0, KEV_NEW, &other);
+	run(l, 100);
+	l->loss_pct = 100;
+	event(l, 1, KEV_NEW, &f);
+	run(l, 2);
+	l->loss_pct = 0;
+	event(l, 1, KEV_NEW, &g);
+	run(l, 5000);
+	assert_replicated(l, 1);
+	free_link(l);
+}
+
 /* A number ahead of ours, be it a late one of our last process, makes it deaf to all that we say. */
 static void
 one_of_them_that_became_deaf_listens_again(void **state)
@@ -435,6 +460,7 @@ main(void)
 	    cmocka_unit_test(in_alarm_too),
 	    cmocka_unit_test(an_update_from_one_of_them_takes_away_what_it_does_not_name),
 	    cmocka_unit_test(one_of_them_restarts_before_it_was_answered),
+	    cmocka_unit_test(what_one_of_them_missed_while_we_greeted_it_is_said_again),
 	    cmocka_unit_test(one_of_them_that_became_deaf_listens_again),
 	};
 
