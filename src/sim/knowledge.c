@@ -6,6 +6,8 @@
 #include "buf.h"
 #include "sim.h"
 
+enum { BLURRED_MS = 2000 }; /* after it had events to read */
+
 void
 sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn each)
 {
@@ -120,6 +122,8 @@ knowledge_watch(struct sim *s, const struct happening *h)
 {
 	struct knowledge *e;
 
+	if (sim_is_behind(s, h->node))
+		s->behind_at[h->node] = s->w->now;
 	switch (h->type) {
 	case HAP_EVENT:
 		e = known(s, h->node, &h->event->flow.key);
@@ -129,11 +133,9 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		}
 		break;
 	case HAP_SENT:
-		if (sim_is_behind(s, h->node) || s->read_ended[h->node].ms == s->w->now.ms)
+		if (s->behind_at[h->node].ms != 0 &&
+		    ms_since(s->w->now, s->behind_at[h->node]) <= BLURRED_MS)
 			sim_each_state(s, h, NULL, note_picture);
-		break;
-	case HAP_READ_END:
-		s->read_ended[h->node] = s->w->now;
 		break;
 	case HAP_READ_BEGIN:
 		s->read_began[h->node] = s->w->now;
@@ -163,6 +165,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		break;
 	case HAP_KERNEL:
 	case HAP_OVERRUN:
+	case HAP_READ_END:
 	case HAP_OP:
 	case HAP_ASKS:
 	case HAP_ANSWERED:

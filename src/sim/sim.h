@@ -129,7 +129,7 @@ struct sim {
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
 
-	ms_t read_ended[WORLD_NODES_MAX];
+	ms_t behind_at[WORLD_NODES_MAX]; /* when it last had not read all that there was */
 	ms_t read_began[WORLD_NODES_MAX]; /* the last read of its kernel's table */
 	struct knowledge knows[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t hash;              /* of all that happened */
