@@ -21,22 +21,18 @@ struct tuple {
 /* ---- what version 1 of the wire cannot keep (doc/GUARANTEES.md) ---- */
 
 /* X(name, what) */
-#define SIM_EXCEPTIONS(X)                                                                          \
-	X(silent, "no event told of it, or the kernel refused an answer: the next -R did")         \
-	X(late_news, "news that a slow link delivered late counted as fresh")                      \
-	X(found_by_read, "an entry known only from a read made way")                               \
-	X(unheard, "one that hears a node which does not hear it was told nothing again")          \
-	X(forgotten, "a flush was ordered, and peers kept what it forgot until the resync")        \
-	X(untold, "what a commit had written was told by the bulk send that was ordered after it")         \
-	X(copy_left, "a copy stayed in the kernel as its daemon had forgotten that it was one")    \
-	X(no_update_down, "an attribute that went away stayed at the replica")                     \
-	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")       \
-	X(full, "a table was full, and flows, or the end of flows, were left out")                                       \
-	X(too_big, "a flow did not fit in a datagram")                                             \
-	X(damaged, "damage on the link that no checksum caught")                                   \
-	X(old_silent, "1.4.7 changed its cache on order and told nobody, until -n")                \
-	X(old_lost, "1.4.7 had no room and said nothing of it, until -n")                          \
-	X(old_late, "1.4.7 took a late message for news as it said HELLO, until -B")                \
+#define SIM_EXCEPTIONS(X)                                                                         \
+	X(silent, "no event told of it, or the kernel refused an answer: the next -R did")        \
+	X(found_by_read, "an entry known only from a read made way")                              \
+	X(unheard, "one that hears a node which does not hear it was told nothing again")         \
+	X(forgotten, "a flush was ordered, and peers kept what it forgot until the resync")       \
+	X(untold, "what a commit had written was told by the bulk send that was ordered after it") \
+	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")      \
+	X(full, "a table was full, and flows, or the end of flows, were left out")                \
+	X(damaged, "damage on the link that no checksum caught")                                  \
+	X(old_silent, "1.4.7 changed its cache on order and told nobody, until -n")               \
+	X(old_lost, "1.4.7 had no room and said nothing of it, until -n")                         \
+	X(old_late, "1.4.7 took a late message for news as it said HELLO, until -B")              \
 	X(old_deaf, "1.4.7 believed a number that nobody had sent, until its neighbour restarts")
 
 enum sim_exception {
