@@ -184,6 +184,8 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 	if (e == NULL || !h->change->own)
 		return;
 	e->renewed_at = s->w->now;
+	/* What is still to be read of it is older than what was written, and nothing tells. */
+	s->silent |= h->change->type == KEV_UPDATE && sim_is_behind(s, h->node);
 	if (h->change->type != KEV_NEW)
 		return;
 	e->wrote_at = s->w->now;

@@ -43,8 +43,7 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 		return;
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
-	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) ||
-	    node_stats(s->w->nodes[node].node)->local_full > 0)
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || s->overfull)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
