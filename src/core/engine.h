@@ -369,6 +369,8 @@ uint32_t slot_local(const struct node *n, const struct op_slot *s);
 bool replica_prepare(struct node *n, struct op_slot *s, ms_t now);
 /* The same where it died while (or after) we wrote it: out of the kernel, unless it lives there. */
 bool replica_prepare_delete(struct node *n, struct op_slot *s);
+/* Is this request still to go out?  If not, its slot is free. */
+bool replica_goes_on(struct node *n, struct op_slot *s);
 void replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
 
 /* commit.c: which replica goes to the kernel when */

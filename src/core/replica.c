@@ -509,6 +509,22 @@ lives_again(const struct node *n, const struct op_slot *s)
 	return id != ENTRY_NONE && !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
 }
 
+/* Between the look at a copy and its delete an event may have told that packets come through here. */
+bool
+replica_goes_on(struct node *n, struct op_slot *s)
+{
+	uint32_t local;
+
+	if (!s->removes || s->op.type != KOP_DELETE)
+		return true;
+	local = table_find(&n->local, &s->op.flow.key);
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD) ||
+	    !(table_entry(&n->local, local)->flags & ENTRY_LIVE))
+		return true;
+	dead_is_done(n, s);
+	return false;
+}
+
 static void
 delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {

@@ -93,6 +93,8 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 			continue;
 		n->ops[i].state = SLOT_OUT;
 		n->ops_retry--;
+		if (!replica_goes_on(n, &n->ops[i]))
+			continue;
 		*op = n->ops[i].op;
 		return true;
 	}

@@ -70,7 +70,7 @@ holder(const struct sim_kernel *k, const struct flow_key *key, int dir)
 		const struct flow *f = &k->flows[at / 2 - 1];
 		struct flow_key tuple = tuple_of(f, at % 2);
 
-		if ((dir < 0 || dir == at % 2) && flow_key_equal(&tuple, key))
+		if ((dir < 0 || dir == at % 2) && memcmp(&tuple, key, sizeof(tuple)) == 0)
 			return (struct flow *)f;
 	}
 	return NULL;

@@ -50,7 +50,7 @@ int
 truth_tuple(const struct truth *t, const struct flow_key *key)
 {
 	for (size_t at = slot_of(key); t->slots[at] != 0; at = (at + 1) % TUPLE_SLOTS) {
-		if (flow_key_equal(&t->keys[t->slots[at] - 1], key))
+		if (memcmp(&t->keys[t->slots[at] - 1], key, sizeof(*key)) == 0)
 			return t->slots[at] - 1;
 	}
 	return NO_TUPLE;

@@ -347,6 +347,24 @@ a_dead_replica_does_not_expire_as_well(void **state)
 	stage_down(&s);
 }
 
+/* Between the look and the delete an event tells that packets come through here. */
+static void
+a_copy_that_packets_reach_before_its_delete_stays(void **state)
+{
+	struct flow f = tcp_flow(1);
+	struct stage s;
+	struct kernel_op op = dying(&s, &f);
+
+	(void)state;
+	stage_answer_flow(&s, &op, &f);
+	stage_event(&s, KEV_UPDATE, false, &f);
+	stage_idle(&s);
+	assert_true(stage_has(&s, TABLE_LOCAL, &f, NULL));
+	assert_int_equal(stage_sent(&s, WIRE_CT_DEL, NULL), 0);
+	over(&s);
+	stage_down(&s);
+}
+
 int
 main(void)
 {
@@ -357,6 +375,7 @@ main(void)
 	    cmocka_unit_test(passing_errors_do_not_keep_it_for_ever),
 	    cmocka_unit_test(an_end_that_comes_first_needs_no_delete),
 	    cmocka_unit_test(a_copy_on_its_way_out_is_not_told),
+	    cmocka_unit_test(a_copy_that_packets_reach_before_its_delete_stays),
 	    cmocka_unit_test(a_copy_that_was_used_stays_and_is_told),
 	    cmocka_unit_test(a_flow_that_is_told_again_is_not_deleted),
 	    cmocka_unit_test(a_flow_that_is_told_again_too_late_is_created_again),
