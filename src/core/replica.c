@@ -509,20 +509,43 @@ lives_again(const struct node *n, const struct op_slot *s)
 	return id != ENTRY_NONE && !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
 }
 
-/* Between the look at a copy and its delete an event may have told that packets come through here. */
+/* Is there news of the kernel's own entry since this write of it was first tried? */
+static bool
+is_overtaken(struct node *n, const struct op_slot *s, const struct entry *l)
+{
+	const struct entry *r = table_entry(&n->remote, s->id);
+	struct flow kernel;
+
+	if ((s->op.type != KOP_UPDATE && s->op.type != KOP_REPLACE) || r->birth != s->birth ||
+	    (s->op.type == KOP_REPLACE && !flow_key_equal(&s->op.victim, &s->op.flow.key)) ||
+	    !(l->flags & ENTRY_LIVE) || l->changed.ms <= r->changed.ms)
+		return false;
+	table_load(&n->local, (uint32_t)(l - n->local.entries), &kernel);
+	return commit_decide(&kernel, &s->op.flow, AGE_KERNEL_NEWER) == COMMIT_LEAVE;
+}
+
+/*
+ * A request that is tried again was decided on some time ago.  Between the look at a copy and its
+ * delete, or between two tries of a write, an event may have told that packets come through here.
+ */
 bool
 replica_goes_on(struct node *n, struct op_slot *s)
 {
-	uint32_t local;
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+	const struct entry *l = table_entry(&n->local, local);
 
-	if (!s->removes || s->op.type != KOP_DELETE)
+	if (s->own || local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
 		return true;
-	local = table_find(&n->local, &s->op.flow.key);
-	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD) ||
-	    !(table_entry(&n->local, local)->flags & ENTRY_LIVE))
-		return true;
-	dead_is_done(n, s);
-	return false;
+	if (s->removes && s->op.type == KOP_DELETE && (l->flags & ENTRY_LIVE)) {
+		dead_is_done(n, s);
+		return false;
+	}
+	if (!s->removes && is_overtaken(n, s, l)) {
+		count(s, &n->stats.commit_current, &n->tally.current);
+		slot_free(n, s);
+		return false;
+	}
+	return true;
 }
 
 static void

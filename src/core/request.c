@@ -93,7 +93,8 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 			continue;
 		n->ops[i].state = SLOT_OUT;
 		n->ops_retry--;
-		if (!replica_goes_on(n, &n->ops[i]))
+		if ((n->ops[i].job == JOB_COMMIT || n->ops[i].job == JOB_INJECT) &&
+		    !replica_goes_on(n, &n->ops[i]))
 			continue;
 		*op = n->ops[i].op;
 		return true;

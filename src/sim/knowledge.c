@@ -87,6 +87,7 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 {
 	struct flow f;
 
+	e->blurred = false;
 	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
 		e->forgot = true;
 	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
@@ -185,9 +186,13 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 		return;
 	e->renewed_at = s->w->now;
 	/* What is still to be read of it is older than what was written, and nothing tells. */
-	s->silent |= h->change->type == KEV_UPDATE && sim_is_behind(s, h->node);
+	if (h->change->type == KEV_UPDATE && sim_is_behind(s, h->node)) {
+		s->silent = true;
+		e->blurred = true;
+	}
 	if (h->change->type != KEV_NEW)
 		return;
+	e->blurred = false;
 	e->wrote_at = s->w->now;
 	e->alive_at = (ms_t){0};
 }

@@ -43,7 +43,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 		return;
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
-	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || s->overfull)
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || s->overfull ||
+	    e->blurred)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
@@ -103,6 +104,7 @@ struct takeovers {
 	bool flushing[WORLD_NODES_MAX]; /* somebody ordered the opposite */
 	bool disturbed[WORLD_NODES_MAX]; /* and did at some time since it began */
 	ms_t began[WORLD_NODES_MAX];
+	uint64_t degraded[WORLD_NODES_MAX]; /* writes that had to leave something out by then */
 	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t done;
 };
@@ -139,6 +141,7 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 	t->running[node] = true;
 	t->began[node] = s->w->now;
 	t->disturbed[node] = t->flushing[node];
+	t->degraded[node] = node_stats(s->w->nodes[node].node)->commit_degraded;
 	t->behind[node] = sim_is_behind(s, node);
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
 		t->of[node][tuple] = (struct promise){
@@ -232,7 +235,8 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			    (long long)s->knows[node][tuple].news_at.ms);
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
-		} else if (c->degraded == 0 && c->failed == 0 && was_written(s, node, tuple, p->changed) &&
+		} else if (node_stats(s->w->nodes[node].node)->commit_degraded == t->degraded[node] &&
+		    c->failed == 0 && was_written(s, node, tuple, p->changed) &&
 		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
 			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));

@@ -74,6 +74,8 @@ struct knowledge {
 	uint64_t believed; /* what its replica is; 0: there is none */
 	uint32_t timeout_s; /* likewise */
 	uint8_t owner;     /* who told it */
+	bool blurred;      /* it wrote to the entry while events of it were unread, and has not read the
+			    * table since */
 	bool first;        /* of what it was then told it knew nothing */
 	bool forgot;       /* what it was told it has forgotten since */
 };
