@@ -467,6 +467,8 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		return;
 	e = table_entry(&n->local, id);
 	e->changed = now;
+	/* Something has happened to it since: it is not over, whatever a peer saw before. */
+	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	/* Peers may know it from before our last start: they have to hear of its end. */
 	e->flags |= ENTRY_ANNOUNCED;
 	if (n->read_announce || known_to_peers) {
