@@ -56,8 +56,8 @@ enum {
 	 */
 	BEHIND_MS = 2 * 1000,
 	BEHIND_ROW = 3,
-	/* So long after a NACK its answer may still come. */
 	DEAF_ALIVES = 5, /* in a row, and no acknowledgement: the peer does not hear us */
+	/* So long after a NACK its answer may still come. */
 	NACK_REPEAT_MS = 5 * 1000,
 	/*
 	 * What nobody has acknowledged for so long is said again, some of it each second.  Everybody asks

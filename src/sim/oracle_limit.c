@@ -87,7 +87,7 @@ watch_accounts(struct sim *s, void *state, const struct happening *h)
 		    h->node, h->len);
 }
 
-/* ---- a table without end ---- */
+/* ---- nothing is left over ---- */
 
 /* After healing, all that was put off is done. */
 static void
