@@ -194,6 +194,16 @@ draw_neighbour(struct plan *p)
 		p->clock_step = ONE_OF(&d, 1, 60, 3600, 100000);
 }
 
+/* Dice of its own, again. */
+static void
+draw_numbers(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0x5e9ULL};
+
+	if (dice_chance(&d, 15))
+		p->near_wrap = ONE_OF(&d, 30, 80, 100);
+}
+
 void
 plan_draw(struct plan *p, uint64_t seed)
 {
@@ -208,6 +218,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	draw_link(p, &d);
 	draw_host(p, &d);
 	draw_neighbour(p);
+	draw_numbers(p);
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
 	p->acts_count = (size_t)ONE_OF(&d, 40, 100, 100, 200, 400);
 	draw_acts(p, &d);
