@@ -8,6 +8,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <string.h>
+
 #include "base.h"
 
 struct rbuf {
@@ -23,27 +25,7 @@ struct wbuf {
 	bool failed;
 };
 
-/* Cursor over `len` bytes at `data`; both may be zero. */
-void rbuf_init(struct rbuf *b, const void *data, size_t len);
-size_t rbuf_left(const struct rbuf *b);
-uint8_t rbuf_u8(struct rbuf *b);
-uint16_t rbuf_be16(struct rbuf *b);
-uint32_t rbuf_be32(struct rbuf *b);
-/* Copies `len` bytes to `out` (zeros on failure). */
-void rbuf_bytes(struct rbuf *b, void *out, size_t len);
-/* Steps over `len` bytes and returns where they start, or NULL on failure. */
-const uint8_t *rbuf_skip(struct rbuf *b, size_t len);
-
-void wbuf_init(struct wbuf *b, void *data, size_t cap);
-size_t wbuf_len(const struct wbuf *b);
-size_t wbuf_left(const struct wbuf *b);
-void wbuf_u8(struct wbuf *b, uint8_t v);
-void wbuf_be16(struct wbuf *b, uint16_t v);
-void wbuf_be32(struct wbuf *b, uint32_t v);
-void wbuf_bytes(struct wbuf *b, const void *data, size_t len);
-void wbuf_zeros(struct wbuf *b, size_t len);
-/* Overwrites two bytes already written at offset `at` from the start. */
-void wbuf_patch_be16(struct wbuf *b, size_t at, uint16_t v);
+/* Inline, as every byte of every message goes through here. */
 
 /* Big-endian access to memory of any alignment. */
 static inline uint16_t
@@ -80,6 +62,161 @@ put_be32(void *p, uint32_t v)
 	b[1] = (uint8_t)(v >> 16);
 	b[2] = (uint8_t)(v >> 8);
 	b[3] = (uint8_t)v;
+}
+
+/* Cursor over `len` bytes at `data`; both may be zero. */
+static inline void
+rbuf_init(struct rbuf *b, const void *data, size_t len)
+{
+	b->p = data;
+	b->end = b->p + len;
+	b->failed = false;
+}
+
+static inline size_t
+rbuf_left(const struct rbuf *b)
+{
+	return (size_t)(b->end - b->p);
+}
+
+/* Steps over `len` bytes and returns where they start, or NULL on failure. */
+static inline const uint8_t *
+rbuf_skip(struct rbuf *b, size_t len)
+{
+	const uint8_t *at = b->p;
+
+	if (b->failed || rbuf_left(b) < len) {
+		b->failed = true;
+		return NULL;
+	}
+	b->p += len;
+	return at;
+}
+
+static inline uint8_t
+rbuf_u8(struct rbuf *b)
+{
+	const uint8_t *p = rbuf_skip(b, 1);
+
+	return p ? *p : 0;
+}
+
+static inline uint16_t
+rbuf_be16(struct rbuf *b)
+{
+	const uint8_t *p = rbuf_skip(b, 2);
+
+	return p ? get_be16(p) : 0;
+}
+
+static inline uint32_t
+rbuf_be32(struct rbuf *b)
+{
+	const uint8_t *p = rbuf_skip(b, 4);
+
+	return p ? get_be32(p) : 0;
+}
+
+/* Copies `len` bytes to `out` (zeros on failure). */
+static inline void
+rbuf_bytes(struct rbuf *b, void *out, size_t len)
+{
+	const uint8_t *p = rbuf_skip(b, len);
+
+	if (p)
+		memcpy(out, p, len);
+	else
+		memset(out, 0, len);
+}
+
+static inline void
+wbuf_init(struct wbuf *b, void *data, size_t cap)
+{
+	b->start = data;
+	b->p = data;
+	b->end = b->p + cap;
+	b->failed = false;
+}
+
+static inline size_t
+wbuf_len(const struct wbuf *b)
+{
+	return (size_t)(b->p - b->start);
+}
+
+static inline size_t
+wbuf_left(const struct wbuf *b)
+{
+	return (size_t)(b->end - b->p);
+}
+
+/* Steps over `len` bytes that the caller will write, or returns NULL. */
+static inline uint8_t *
+wbuf_room(struct wbuf *b, size_t len)
+{
+	uint8_t *at = b->p;
+
+	if (b->failed || wbuf_left(b) < len) {
+		b->failed = true;
+		return NULL;
+	}
+	b->p += len;
+	return at;
+}
+
+static inline void
+wbuf_u8(struct wbuf *b, uint8_t v)
+{
+	uint8_t *p = wbuf_room(b, 1);
+
+	if (p)
+		*p = v;
+}
+
+static inline void
+wbuf_be16(struct wbuf *b, uint16_t v)
+{
+	uint8_t *p = wbuf_room(b, 2);
+
+	if (p)
+		put_be16(p, v);
+}
+
+static inline void
+wbuf_be32(struct wbuf *b, uint32_t v)
+{
+	uint8_t *p = wbuf_room(b, 4);
+
+	if (p)
+		put_be32(p, v);
+}
+
+static inline void
+wbuf_bytes(struct wbuf *b, const void *data, size_t len)
+{
+	uint8_t *p = wbuf_room(b, len);
+
+	if (p && len > 0)
+		memcpy(p, data, len);
+}
+
+static inline void
+wbuf_zeros(struct wbuf *b, size_t len)
+{
+	uint8_t *p = wbuf_room(b, len);
+
+	if (p && len > 0)
+		memset(p, 0, len);
+}
+
+/* Overwrites two bytes already written at offset `at` from the start. */
+static inline void
+wbuf_patch_be16(struct wbuf *b, size_t at, uint16_t v)
+{
+	if (b->failed)
+		return;
+	ASSERT(at + 2 <= wbuf_len(b));
+	put_be16(b->start + at, v);
 }
 
 #endif
