@@ -27,6 +27,7 @@ enum {
 	NOTICES_MAX = 64,
 	CONTROLS_MAX = 2048,         /* control messages waiting to be sent: every one of those */
 	CONTROLS_BUSY = 256,         /* below, sent again, and what may come beside */
+	CONTROL_DONE = 0xff,         /* all peers' bits */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
 
@@ -222,6 +223,7 @@ struct node {
 	ms_t controls_next;   /* when they may leave */
 	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
 	uint32_t sent_head, sent_count;
+	uint32_t sent_done; /* of those, acknowledged by all that have to */
 
 	uint32_t bulk_left;   /* entries of the local table still to be looked at */
 	uint32_t bulk_cursor;

@@ -326,7 +326,7 @@ struct queue_view
 node_queue_view(const struct node *n)
 {
 	return (struct queue_view){.tx = n->tx.count + n->controls_count,
-	    .unacked = n->unacked.count + n->buried.count + n->sent_count,
+	    .unacked = n->unacked.count + n->buried.count + n->sent_count - n->sent_done,
 	    .unacked_max = n->cfg.resend_queue};
 }
 
@@ -345,12 +345,14 @@ node_next_unacked(const struct node *n, uint32_t *cursor, struct unacked_view *o
 			return true;
 		}
 	}
-	i = *cursor - local_end;
-	if (i >= n->sent_count)
-		return false;
-	++*cursor;
-	*out = (struct unacked_view){.control = true,
-	    .seq = n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX].seq,
-	    .flags = n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX].flags};
-	return true;
+	for (i = *cursor - local_end; i < n->sent_count; i++) {
+		const struct control *c = &n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX];
+
+		++*cursor;
+		if (c->acked == CONTROL_DONE)
+			continue;
+		*out = (struct unacked_view){.control = true, .seq = c->seq, .flags = c->flags};
+		return true;
+	}
+	return false;
 }

@@ -221,22 +221,56 @@ sent_at(struct node *n, uint32_t i)
 	return &n->sent[(n->sent_head + i) % UNACKED_CONTROLS_MAX];
 }
 
-/* Takes acknowledged control messages out of their ring.  One that nobody will ever acknowledge, as
- * it was lost before the peer's first number, must not keep those behind it. */
+/* The place in the ring of the first one that is not older than `age`; sent_count if none is. */
+static uint32_t
+sent_seek(struct node *n, uint32_t age)
+{
+	uint32_t low = 0, high = n->sent_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (age_of(n, sent_at(n, middle)->seq) > age)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Takes what is done out of the ring of control messages, not each time but when it is half of them.
+ * One that nobody will ever acknowledge, as it was lost before the peer's first number, must not keep
+ * those behind it. */
 static void
 trim_sent(struct node *n)
 {
-	uint8_t all = peer_mask(n);
 	uint32_t kept = 0;
 
+	if (n->sent_done * 2 < n->sent_count || n->sent_done == 0)
+		return;
 	for (uint32_t i = 0; i < n->sent_count; i++) {
-		if ((sent_at(n, i)->acked & all) == all)
+		if (sent_at(n, i)->acked == CONTROL_DONE)
 			continue;
 		if (i != kept)
 			*sent_at(n, kept) = *sent_at(n, i);
 		kept++;
 	}
 	n->sent_count = kept;
+	n->sent_done = 0;
+}
+
+static void
+control_acked(struct node *n, struct control *c, uint8_t bits)
+{
+	uint8_t all = peer_mask(n);
+
+	if (c->acked == CONTROL_DONE)
+		return;
+	c->acked |= bits;
+	if ((c->acked & all) != all)
+		return;
+	c->acked = CONTROL_DONE;
+	n->sent_done++;
 }
 
 void
@@ -246,12 +280,12 @@ sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now)
 
 	queue_acked(n, &n->unacked, bit, from, to);
 	queue_acked(n, &n->buried, bit, from, to);
-	for (uint32_t i = 0; i < n->sent_count; i++) {
+	for (uint32_t i = sent_seek(n, age_of(n, from)); i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
-		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
-			continue;
-		c->acked |= bit;
+		if (age_of(n, c->seq) < age_of(n, to))
+			break;
+		control_acked(n, c, bit);
 		if ((c->flags & WIRE_RESYNC) && p->resync == RESYNC_ASKED) {
 			p->resync = RESYNC_ACKED;
 			p->resync_at = now;
@@ -288,13 +322,15 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	bool any = queue_nacked(n, &n->unacked, from, to);
 
 	any |= queue_nacked(n, &n->buried, from, to);
-	for (uint32_t i = 0; i < n->sent_count; i++) {
+	for (uint32_t i = sent_seek(n, age_of(n, from)); i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
-		if (seq_cmp(c->seq, from) < 0 || seq_cmp(c->seq, to) > 0)
+		if (age_of(n, c->seq) < age_of(n, to))
+			break;
+		if (c->acked == CONTROL_DONE)
 			continue;
 		sync_control(n, c->flags, c->from, c->to);
-		c->acked = 0xff; /* goes out under a new number */
+		control_acked(n, c, CONTROL_DONE); /* goes out under a new number */
 		any = true;
 	}
 	trim_sent(n);
@@ -371,7 +407,7 @@ sync_forgive(struct node *n, struct peer *p)
 	queue_forgiven(n, &n->unacked, bit);
 	queue_forgiven(n, &n->buried, bit);
 	for (uint32_t i = 0; i < n->sent_count; i++)
-		sent_at(n, i)->acked |= bit;
+		control_acked(n, sent_at(n, i), bit);
 	trim_sent(n);
 }
 
@@ -432,6 +468,7 @@ remember(struct node *n, const struct control *c, uint32_t seq)
 	    peer_mask(n) == 0)
 		return;
 	if (n->sent_count == UNACKED_CONTROLS_MAX) {
+		n->sent_done -= sent_at(n, 0)->acked == CONTROL_DONE;
 		n->sent_head = (n->sent_head + 1) % UNACKED_CONTROLS_MAX;
 		n->sent_count--;
 	}
