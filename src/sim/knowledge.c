@@ -8,15 +8,20 @@
 
 enum { BLURRED_MS = 2000 }; /* after it had events to read */
 
-void
-sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn each)
+/* Reads a datagram once for all who look at it. */
+static void
+read_datagram(struct sim *s, const struct happening *h)
 {
+	struct attr_skipped skipped = {0};
+	enum wire_status status;
 	struct wire_msg m;
 	struct rbuf r;
 	struct flow f;
-	struct attr_skipped skipped = {0};
-	enum wire_status status;
 
+	if (h->type == HAP_ARRIVED && s->messages_of == h->data)
+		return;
+	s->messages_of = h->data;
+	s->messages_count = 0;
 	rbuf_init(&r, h->data, h->len);
 	while ((status = wire_next(&r, &m)) == WIRE_MSG || status == WIRE_BAD_VERSION) {
 		int tuple;
@@ -26,8 +31,16 @@ sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn e
 			continue;
 		tuple = truth_tuple(&s->truth, &f.key);
 		if (tuple != NO_TUPLE)
-			each(s, state, h, tuple, &m);
+			s->messages[s->messages_count++] =
+			    (struct state_message){.tuple = tuple, .m = m};
 	}
+}
+
+void
+sim_each_state(struct sim *s, const struct happening *h, void *state, state_fn each)
+{
+	for (size_t i = 0; i < s->messages_count; i++)
+		each(s, state, h, s->messages[i].tuple, &s->messages[i].m);
 }
 
 static struct knowledge *
@@ -123,6 +136,8 @@ knowledge_watch(struct sim *s, const struct happening *h)
 {
 	struct knowledge *e;
 
+	if (h->type == HAP_SENT || h->type == HAP_ARRIVES || h->type == HAP_ARRIVED)
+		read_datagram(s, h);
 	if (sim_is_behind(s, h->node))
 		s->behind_at[h->node] = s->w->now;
 	switch (h->type) {

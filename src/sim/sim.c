@@ -119,7 +119,7 @@ watch(void *ctx, const struct happening *h)
 		    h->notice->type == NOTE_REMOTE_FULL || h->notice->type == NOTE_EVICTED;
 	truth_watch(&s->truth, s->w, h);
 	knowledge_watch(s, h);
-	for (size_t i = 0; (o = oracle_at(i)) != NULL && s->verdict.oracle == NULL; i++) {
+	for (size_t i = 0; (o = s->oracles[i]) != NULL && s->verdict.oracle == NULL; i++) {
 		s->asking = o;
 		if (o->watch != NULL)
 			o->watch(s, s->oracle_state[i], h);
@@ -242,6 +242,7 @@ begin(struct sim *s)
 	s->errors.state = (uint64_t)p->seed ^ 0xe44ULL;
 	for (size_t i = 0; (o = oracle_at(i)) != NULL; i++) {
 		ASSERT(i < ORACLES_MAX);
+		s->oracles[i] = o;
 		s->oracle_state[i] = calloc(1, o->state_size > 0 ? o->state_size : 1);
 		ASSERT(s->oracle_state[i] != NULL);
 	}
@@ -273,8 +274,6 @@ begin(struct sim *s)
 static void
 end(struct sim *s, struct outcome *out)
 {
-	const struct oracle *o;
-
 	out->verdict = s->verdict;
 	out->hash = s->hash;
 	memcpy(out->exceptions, s->exceptions, sizeof(out->exceptions));
@@ -284,7 +283,7 @@ end(struct sim *s, struct outcome *out)
 		out->requests += s->w->nodes[i].kernel->requests;
 		out->flows += s->w->nodes[i].kernel->next_id;
 	}
-	for (size_t i = 0; (o = oracle_at(i)) != NULL; i++)
+	for (size_t i = 0; s->oracles[i] != NULL; i++)
 		free(s->oracle_state[i]);
 	world_free(s->w);
 	free(s);
@@ -295,7 +294,7 @@ ask_healed(struct sim *s)
 {
 	const struct oracle *o;
 
-	for (size_t i = 0; (o = oracle_at(i)) != NULL && s->verdict.oracle == NULL; i++) {
+	for (size_t i = 0; (o = s->oracles[i]) != NULL && s->verdict.oracle == NULL; i++) {
 		s->asking = o;
 		if (o->healed != NULL)
 			o->healed(s, s->oracle_state[i]);

@@ -94,6 +94,14 @@ struct kept_datagram {
 	uint8_t data[WORLD_PAYLOAD];
 };
 
+/* A state message that names a flow of the play. */
+struct state_message {
+	int tuple;
+	struct wire_msg m; /* attrs: in the datagram */
+};
+
+enum { STATE_MESSAGES_MAX = WORLD_PAYLOAD / WIRE_HEADER };
+
 struct sim {
 	const struct plan *plan;
 	struct world *w;
@@ -126,12 +134,16 @@ struct sim {
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
+	struct state_message messages[STATE_MESSAGES_MAX]; /* of the datagram that was last read */
+	size_t messages_count;
+	const void *messages_of;
 
 	ms_t behind_at[WORLD_NODES_MAX]; /* when it last had not read all that there was */
 	ms_t read_began[WORLD_NODES_MAX]; /* the last read of its kernel's table */
 	struct knowledge knows[WORLD_NODES_MAX][TUPLES_MAX];
 	uint64_t hash;              /* of all that happened */
 	FILE *trace;                /* NULL: nobody reads */
+	const struct oracle *oracles[ORACLES_MAX + 1]; /* in order; NULL after the last */
 	void *oracle_state[ORACLES_MAX];
 	const struct oracle *asking; /* the oracle whose function runs */
 	struct verdict verdict;

@@ -12,19 +12,21 @@
 /* ---- the hash ---- */
 
 static void
-fold(struct sim *s, const void *bytes, size_t len)
-{
-	const uint8_t *b = bytes;
-
-	while (len-- > 0)
-		s->hash = (s->hash ^ *b++) * 0x100000001b3ULL;
-}
-
-static void
 fold_number(struct sim *s, uint64_t number)
 {
 	s->hash = (s->hash ^ number) * 0x9e3779b97f4a7c15ULL;
 	s->hash ^= s->hash >> 31;
+}
+
+static void
+fold(struct sim *s, const void *bytes, size_t len)
+{
+	const uint8_t *b = bytes;
+
+	for (; len >= 8; b += 8, len -= 8)
+		fold_number(s, (uint64_t)get_be32(b) << 32 | get_be32(b + 4));
+	while (len-- > 0)
+		fold_number(s, *b++);
 }
 
 /* Only what is defined: never padding. */
