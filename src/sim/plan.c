@@ -200,8 +200,8 @@ draw_numbers(struct plan *p)
 {
 	struct dice d = {.state = (uint64_t)p->seed ^ 0x5e9ULL};
 
-	if (dice_chance(&d, 15))
-		p->near_wrap = ONE_OF(&d, 30, 80, 100);
+	if (dice_chance(&d, 30))
+		p->near_wrap = ONE_OF(&d, 1, 1, 2, 2, 3, 4);
 }
 
 void

@@ -44,7 +44,7 @@
 	X(own_events, "a node also hears of its own writes")                                       \
 	X(expires, "flows run out")                                                                \
 	X(errno_pct, "requests that the kernel refuses or does not answer")                        \
-	X(near_wrap, "so many starts of a hundred begin just below sequence number 0")              \
+	X(near_wrap, "which start of a daemon begins with numbers just below 0; from 1 on")         \
 	X(incumbents, "so many nodes, from the last, are the incumbent's")                         \
 	X(clock_step, "seconds that an incumbent's clock may be set by while it is down")          \
 	X(takeover, "who takes over at the end, from 1 on")

@@ -165,7 +165,8 @@ sim_start(struct sim *s, size_t node, struct dice *d)
 {
 	uint32_t seq = (uint32_t)dice_roll(d);
 
-	if (s->plan->near_wrap > 0 && dice_chance(d, (unsigned int)s->plan->near_wrap))
+	/* Only one: an ACK names nobody, and with random numbers need not. */
+	if (++s->starts == s->plan->near_wrap)
 		seq = UINT32_MAX - dice_below(d, 300);
 	s->w->first_seq = world_is_incumbent(s->w, node) ? old_peer_first_seq(s, d) : seq | 1;
 	world_start(s->w, node);

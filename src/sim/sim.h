@@ -113,6 +113,7 @@ struct sim {
 	uint32_t marks;             /* no mark is given twice */
 	struct dice errors;         /* of kernels that refuse */
 	bool failing[WORLD_NODES_MAX];
+	int64_t starts;             /* of daemons */
 	size_t at;                  /* the act under way */
 	bool healing;
 	bool at_peace;              /* and nothing is left to be done */
