@@ -184,8 +184,13 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	table_load(&n->local, id, &known);
 	/* Of a replacement it is the first half: what we know without an id is the second. */
-	if ((known.has & HAS_ID) && known.id == ev->flow.id)
+	if (!(known.has & HAS_ID) || known.id != ev->flow.id)
+		return;
+	/* -F is told to nobody; where only the first half was done, a flow has ended. */
+	if (n->jobs[JOB_FLUSH].running)
 		local_gone(n, id);
+	else
+		local_destroyed(n, id, now);
 }
 
 static void
