@@ -146,7 +146,12 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
 		return choose(n, s, NULL, AGE_UNKNOWN);
 	table_load(&n->local, local, &kernel);
-	return choose(n, s, &kernel, age_beside(n, s, local));
+	if (!choose(n, s, &kernel, age_beside(n, s, local)))
+		return false;
+	/* Nothing is deleted on memory: events of it may be lost, or still unread. */
+	if (s->op.type == KOP_REPLACE)
+		s->op.type = KOP_GET;
+	return true;
 }
 
 bool
@@ -471,8 +476,9 @@ dead_is_done(struct node *n, struct op_slot *s)
 
 /*
  * The copy of a replica that died, as it is in the kernel.  Data that flows raises no events: what is
- * left of the timeout tells whether packets have come through here since we wrote it.  Then it is
- * not a copy any more, whoever had it before, and the peers are told.
+ * left of the timeout tells whether packets have come through here since we wrote it: they renew it,
+ * and where CommitTimeout was written that may make it shorter.  Then it is not a copy any more,
+ * whoever had it before, and the peers are told.
  */
 static void
 copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
@@ -487,7 +493,8 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 	}
 	left = (int64_t)s->op.flow.timeout_s - (ms_second(now) - l->timeout_s);
 	left = left > 0 ? left : 0;
-	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S) {
+	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S &&
+	    res->flow.timeout_s + TIMEOUT_SLACK_S >= left) {
 		s->op.flow.id = res->flow.id;
 		s->op.flow.has |= HAS_ID;
 		slot_retry(n, s, KOP_DELETE);

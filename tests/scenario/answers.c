@@ -478,13 +478,35 @@ after_half_a_replacement_both_flows_are_looked_at(void **state)
 	f.reply.dst.b[3] = 99;
 	other = stray_flow(1);
 	stage_event(&s, KEV_NEW, false, &other);
-	op = begun(&s, &f, KOP_REPLACE);
-	stage_answer(&s, &op, EPERM);
+	op = begun(&s, &f, KOP_GET);
+	stage_answer_flow(&s, &op, &other);
+	stage_refuse(&s, KOP_REPLACE, EPERM);
 	op = stage_asked(&s, KOP_GET);
 	assert_true(flow_key_equal(&op.flow.key, &f.key));
 	stage_answer_flow(&s, &op, &other);
 	failed(&s, EPERM);
 	assert_true(stage_has(&s, TABLE_LOCAL, &other, NULL));
+	stage_down(&s);
+}
+
+/* What our table says of the kernel's entry may be old: events are lost, or still unread. */
+static void
+an_entry_that_has_come_alive_unseen_is_not_replaced(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct flow f = tcp_flow(1), alive = stray_flow(1);
+	struct kernel_op op;
+
+	(void)state;
+	f.reply.dst.b[3] = 99;
+	stage_event(&s, KEV_NEW, false, &alive);
+	stage_wait(&s, 1000);
+	op = begun(&s, &f, KOP_GET);
+	alive.status |= ST_SEEN_REPLY | ST_ASSURED;
+	alive.l4.tcp.state = TCP_ESTABLISHED;
+	stage_answer_flow(&s, &op, &alive);
+	assert_int_equal(stage_committed(&s).current, 1);
+	stage_idle(&s);
 	stage_down(&s);
 }
 
@@ -661,6 +683,7 @@ main(void)
 	    cmocka_unit_test(a_holder_whose_predecessor_has_ended_stays_if_it_is_two_way),
 	    cmocka_unit_test(a_holder_that_a_flush_made_us_forget_makes_way),
 	    cmocka_unit_test(after_half_a_replacement_both_flows_are_looked_at),
+	    cmocka_unit_test(an_entry_that_has_come_alive_unseen_is_not_replaced),
 	    cmocka_unit_test(without_a_slot_half_a_replacement_is_not_looked_at),
 	    cmocka_unit_test(a_commit_that_fails_throughout_does_not_fill_the_log),
 	    cmocka_unit_test(what_the_filter_leaves_out_is_committed_all_the_same),

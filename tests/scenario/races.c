@@ -238,7 +238,7 @@ a_packet_between_the_halves_of_a_replacement_costs_nothing(void **state)
 	world_run(w, 100);
 	node_command(w->nodes[1].node, CMD_COMMIT, w->now);
 	for (int i = 0; node_pull_kernel_op(w->nodes[1].node, &op, w->now); i++) {
-		if (i == 0) {
+		if (i == 1) {
 			assert_int_equal(op.type, KOP_REPLACE);
 			sim_kernel_destroy(w->nodes[1].kernel, &stray.key);
 			w->nodes[1].kernel->events_count = 0;
