@@ -39,9 +39,11 @@ commit_passed(const struct node *n, uint32_t id)
 void
 commit_follow(struct node *n, uint32_t id)
 {
-	if (table_entry(&n->remote, id)->queue != 0)
+	const struct entry *e = table_entry(&n->remote, id);
+
+	if (e->queue != 0 || (e->flags & ENTRY_REWRITE))
 		return;
-	if (n->cfg.write_through || commit_passed(n, id) || slot_writes(n, id))
+	if (n->cfg.write_through || commit_passed(n, id) || slot_of_replica(n, id) != NULL)
 		queue_push(&n->remote, &n->inject, id);
 }
 
@@ -72,10 +74,11 @@ commit_pull_changed(struct node *n, struct kernel_op *op, ms_t now)
 
 		id = n->inject.head;
 		dead = table_entry(&n->remote, id)->flags & ENTRY_DEAD;
-		if (dead && slot_writes(n, id)) {
-			/* Nothing to take out yet; the answer brings it back here. */
+		if (slot_of_replica(n, id) != NULL) {
+			/* What is in the kernel is not known before the answer, which brings it back. */
 			queue_remove(&n->remote, &n->inject, id);
-			remote_injected(n);
+			table_entry(&n->remote, id)->flags |= ENTRY_REWRITE;
+			n->rewrites++;
 			continue;
 		}
 		s = slot_take(n, JOB_INJECT, &n->remote, id);
@@ -170,9 +173,14 @@ commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 		job->cursor = id;
 		if (!has_its_turn(n, job, id))
 			continue;
+		n->tally.total++;
+		s = slot_of_replica(n, id);
+		if (s != NULL && !s->removes) {
+			slot_join_commit(n, s);
+			continue;
+		}
 		s = slot_take(n, JOB_COMMIT, &n->remote, id);
 		s->counted = true;
-		n->tally.total++;
 		if (replica_prepare(n, s, now)) {
 			*op = s->op;
 			return true;
@@ -245,7 +253,7 @@ commit_pull_own(struct node *n, struct kernel_op *op)
 			if (job->out > 0)
 				return false;
 			job->phase = PHASE_LAST;
-			job->count = n->inject.count + n->jobs[JOB_INJECT].out;
+			job->count = n->inject.count + n->rewrites + n->jobs[JOB_INJECT].out;
 			return false;
 		}
 		job->cursor = id;

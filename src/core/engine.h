@@ -28,6 +28,7 @@ enum {
 	CONTROLS_MAX = 2048,         /* control messages waiting to be sent: every one of those */
 	CONTROLS_BUSY = 256,         /* below, sent again, and what may come beside */
 	CONTROL_DONE = 0xff,         /* all peers' bits */
+	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
 
@@ -206,6 +207,7 @@ struct node {
 	struct queue unacked; /* local flows sent and not acknowledged, by number */
 	struct queue buried;  /* the same for flows that are dead */
 	struct queue inject;  /* remote flows waiting to be written to the kernel */
+	uint32_t rewrites;    /* remote flows that come back to it, see ENTRY_REWRITE */
 
 	struct peer peers[NODE_PEERS_MAX];
 
@@ -244,6 +246,7 @@ struct node {
 
 	struct job jobs[4];   /* by enum job_id */
 	struct op_slot ops[OPS_MAX];
+	uint32_t op_replica[OPS_MAX]; /* the replica that a slot writes or removes, or ENTRY_NONE */
 	uint32_t ops_free, ops_retry;
 	uint32_t ops_next; /* where the search for a free slot goes on */
 	struct commit_tally tally;
@@ -350,6 +353,10 @@ void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);
 /* The kernel was asked for this flow, or (`which`) what has its tuple, and says that. */
 void local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now);
+/* Have packets renewed this local flow, `known` as the table has it, since its timeout was last noted?
+ * timeout_s: what the kernel shows now. */
+bool local_was_renewed(const struct node *n, uint32_t id, const struct flow *known,
+    uint32_t timeout_s, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);
@@ -361,8 +368,10 @@ struct op_slot *slot_take(struct node *n, enum job_id job, struct table *t, uint
 void slot_free(struct node *n, struct op_slot *s);
 /* The request goes out once more, as one of this type. */
 void slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type);
-/* Is a write of this replica on its way to the kernel, or about to be tried again? */
-bool slot_writes(const struct node *n, uint32_t id);
+/* The slot with which this replica is on its way to the kernel, or about to be tried again; or NULL. */
+struct op_slot *slot_of_replica(struct node *n, uint32_t id);
+/* What was begun as one of the changes goes on as a part of the commit. */
+void slot_join_commit(struct node *n, struct op_slot *s);
 /* The local flow that a request was about, if it is still the same one; or ENTRY_NONE. */
 uint32_t slot_local(const struct node *n, const struct op_slot *s);
 

@@ -273,10 +273,42 @@ ask_which(struct node *n, uint32_t id)
 	slot_retry(n, s, KOP_GET);
 }
 
+/*
+ * Have packets renewed an entry since its timeout was last noted?  With CommitTimeout that may also
+ * make it shorter.
+ */
+bool
+local_was_renewed(const struct node *n, uint32_t id, const struct flow *known, uint32_t timeout_s,
+    ms_t now)
+{
+	int64_t left = (int64_t)known->timeout_s -
+	    (ms_second(now) - table_entry(&n->local, id)->timeout_s);
+
+	left = left > 0 ? left : 0;
+	return timeout_s > left + TIMEOUT_SLACK_S || timeout_s + TIMEOUT_SLACK_S < left;
+}
+
+/*
+ * Notes the timeout that the kernel has shown.  But that packets have renewed a copy of a peer's flow
+ * only the timeout tells: then the one that we wrote stays for comparison (replica.c, copy_found()).
+ */
+static void
+note_timeout(struct node *n, uint32_t id, const struct flow *known, struct flow *f, ms_t now)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	if ((e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED &&
+	    local_was_renewed(n, id, known, f->timeout_s, now))
+		f->timeout_s = known->timeout_s;
+	else
+		e->timeout_s = ms_second(now);
+}
+
 void
 local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
 {
 	struct flow known;
+	struct flow shown = *f;
 	bool changed;
 
 	table_load(&n->local, id, &known);
@@ -284,12 +316,13 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		return;
 	if (another_flow(&known, f)) {
 		reborn(n, id, f, true, now);
+		table_entry(&n->local, id)->timeout_s = ms_second(now);
 		changed = true;
 	} else {
-		changed = flow_merge(&known, f);
+		note_timeout(n, id, &known, &shown, now);
+		changed = flow_merge(&known, &shown);
 		table_store(&n->local, id, &known);
 	}
-	table_entry(&n->local, id)->timeout_s = ms_second(now);
 	if (!changed)
 		return;
 	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
@@ -456,10 +489,10 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		if (!(known.has & HAS_MARK))
 			known.has |= HAS_MARK; /* absent is zero */
 		changed = !flow_same_content(&known, &f);
+		note_timeout(n, id, &known, &f, now);
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);
 		e->gen = n->read_gen;
-		e->timeout_s = ms_second(now);
 		e->flags |= changed ? ENTRY_UPDATED : 0;
 		/* An update takes nothing away. */
 		e->flags |= known.has & ~f.has & HAS_RARE ? ENTRY_FRESH : 0;

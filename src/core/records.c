@@ -128,6 +128,9 @@ remote_remove(struct node *n, uint32_t id)
 	if (e->queue == Q_INJECT) {
 		queue_remove(&n->remote, &n->inject, id);
 		remote_injected(n);
+	} else if (e->flags & ENTRY_REWRITE) {
+		n->rewrites--;
+		remote_injected(n);
 	}
 	if (owner != NULL)
 		owner->flows--;

@@ -84,7 +84,8 @@ remote_died(struct node *n, uint32_t id)
 {
 	table_bury(&n->remote, id);
 	commit_follow(n, id);
-	if (table_entry(&n->remote, id)->queue == 0)
+	if (table_entry(&n->remote, id)->queue == 0 &&
+	    !(table_entry(&n->remote, id)->flags & ENTRY_REWRITE))
 		remote_remove(n, id);
 }
 

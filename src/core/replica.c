@@ -11,7 +11,6 @@
 enum {
 	TRIES_MAX = 6,
 	TOLD_MAX = 10,
-	TIMEOUT_SLACK_S = 2, /* the kernel's seconds and ours begin at different moments */
 };
 
 /* ---- what is to be written ---- */
@@ -476,25 +475,20 @@ dead_is_done(struct node *n, struct op_slot *s)
 
 /*
  * The copy of a replica that died, as it is in the kernel.  Data that flows raises no events: what is
- * left of the timeout tells whether packets have come through here since we wrote it: they renew it,
- * and where CommitTimeout was written that may make it shorter.  Then it is not a copy any more,
- * whoever had it before, and the peers are told.
+ * left of the timeout tells whether packets have come through here since we wrote it.  Then it is
+ * not a copy any more, whoever had it before, and the peers are told.
  */
 static void
 copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 	const struct entry *l = table_entry(&n->local, local);
-	int64_t left;
 
 	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD) || !res->has_flow) {
 		dead_is_done(n, s);
 		return;
 	}
-	left = (int64_t)s->op.flow.timeout_s - (ms_second(now) - l->timeout_s);
-	left = left > 0 ? left : 0;
-	if (res->flow.timeout_s <= left + TIMEOUT_SLACK_S &&
-	    res->flow.timeout_s + TIMEOUT_SLACK_S >= left) {
+	if (!local_was_renewed(n, local, &s->op.flow, res->flow.timeout_s, now)) {
 		s->op.flow.id = res->flow.id;
 		s->op.flow.has |= HAS_ID;
 		slot_retry(n, s, KOP_DELETE);
@@ -531,6 +525,19 @@ is_overtaken(struct node *n, const struct op_slot *s, const struct entry *l)
 	return commit_decide(&kernel, &s->op.flow, AGE_KERNEL_NEWER) == COMMIT_LEAVE;
 }
 
+/* A replica that has changed or died while it was being written is followed now. */
+static void
+follow_again(struct node *n, uint32_t id, uint32_t birth)
+{
+	struct entry *e = table_entry(&n->remote, id);
+
+	if (!(e->flags & ENTRY_REWRITE) || e->birth != birth || slot_of_replica(n, id) != NULL)
+		return;
+	e->flags = (uint16_t)(e->flags & ~ENTRY_REWRITE);
+	n->rewrites--;
+	queue_push(&n->remote, &n->inject, id);
+}
+
 /*
  * A request that is tried again was decided on some time ago.  Between the look at a copy and its
  * delete, or between two tries of a write, an event may have told that packets come through here.
@@ -540,19 +547,20 @@ replica_goes_on(struct node *n, struct op_slot *s)
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 	const struct entry *l = table_entry(&n->local, local);
+	uint32_t id = s->id, birth = s->birth;
 
 	if (s->own || local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
 		return true;
 	if (s->removes && s->op.type == KOP_DELETE && (l->flags & ENTRY_LIVE)) {
 		dead_is_done(n, s);
-		return false;
-	}
-	if (!s->removes && is_overtaken(n, s, l)) {
+	} else if (!s->removes && is_overtaken(n, s, l)) {
 		count(s, &n->stats.commit_current, &n->tally.current);
 		slot_free(n, s);
-		return false;
+	} else {
+		return true;
 	}
-	return true;
+	follow_again(n, id, birth);
+	return false;
 }
 
 static void
@@ -578,17 +586,6 @@ delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res
 	dead_is_done(n, s);
 }
 
-/* A replica that died while it was being written is taken out of the kernel now. */
-static void
-follow_dead(struct node *n, uint32_t id, uint32_t birth)
-{
-	const struct entry *e = table_entry(&n->remote, id);
-
-	if ((e->flags & ENTRY_DEAD) && e->birth == birth && e->queue == 0 &&
-	    !slot_writes(n, id))
-		queue_push(&n->remote, &n->inject, id);
-}
-
 void
 replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
@@ -598,5 +595,5 @@ replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *
 		delete_result(n, s, res, now);
 	else
 		write_result(n, s, res, now);
-	follow_dead(n, id, birth);
+	follow_again(n, id, birth);
 }

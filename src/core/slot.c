@@ -33,6 +33,7 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 		s->id = id;
 		s->birth = table_entry(t, id)->birth;
 		s->op.cookie = at;
+		n->op_replica[at] = t == &n->remote ? id : ENTRY_NONE;
 		s->op.tcp_liberal = false;
 		return s;
 	}
@@ -43,6 +44,7 @@ void
 slot_free(struct node *n, struct op_slot *s)
 {
 	s->state = SLOT_FREE;
+	n->op_replica[s - n->ops] = ENTRY_NONE;
 	n->ops_free++;
 	n->jobs[s->job].out--;
 	if (s->job == JOB_INJECT)
@@ -57,19 +59,25 @@ slot_retry(struct node *n, struct op_slot *s, enum kernel_op_type type)
 	n->ops_retry++;
 }
 
-bool
-slot_writes(const struct node *n, uint32_t id)
+struct op_slot *
+slot_of_replica(struct node *n, uint32_t id)
 {
 	uint32_t birth = table_entry(&n->remote, id)->birth;
 
 	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
-		const struct op_slot *s = &n->ops[i];
-
-		if (s->state != SLOT_FREE && !s->own && s->id == id && s->birth == birth &&
-		    (s->job == JOB_COMMIT || s->job == JOB_INJECT))
-			return true;
+		if (n->op_replica[i] == id && n->ops[i].birth == birth)
+			return &n->ops[i];
 	}
-	return false;
+	return NULL;
+}
+
+void
+slot_join_commit(struct node *n, struct op_slot *s)
+{
+	n->jobs[s->job].out--;
+	n->jobs[JOB_COMMIT].out++;
+	s->job = JOB_COMMIT;
+	s->counted = true;
 }
 
 uint32_t
