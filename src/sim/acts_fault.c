@@ -51,7 +51,9 @@ pause_node(struct sim *s, const struct act *act, struct dice *d)
 	struct sim_node *sn = &s->w->nodes[act->node];
 
 	sim_say(s, "node %u: stops for %lld ms", act->node, (long long)ms);
-	sn->paused_until = ms_add(s->w->now, ms);
+	/* Nothing that it is in the midst of is done earlier for that. */
+	if (sn->paused_until.ms < s->w->now.ms + ms)
+		sn->paused_until = ms_add(s->w->now, ms);
 	if (sn->ops_count > 0 && sn->ops_at.ms < sn->paused_until.ms)
 		sn->ops_at = sn->paused_until;
 }

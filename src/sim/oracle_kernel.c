@@ -12,6 +12,8 @@
 struct harm {
 	bool flushing[WORLD_NODES_MAX]; /* the operator wants everything gone */
 	int doing[WORLD_NODES_MAX];     /* tuple + 1 that the request under way is for */
+	bool blind[WORLD_NODES_MAX];    /* it was asked for with events unread */
+	bool asked_blind[WORLD_NODES_MAX][WORLD_BATCH_MAX]; /* likewise, by cookie */
 };
 
 static bool
@@ -43,8 +45,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 		return;
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
-	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || s->overfull ||
-	    e->blurred)
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->blind[node] ||
+	    s->overfull || e->blurred)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
@@ -81,8 +83,12 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 		return;
 	if (h->type == HAP_KERNEL && h->change->own && h->change->before != NULL && !s->lied)
 		judge_harm(s, k, h->node, h->change);
-	if (h->type == HAP_ASKS)
+	if (h->type == HAP_OP)
+		k->asked_blind[h->node][h->op->cookie] = sim_is_behind(s, h->node);
+	if (h->type == HAP_ASKS) {
 		k->doing[h->node] = truth_tuple(&s->truth, &h->op->flow.key) + 1;
+		k->blind[h->node] = k->asked_blind[h->node][h->op->cookie];
+	}
 	if (h->type == HAP_RESULT)
 		k->doing[h->node] = 0;
 	if (h->type == HAP_ORDER)

@@ -154,8 +154,11 @@ tell_story(struct sim *s, const struct happening *h)
 		    tuple_text(s, truth_tuple(&s->truth, &h->event->flow.key)),
 		    kinds[h->event->type], h->event->flow.l4.tcp.state);
 		break;
-	case HAP_READ_FLOW:
 	case HAP_OP:
+		sim_say(s, "node %u: has a request, to %s %s", h->node, ops[h->op->type],
+		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)));
+		break;
+	case HAP_READ_FLOW:
 	case HAP_ASKS:
 	case HAP_ANSWERED:
 	case HAP_ARRIVED:
