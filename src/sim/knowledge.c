@@ -131,6 +131,16 @@ forget(struct sim *s, size_t node)
 		s->knows[node][t].forgot |= s->knows[node][t].alive_at.ms != 0;
 }
 
+/* Is an event of the entry that is there now, or of one before it on the tuple? */
+static bool
+is_of_entry(const struct sim *s, const struct happening *h)
+{
+	const struct flow *f =
+	    sim_kernel_find(s->w->nodes[h->node].kernel, &h->event->flow.key);
+
+	return f == NULL || f->id == h->event->flow.id;
+}
+
 void
 knowledge_watch(struct sim *s, const struct happening *h)
 {
@@ -143,7 +153,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 	switch (h->type) {
 	case HAP_EVENT:
 		e = known(s, h->node, &h->event->flow.key);
-		if (e != NULL && !h->event->own) {
+		if (e != NULL && !h->event->own && is_of_entry(s, h)) {
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
 			e->forgot = false;
 		}
