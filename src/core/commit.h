@@ -38,6 +38,10 @@ enum commit_verdict commit_decide(const struct flow *kernel, const struct flow *
  */
 bool commit_makes_way(const struct flow *other, const struct flow *replica, enum commit_age age);
 
+/* Has the kernel's entry come further than what is known of the flow, for all that can be seen?  Then
+ * packets have. */
+bool commit_is_further(const struct flow *kernel, const struct flow *known);
+
 /* The kernel's default timeout, in seconds, for a flow in this state: for flows whose timeout the
  * peer did not tell. */
 uint32_t commit_default_timeout(const struct flow *f);

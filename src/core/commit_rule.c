@@ -40,12 +40,11 @@ is_stray(const struct flow *kernel, const struct flow *replica)
 	return !(kernel->status & ST_SEEN_REPLY) && (replica->status & ST_SEEN_REPLY);
 }
 
-/* Has the kernel's entry come further than the replica, for all that can be seen? */
-static bool
-is_further(const struct flow *kernel, const struct flow *replica)
+bool
+commit_is_further(const struct flow *kernel, const struct flow *known)
 {
-	return tcp_rank(kernel) > tcp_rank(replica) ||
-	    (kernel->status & ~replica->status & (ST_SEEN_REPLY | ST_ASSURED)) != 0;
+	return tcp_rank(kernel) > tcp_rank(known) ||
+	    (kernel->status & ~known->status & (ST_SEEN_REPLY | ST_ASSURED)) != 0;
 }
 
 enum commit_verdict
@@ -61,7 +60,7 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 	if ((age == AGE_UNKNOWN || age == AGE_FOUND) && !stray) {
 		if (!flow_reply_equal(&kernel->reply, &replica->reply))
 			return age == AGE_FOUND ? COMMIT_REPLACE : COMMIT_LEAVE;
-		return is_further(kernel, replica) ? COMMIT_LEAVE : COMMIT_UPDATE;
+		return commit_is_further(kernel, replica) ? COMMIT_LEAVE : COMMIT_UPDATE;
 	}
 	/* Of another connection on the tuple: its bits cannot be taken away, and nobody lives there. */
 	if (age == AGE_COPY && (kernel->status & ~replica->status & (ST_SEEN_REPLY | ST_ASSURED)))

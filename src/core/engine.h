@@ -50,8 +50,15 @@ enum {
 	SEQ_FAR = 1 << 16,
 	/* A HELLO within this distance belongs to the instance that we know. */
 	HELLO_GAP_MAX = 4096,
-	/* A number that is lower by less is late while the last in order is not older than this. */
+	/* What the last process of a peer said may still come so long after the first word of the next. */
 	LATE_MS = 500,
+	/*
+	 * A HELLO whose number is lower by less is late while the last in order is not older than this: a
+	 * keepalive's time and the link's.  And so it is if we have been stopped, and are so much behind
+	 * with our own keepalive: what waits at the socket may be out of order, whatever its age.
+	 */
+	HELLO_LATE_MS = 1250,
+	OVERSLEPT_MS = 100,
 	/*
 	 * A peer that says nothing new for so long, though it speaks, has not been late all the time: a
 	 * number that was not its own has gone before.  Believed is a row of so many.
@@ -223,6 +230,7 @@ struct node {
 	struct control controls[CONTROLS_MAX]; /* ring */
 	uint32_t controls_head, controls_count;
 	ms_t controls_next;   /* when they may leave */
+	ms_t overslept;       /* when we last heard something while behind with our keepalive */
 	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
 	uint32_t sent_head, sent_count;
 	uint32_t sent_done; /* of those, acknowledged by all that have to */

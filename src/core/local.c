@@ -466,7 +466,7 @@ void
 node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 {
 	struct flow f = *flow, known;
-	bool changed = true, known_to_peers = false;
+	bool changed = true, known_to_peers = false, further = false;
 	struct entry *e;
 	uint32_t id;
 
@@ -489,6 +489,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		if (!(known.has & HAS_MARK))
 			known.has |= HAS_MARK; /* absent is zero */
 		changed = !flow_same_content(&known, &f);
+		further = commit_is_further(&f, &known);
 		note_timeout(n, id, &known, &f, now);
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);
@@ -501,7 +502,8 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		complete_from_dump(&known, &f);
 		id = local_upsert(n, &f, NEWS_WHOLE, now);
 	}
-	if (id == ENTRY_NONE || !changed || sync_is_mirrored(n, id))
+	/* A copy that has come further than we wrote it is one no more. */
+	if (id == ENTRY_NONE || !changed || (sync_is_mirrored(n, id) && !further))
 		return;
 	e = table_entry(&n->local, id);
 	e->changed = now;
@@ -509,7 +511,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	/* Peers may know it from before our last start: they have to hear of its end. */
 	e->flags |= ENTRY_ANNOUNCED;
-	if (n->read_announce || known_to_peers) {
+	if (n->read_announce || known_to_peers || further) {
 		e->flags |= ENTRY_LIVE;
 		local_pending(n, id);
 	}

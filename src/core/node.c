@@ -115,6 +115,8 @@ node_datagram(struct node *n, const struct peer_addr *from, const void *data, si
 	struct rbuf r;
 
 	n->stats.recv_datagrams++;
+	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
+		n->overslept = now;
 	rbuf_init(&r, data, len);
 	for (;;) {
 		switch (wire_next(&r, &m)) {

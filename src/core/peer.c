@@ -136,12 +136,13 @@ peer_heard(struct node *n, const struct peer_addr *addr, ms_t now)
 
 /* A HELLO that the network delivered late or twice, to be told from one of a new instance. */
 static bool
-is_late_hello(const struct peer *p, uint32_t seq, ms_t now)
+is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now)
 {
 	int32_t ahead = seq_cmp(seq, p->last);
 
 	return p->seq_set && ahead <= 0 && ahead > -HELLO_GAP_MAX &&
-	    ms_since(now, p->advanced) < LATE_MS;
+	    (ms_since(now, p->advanced) < HELLO_LATE_MS ||
+		(n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS));
 }
 
 static void
@@ -151,7 +152,7 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	bool known = p->seq_set;
 
 	n->stats.seq_hello++;
-	if (is_late_hello(p, m->seq, now))
+	if (is_late_hello(n, p, m->seq, now))
 		return;
 	n->owe_hello_back = true;
 	/* The instance we know says HELLO until it is answered; its numbers go on meanwhile. */
