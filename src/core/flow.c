@@ -16,6 +16,13 @@ flow_l4_has_ports(uint8_t l4)
 }
 
 bool
+flow_l4_has_state(uint8_t l4)
+{
+	/* DCCP: not in kernels from 6.16 on. */
+	return l4 == L4_TCP || l4 == L4_SCTP;
+}
+
+bool
 flow_l4_is_icmp(uint8_t l4)
 {
 	return l4 == L4_ICMP || l4 == L4_ICMPV6;

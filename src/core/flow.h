@@ -196,6 +196,8 @@ void flow_init(struct flow *f);
 
 /* Do ports identify flows of this protocol (TCP, UDP, SCTP, DCCP, UDPLITE)? */
 bool flow_l4_has_ports(uint8_t l4);
+/* Has every entry of it in the kernel a state, were it that of none? */
+bool flow_l4_has_state(uint8_t l4);
 bool flow_l4_is_icmp(uint8_t l4);
 
 /* Length in bytes of an address of layer 3 protocol l3: 4 or 16. */

@@ -309,12 +309,15 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 {
 	struct flow known;
 	struct flow shown = *f;
-	bool changed;
+	bool changed, another;
 
 	table_load(&n->local, id, &known);
-	if (another_flow(&known, f) && !which)
+	another = another_flow(&known, f);
+	if (another && !which)
 		return;
-	if (another_flow(&known, f)) {
+	/* What we wrote ourselves has no number; but it loses neither its mapping nor these bits. */
+	if (another || (which && (!flow_reply_equal(&known.reply, &f->reply) ||
+				  commit_is_further(&known, f)))) {
 		reborn(n, id, f, true, now);
 		table_entry(&n->local, id)->timeout_s = ms_second(now);
 		changed = true;

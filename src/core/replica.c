@@ -221,6 +221,8 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	} else {
 		/* Kept without HAS_ID: the flow that is gone.  Events of it may still be unread. */
 		f->id = s->old_id != 0 ? s->old_id : before.id;
+		/* None is one. */
+		f->has |= flow_l4_has_state(f->key.l4) ? HAS_STATE : 0;
 		/* The kernel says so of what has a master. */
 		f->status |= flow_is_related(f) ? ST_EXPECTED : 0;
 	}
@@ -313,6 +315,8 @@ check_again(struct node *n, const struct flow_key *key)
 	if (s == NULL)
 		return;
 	table_load(&n->local, local, &s->op.flow);
+	/* The second half may have been done, too, and its answer lost. */
+	s->which = true;
 	slot_retry(n, s, KOP_GET);
 }
 

@@ -86,13 +86,16 @@ check_local(struct sim *s, void *state)
 
 /*
  * With CacheWriteThrough a node does not tell back what it wrote last for a peer: that it has it, and
- * how, the peer knows best.
+ * how, the peer knows best.  An event that was lost, of a change that no read can see, changes nothing.
  */
 static bool
 is_mirrored(struct sim *s, size_t node, const struct flow_key *key)
 {
 	int tuple = truth_tuple(&s->truth, key);
+	const struct version *v;
 	const struct history *h;
+	uint64_t written = 0;
+	bool own = false;
 
 	if (s->plan->write_through == 0)
 		return false;
@@ -100,7 +103,11 @@ is_mirrored(struct sim *s, size_t node, const struct flow_key *key)
 	if (tuple == NO_TUPLE)
 		return true;
 	h = &s->truth.of[node][tuple];
-	return h->count > 0 && h->v[(h->count - 1) % VERSIONS_MAX].own;
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		own = v->own || (own && !v->end && v->content == written);
+		written = v->content;
+	}
+	return own;
 }
 
 /* What node i holds of others, some other one has just so. */

@@ -242,6 +242,8 @@ create(struct sim_kernel *k, const struct kernel_op *op)
 			return ENOENT;
 		made.status |= ST_EXPECTED;
 	}
+	if (flow_l4_has_state(made.key.l4))
+		made.has |= HAS_STATE;
 	enter(k, &made, true);
 	return 0;
 }

@@ -249,7 +249,7 @@ put_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t 
 	p.at = at;
 	p.slot = w->payload_free[--w->payload_free_count];
 	memcpy(w->payload[p.slot], data, len);
-	if (by_chance(w, w->corrupt_pct))
+	if (len > 0 && by_chance(w, w->corrupt_pct))
 		corrupt(w, w->payload[p.slot], &p.len);
 	w->payload_len[p.slot] = p.len;
 	w->payload_from[p.slot] = p.from;
