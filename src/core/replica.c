@@ -39,6 +39,9 @@ replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
 	table_load(&n->remote, id, f);
 	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
 	f->status = (f->status & keep) | ST_CONFIRMED;
+	/* As the kernel has it: what is translated has been looked at. */
+	f->status |= f->status & ST_SRC_NAT ? ST_SRC_NAT_DONE : 0;
+	f->status |= f->status & ST_DST_NAT ? ST_DST_NAT_DONE : 0;
 	/* No mark is a mark of zero, also where the kernel has another one. */
 	if (!(f->has & HAS_MARK))
 		f->mark = 0;
@@ -487,12 +490,15 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 	const struct entry *l = table_entry(&n->local, local);
+	struct flow known;
 
 	if (local == ENTRY_NONE || (l->flags & ENTRY_DEAD) || !res->has_flow) {
 		dead_is_done(n, s);
 		return;
 	}
-	if (!local_was_renewed(n, local, &s->op.flow, res->flow.timeout_s, now)) {
+	/* Not as it was when this was asked: another look may have been answered meanwhile. */
+	table_load(&n->local, local, &known);
+	if (!local_was_renewed(n, local, &known, res->flow.timeout_s, now)) {
 		s->op.flow.id = res->flow.id;
 		s->op.flow.has |= HAS_ID;
 		slot_retry(n, s, KOP_DELETE);

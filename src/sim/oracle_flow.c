@@ -173,8 +173,12 @@ judge_echo(struct sim *s, void *state, const struct happening *h, int tuple,
 		*ended |= end;
 		return;
 	}
-	/* With CacheWriteThrough only what no peer has any more is taken for its own. */
-	if (end || (s->plan->write_through != 0 && !c->adopted[h->node][tuple] &&
+	/* With CacheWriteThrough only what a commit wrote, or no peer has any more, is its own. */
+	if (!end && s->plan->write_through != 0 && c->adopted[h->node][tuple]) {
+		*told = true;
+		return;
+	}
+	if (end || (s->plan->write_through != 0 &&
 		world_find(s->w, h->node, TABLE_REMOTE, &s->truth.keys[tuple], NULL)))
 		sim_fail(s, "node %u says %s of %s, which it only wrote for a peer", h->node,
 		    end ? "the end" : "news", tuple_text(s, tuple));

@@ -135,6 +135,11 @@ tell_story(struct sim *s, const struct happening *h)
 		sim_say(s, "node %u: asks its kernel to %s %s: %s", h->node, ops[h->op->type],
 		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)),
 		    h->result->error ? strerror(h->result->error) : "done");
+		if (h->result->has_flow)
+			sim_say(s, "    it has %s, status %x, state %u, mark %u, timeout %u",
+			    tuple_text(s, truth_tuple(&s->truth, &h->result->flow.key)),
+			    h->result->flow.status, h->result->flow.l4.tcp.state,
+			    h->result->flow.mark, h->result->flow.timeout_s);
 		break;
 	case HAP_ORDER:
 		sim_say(s, "node %u: conntrackd %s", h->node, orders[h->number]);
