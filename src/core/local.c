@@ -193,6 +193,21 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		local_destroyed(n, id, now);
 }
 
+/* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
+static bool
+ask_which(struct node *n, uint32_t id)
+{
+	struct op_slot *s = slot_take(n, JOB_VERIFY, &n->local, id);
+
+	if (s == NULL)
+		return false;
+	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_REPLACED;
+	table_load(&n->local, id, &s->op.flow);
+	s->which = true;
+	slot_retry(n, s, KOP_GET);
+	return true;
+}
+
 static void
 destroy_event(struct node *n, const struct flow *f, ms_t now)
 {
@@ -215,8 +230,13 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 	table_load(&n->local, id, &known);
 	if ((f->has & HAS_ID) &&
 	    ((known.has & HAS_ID) ? known.id != f->id : known.id == f->id && f->id != 0)) {
-		/* The end of an earlier flow on this tuple, told after the birth of this one. */
+		/*
+		 * The end of an earlier flow on this tuple, told after the birth of this one; or, where
+		 * events were lost, of a later one, which the dump under way may name as if it lived.
+		 */
 		n->stats.kernel_stale_destroy++;
+		if (n->reading && ask_which(n, id))
+			table_entry(&n->local, id)->gen = n->read_gen;
 		if (!(known.has & HAS_ID)) {
 			/* It ends once; the kernel may give the number to the next one. */
 			known.id = 0;
@@ -256,20 +276,6 @@ look_at_master(struct node *n, const struct flow *f)
 	if (s == NULL)
 		return;
 	table_load(&n->local, id, &s->op.flow);
-	slot_retry(n, s, KOP_GET);
-}
-
-/* News of the flow that we put here, or old news of the one before it?  The kernel knows. */
-static void
-ask_which(struct node *n, uint32_t id)
-{
-	struct op_slot *s = slot_take(n, JOB_VERIFY, &n->local, id);
-
-	if (s == NULL)
-		return;
-	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_REPLACED;
-	table_load(&n->local, id, &s->op.flow);
-	s->which = true;
 	slot_retry(n, s, KOP_GET);
 }
 
@@ -371,6 +377,7 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
+	/* News of the flow that we put here, or old news of the one before it? */
 	if (e->flags & ENTRY_REPLACED)
 		ask_which(n, id);
 	e->changed = now;
