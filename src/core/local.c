@@ -69,7 +69,8 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	table_store(&n->local, id, f);
 	e->created = now;
 	e->flags |= ENTRY_FRESH;
-	e->flags = (uint16_t)(e->flags & ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED));
+	e->flags = (uint16_t)(e->flags &
+	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT));
 	/*
 	 * The end that waits to be acknowledged there is no longer the last word on the tuple; and an
 	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
@@ -332,6 +333,7 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		changed = flow_merge(&known, &shown);
 		table_store(&n->local, id, &known);
 	}
+	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_DOUBT;
 	if (!changed)
 		return;
 	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
@@ -504,6 +506,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);
 		e->gen = n->read_gen;
+		e->flags = (uint16_t)(e->flags & ~ENTRY_DOUBT);
 		e->flags |= changed ? ENTRY_UPDATED : 0;
 		/* An update takes nothing away. */
 		e->flags |= known.has & ~f.has & HAS_RARE ? ENTRY_FRESH : 0;

@@ -74,6 +74,14 @@ count(const struct op_slot *s, uint64_t *stat, uint32_t *tally)
 		(*tally)++;
 }
 
+/* Something of the flow had to be left out. */
+static void
+count_degraded(struct node *n, const struct op_slot *s)
+{
+	if (s->degraded)
+		count(s, &n->stats.commit_degraded, &n->tally.degraded);
+}
+
 static void
 count_failed(struct node *n, const struct op_slot *s, int error)
 {
@@ -151,7 +159,7 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 	if (!choose(n, s, &kernel, age_beside(n, s, local)))
 		return false;
 	/* Nothing is deleted on memory: events of it may be lost, or still unread. */
-	if (s->op.type == KOP_REPLACE)
+	if (s->op.type == KOP_REPLACE || (table_entry(&n->local, local)->flags & ENTRY_DOUBT))
 		s->op.type = KOP_GET;
 	return true;
 }
@@ -263,8 +271,7 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 	case KOP_GET_REPLY:
 		break;
 	}
-	if (s->degraded)
-		count(s, &n->stats.commit_degraded, &n->tally.degraded);
+	count_degraded(n, s);
 	written(n, s, now);
 	slot_free(n, s);
 }
@@ -313,6 +320,7 @@ check_again(struct node *n, const struct flow_key *key)
 
 	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
 		return;
+	table_entry(&n->local, local)->flags |= ENTRY_DOUBT;
 	s = slot_take(n, JOB_VERIFY, &n->local, local);
 	/* Without a slot the next read of the table will tell. */
 	if (s == NULL)
@@ -422,10 +430,13 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t 
 
 		if (write && s->op.type == KOP_UPDATE)
 			found(n, &res->flow, now);
-		if (write)
+		if (write) {
 			slot_retry(n, s, s->op.type);
-		else
-			slot_free(n, s);
+			return;
+		}
+		/* A create of ours may have been done, and its answer lost. */
+		count_degraded(n, s);
+		slot_free(n, s);
 	} else if (res->error == ENOENT) {
 		slot_retry(n, s, KOP_GET_REPLY);
 	} else {

@@ -28,6 +28,7 @@ enum entry_flag {
 	ENTRY_REPLACED = 1 << 11, /* local: we put it in the place of another, of which there may be events
 				   * still to be read */
 	ENTRY_REWRITE = 1 << 12,  /* remote: to be followed again once the write under way is answered */
+	ENTRY_DOUBT = 1 << 13,    /* local: a write was refused that may have been done in part */
 	ENTRY_RETOLD = 1 << 9,    /* remote: told on request, or at a start: nobody knows how old it is */
 };
 

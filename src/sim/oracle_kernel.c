@@ -228,6 +228,7 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		const struct promise *p = &t->of[node][tuple];
 
 		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
+		    s->knows[node][tuple].blurred ||
 		    s->knows[node][tuple].news_at.ms >= t->began[node].ms ||
 		    was_touched(s, node, tuple, p->changed))
 			continue;

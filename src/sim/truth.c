@@ -160,7 +160,7 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 
 	if (h->result->has_flow)
 		truth_shown(t, h->node, &h->result->flow, false, true);
-	else if (op->type == KOP_GET && h->result->error == ENOENT)
+	else if ((op->type == KOP_GET || op->type == KOP_UPDATE) && h->result->error == ENOENT)
 		truth_shown(t, h->node, &op->flow, true, true);
 	if (op->type == KOP_GET || op->type == KOP_GET_REPLY || h->result->error != 0)
 		return;
