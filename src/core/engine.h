@@ -28,6 +28,8 @@ enum {
 	CONTROLS_MAX = 2048,         /* control messages waiting to be sent: every one of those */
 	CONTROLS_BUSY = 256,         /* below, sent again, and what may come beside */
 	CONTROL_DONE = 0xff,         /* all peers' bits */
+	/* So long events of a flow that we have deleted may come. */
+	TOMB_MS = 2 * 1000,
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
@@ -308,7 +310,9 @@ bool local_evict_dead(struct node *n);
  * end, and must not raise it.
  */
 void local_end(struct node *n, uint32_t id);
-/* The same for one that has only now ended. */
+/* Keeps nothing of a flow but its place. */
+void local_tomb(struct node *n, uint32_t id);
+/* The same as local_end() for one that has only now ended. */
 void local_gone(struct node *n, uint32_t id);
 /* The peer is the one that told us last. */
 void remote_own(struct node *n, struct entry *e, struct peer *p);
@@ -356,6 +360,10 @@ enum local_news {
 uint32_t local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now);
 /* The flow is gone from the kernel; tells the peers if they may know of it. */
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
+/* We have deleted a peer's flow from the kernel: likewise, and events of it may still be unread. */
+void local_deleted(struct node *n, uint32_t id, ms_t now);
+/* What time has come for an entry. */
+void local_expire(struct node *n, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */
 void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);

@@ -64,7 +64,10 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	    ((e->flags & ENTRY_DEAD) && e->queue == Q_BURIED) ||
 	    ((e->flags & (ENTRY_DEAD | ENTRY_ANNOUNCED)) && e->queue == Q_TX);
 
-	n->tombs -= is_tomb(e);
+	if (is_tomb(e)) {
+		timer_stop(&n->local, id);
+		n->tombs--;
+	}
 	table_revive(&n->local, id);
 	table_store(&n->local, id, f);
 	e->created = now;
@@ -154,6 +157,37 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
+}
+
+void
+local_deleted(struct node *n, uint32_t id, ms_t now)
+{
+	struct entry *e = table_entry(&n->local, id);
+
+	if (e->flags & (ENTRY_ENDED | ENTRY_ANNOUNCED)) {
+		local_destroyed(n, id, now);
+		return;
+	}
+	n->stats.local_destroyed++;
+	e->gen = n->read_gen;
+	local_tomb(n, id);
+	timer_set(&n->local, id, ms_add(now, TOMB_MS));
+}
+
+void
+local_expire(struct node *n, ms_t now)
+{
+	uint32_t id;
+
+	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE) {
+		if (!is_tomb(table_entry(&n->local, id))) {
+			/* To be said again. */
+			local_pending(n, id);
+		} else if (!n->reading) {
+			local_drop(n, id);
+			n->tombs--;
+		}
+	}
 }
 
 void
@@ -343,11 +377,26 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		local_pending(n, id);
 }
 
+/* A change to a flow that has ended: a stale event, or the first of another one that has its number. */
+static bool
+is_of_ended(const struct node *n, const struct kernel_event *ev)
+{
+	uint32_t id = table_find(&n->local, &ev->flow.key);
+	struct flow known;
+
+	if (ev->type != KEV_UPDATE || id == ENTRY_NONE ||
+	    !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return false;
+	table_load(&n->local, id, &known);
+	return (known.has & HAS_ID) && known.id == ev->flow.id;
+}
+
 void
 node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 {
 	const struct flow *f = &ev->flow;
 	struct entry *e;
+	bool ended;
 	uint32_t id;
 
 	n->stats.kernel_events++;
@@ -375,12 +424,13 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		n->stats.kernel_stale_event++;
 		return;
 	}
+	ended = is_of_ended(n, ev);
 	id = local_upsert(n, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
 	/* News of the flow that we put here, or old news of the one before it? */
-	if (e->flags & ENTRY_REPLACED)
+	if (ended || (e->flags & ENTRY_REPLACED))
 		ask_which(n, id);
 	e->changed = now;
 	e->flags |= ENTRY_LIVE;

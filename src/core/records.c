@@ -67,19 +67,22 @@ local_evict_dead(struct node *n)
 }
 
 void
-local_end(struct node *n, uint32_t id)
+local_tomb(struct node *n, uint32_t id)
 {
-	struct entry *e = table_entry(&n->local, id);
-
-	if (!n->reading || e->gen != n->read_gen) {
-		local_drop(n, id);
-		return;
-	}
 	local_unqueue(n, id);
 	timer_stop(&n->local, id);
 	table_bury(&n->local, id);
-	e->flags = ENTRY_USED | ENTRY_DEAD;
+	table_entry(&n->local, id)->flags = ENTRY_USED | ENTRY_DEAD;
 	n->tombs++;
+}
+
+void
+local_end(struct node *n, uint32_t id)
+{
+	if (n->reading && table_entry(&n->local, id)->gen == n->read_gen)
+		local_tomb(n, id);
+	else
+		local_drop(n, id);
 }
 
 void

@@ -510,8 +510,10 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 	/* Not as it was when this was asked: another look may have been answered meanwhile. */
 	table_load(&n->local, local, &known);
 	if (!local_was_renewed(n, local, &known, res->flow.timeout_s, now)) {
-		s->op.flow.id = res->flow.id;
+		s->op.flow.id = known.id = res->flow.id;
 		s->op.flow.has |= HAS_ID;
+		known.has |= HAS_ID;
+		table_store(&n->local, local, &known);
 		slot_retry(n, s, KOP_DELETE);
 		return;
 	}
@@ -603,7 +605,7 @@ delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res
 	}
 	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
 	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
-		local_destroyed(n, local, now);
+		local_deleted(n, local, now);
 	dead_is_done(n, s);
 }
 

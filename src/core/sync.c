@@ -87,11 +87,9 @@ sync_refresh_later(struct node *n, uint32_t id, ms_t now)
 void
 sync_tick(struct node *n, ms_t now)
 {
-	uint32_t id;
 	bool said = false;
 
-	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE)
-		local_pending(n, id);
+	local_expire(n, now);
 	if (n->bulk_waits && ms_reached(now, n->bulk_waits_until)) {
 		/* Nobody has thought of filling the table again, and half of it must not be sent. */
 		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);

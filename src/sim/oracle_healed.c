@@ -104,7 +104,9 @@ is_mirrored(struct sim *s, size_t node, const struct flow_key *key)
 		return true;
 	h = &s->truth.of[node][tuple];
 	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
-		own = v->own || (own && !v->end && v->content == written);
+		if (v->end)
+			continue;
+		own = v->own || (own && v->content == written);
 		written = v->content;
 	}
 	return own;
