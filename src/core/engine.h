@@ -145,6 +145,8 @@ struct peer {
 	bool seq_set;
 	bool ack_open;
 	bool jump_noted;
+	bool unsure;     /* it said what may have been a restart, since: */
+	ms_t unsure_at;
 	struct peer_addr addr;
 	ms_t heard;
 	ms_t advanced;     /* when it last said something new */

@@ -545,8 +545,9 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		known_to_peers = table_entry(&n->local, id)->flags & ENTRY_ANNOUNCED;
 		table_load(&n->local, id, &known);
 	}
+	/* What we wrote ourselves has no number, but the mapping that we gave it. */
 	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD) &&
-	    !another_flow(&known, &f)) {
+	    !another_flow(&known, &f) && flow_reply_equal(&known.reply, &f.reply)) {
 		complete_from_dump(&known, &f);
 		if (!(known.has & HAS_MARK))
 			known.has |= HAS_MARK; /* absent is zero */

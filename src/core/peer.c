@@ -47,6 +47,7 @@ new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->seq_set = true;
 	p->ack_open = false;
 	p->jump_noted = false;
+	p->unsure = false;
 	p->alives = 0;
 	want_resync(p, now);
 	sync_greet(n, p, now);
@@ -152,6 +153,25 @@ is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now
 		has_overslept(n, now));
 }
 
+/* It may have been a restart after all: in a moment all is told and asked for as after one. */
+static void
+is_unsure(struct peer *p, ms_t now)
+{
+	if (!p->unsure)
+		p->unsure_at = now;
+	p->unsure = true;
+}
+
+static void
+sure_again(struct node *n, struct peer *p, ms_t now)
+{
+	if (!p->unsure || ms_since(now, p->unsure_at) < LATE_MS)
+		return;
+	p->unsure = false;
+	want_resync(p, now);
+	sync_tell_all(n, p, now);
+}
+
 static void
 hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 {
@@ -159,8 +179,11 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	bool known = p->seq_set;
 
 	n->stats.seq_hello++;
-	if (is_late_hello(n, p, m->seq, now))
+	if (is_late_hello(n, p, m->seq, now)) {
+		if (ms_since(now, p->advanced) >= LATE_MS)
+			is_unsure(p, now);
 		return;
+	}
 	n->owe_hello_back = true;
 	/* The instance we know says HELLO until it is answered; its numbers go on meanwhile. */
 	if (known && p->in_hello && ahead < HELLO_GAP_MAX)
@@ -169,8 +192,10 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	 * One that has stopped saying it does not begin again: a restart whose clock, or chance, gave it
 	 * the very next number.  But what it was asked to repeat may have an old HELLO in it.
 	 */
-	if (known && ahead == 0 && ms_since(now, p->nacked) < NACK_REPEAT_MS)
+	if (known && ahead == 0 && ms_since(now, p->nacked) < NACK_REPEAT_MS) {
+		is_unsure(p, now);
 		return;
+	}
 	if (known && ms_since(now, p->began) < LATE_MS)
 		return;
 	new_instance(n, p, m->seq, now);
@@ -480,6 +505,7 @@ peer_housekeeping(struct node *n, ms_t now)
 		}
 		if (ms_since(now, p->heard) >= PEER_GONE_MS && n->mode->alive && !p->gone)
 			give_up(n, p);
+		sure_again(n, p, now);
 		resync_step(n, p, now);
 	}
 }
