@@ -151,6 +151,18 @@ flow_derive_nat(struct flow *f)
 	}
 }
 
+uint32_t
+flow_nat_status(const struct flow *f)
+{
+	uint32_t bits = 0;
+
+	if ((f->has & (HAS_SNAT | HAS_SPAT)) || (f->status & ST_SRC_NAT))
+		bits |= ST_SRC_NAT | ST_SRC_NAT_DONE;
+	if ((f->has & (HAS_DNAT | HAS_DPAT)) || (f->status & ST_DST_NAT))
+		bits |= ST_DST_NAT | ST_DST_NAT_DONE;
+	return bits;
+}
+
 void
 flow_apply_nat(struct flow *f, const struct flow_reply *nat)
 {

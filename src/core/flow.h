@@ -227,6 +227,8 @@ uint64_t flow_key_hash(const struct flow_key *key, const uint64_t secret[2]);
  * (doc/WIRE.md 3.4).  For flows parsed from the kernel; flows off the wire already have them.
  */
 void flow_derive_nat(struct flow *f);
+/* The status bits that the kernel gives an entry for the mapping that `has` and `status` name. */
+uint32_t flow_nat_status(const struct flow *f);
 
 /*
  * Rebuilds the reply tuple of a flow off the wire: the inverse of the key, with the NAT addresses

@@ -39,9 +39,7 @@ replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
 	table_load(&n->remote, id, f);
 	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
 	f->status = (f->status & keep) | ST_CONFIRMED;
-	/* As the kernel has it: what is translated has been looked at. */
-	f->status |= f->status & ST_SRC_NAT ? ST_SRC_NAT_DONE : 0;
-	f->status |= f->status & ST_DST_NAT ? ST_DST_NAT_DONE : 0;
+	f->status |= flow_nat_status(f);
 	/* No mark is a mark of zero, also where the kernel has another one. */
 	if (!(f->has & HAS_MARK))
 		f->mark = 0;

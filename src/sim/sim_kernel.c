@@ -242,8 +242,7 @@ create(struct sim_kernel *k, const struct kernel_op *op)
 			return ENOENT;
 		made.status |= ST_EXPECTED;
 	}
-	made.status |= made.status & ST_SRC_NAT ? ST_SRC_NAT_DONE : 0;
-	made.status |= made.status & ST_DST_NAT ? ST_DST_NAT_DONE : 0;
+	made.status |= flow_nat_status(&made);
 	if (flow_l4_has_state(made.key.l4))
 		made.has |= HAS_STATE;
 	enter(k, &made, true);
