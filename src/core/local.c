@@ -73,7 +73,7 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	e->created = now;
 	e->flags |= ENTRY_FRESH;
 	e->flags = (uint16_t)(e->flags &
-	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT));
+	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT | ENTRY_LOOKED));
 	/*
 	 * The end that waits to be acknowledged there is no longer the last word on the tuple; and an
 	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
@@ -368,6 +368,7 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		table_store(&n->local, id, &known);
 	}
 	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_DOUBT;
+	table_entry(&n->local, id)->flags |= which ? ENTRY_LOOKED : 0;
 	if (!changed)
 		return;
 	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
@@ -377,18 +378,26 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		local_pending(n, id);
 }
 
-/* A change to a flow that has ended: a stale event, or the first of another one that has its number. */
+/*
+ * May this event be older than what we know otherwise?  A change to a flow that has ended is stale, or
+ * the first of another one that has its number; news of another flow than the kernel showed us when we
+ * asked was written down before, or after; and so was what there is of the tuple of a flow that we put
+ * in the place of another.
+ */
 static bool
-is_of_ended(const struct node *n, const struct kernel_event *ev)
+is_doubtful(const struct node *n, const struct kernel_event *ev)
 {
 	uint32_t id = table_find(&n->local, &ev->flow.key);
+	const struct entry *e = table_entry(&n->local, id);
 	struct flow known;
 
-	if (ev->type != KEV_UPDATE || id == ENTRY_NONE ||
-	    !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+	if (id == ENTRY_NONE)
 		return false;
 	table_load(&n->local, id, &known);
-	return (known.has & HAS_ID) && known.id == ev->flow.id;
+	if (e->flags & ENTRY_DEAD)
+		return ev->type == KEV_UPDATE && (known.has & HAS_ID) && known.id == ev->flow.id;
+	return (e->flags & ENTRY_REPLACED) ||
+	    ((e->flags & ENTRY_LOOKED) && another_flow(&known, &ev->flow));
 }
 
 void
@@ -396,7 +405,7 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 {
 	const struct flow *f = &ev->flow;
 	struct entry *e;
-	bool ended;
+	bool doubtful;
 	uint32_t id;
 
 	n->stats.kernel_events++;
@@ -424,14 +433,14 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		n->stats.kernel_stale_event++;
 		return;
 	}
-	ended = is_of_ended(n, ev);
+	doubtful = is_doubtful(n, ev);
 	id = local_upsert(n, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
-	/* News of the flow that we put here, or old news of the one before it? */
-	if (ended || (e->flags & ENTRY_REPLACED))
+	if (doubtful)
 		ask_which(n, id);
+	e->flags = (uint16_t)(e->flags & ~ENTRY_LOOKED);
 	e->changed = now;
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);

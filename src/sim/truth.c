@@ -151,6 +151,21 @@ truth_shown(struct truth *t, size_t node, const struct flow *f, bool end, bool o
 		note(t, h, content, end, own);
 }
 
+/* An answer with something else than it last knew of the tuple: what it knew may have ended. */
+static bool
+is_another(const struct truth *t, size_t node, const struct flow *f)
+{
+	int tuple = truth_tuple(t, &f->key);
+	const struct history *h;
+	const struct version *last;
+
+	if (tuple == NO_TUPLE || t->seen[node][tuple].count == 0)
+		return false;
+	h = &t->seen[node][tuple];
+	last = &h->v[(h->count - 1) % VERSIONS_MAX];
+	return !last->end && last->content != truth_content(t, f);
+}
+
 /* It was shown the answer to a request. */
 static void
 answered(struct truth *t, const struct world *w, const struct happening *h)
@@ -158,6 +173,8 @@ answered(struct truth *t, const struct world *w, const struct happening *h)
 	const struct kernel_op *op = h->op;
 	const struct flow *f;
 
+	if (h->result->has_flow && is_another(t, h->node, &h->result->flow))
+		truth_shown(t, h->node, &h->result->flow, true, true);
 	if (h->result->has_flow)
 		truth_shown(t, h->node, &h->result->flow, false, true);
 	else if ((op->type == KOP_GET || op->type == KOP_UPDATE) && h->result->error == ENOENT)
