@@ -494,6 +494,18 @@ complete_from_dump(const struct flow *known, struct flow *f)
 	}
 }
 
+/* Does a dump that may be older name the flow that we know?  What we wrote ourselves has no number yet,
+ * but perhaps that of the flow whose place it took. */
+static bool
+is_same_in_dump(const struct flow *known, const struct flow *dump)
+{
+	if (!(dump->has & HAS_ID))
+		return false;
+	if (known->has & HAS_ID)
+		return known->id == dump->id;
+	return known->id != dump->id && flow_reply_equal(&known->reply, &dump->reply);
+}
+
 /*
  * An event of this flow has come since the read began.  The dump may be older: it adds what events
  * leave out and changes nothing, least of all that the flow has ended.
@@ -504,9 +516,7 @@ add_from_dump(struct node *n, uint32_t id, const struct flow *dump)
 	struct flow known, f = *dump;
 
 	table_load(&n->local, id, &known);
-	/* What we wrote ourselves has no id yet: the dump may name the flow that it replaced. */
-	if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || known.id != f.id ||
-	    !(known.has & HAS_ID) || !(f.has & HAS_ID)) {
+	if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || !is_same_in_dump(&known, dump)) {
 		n->stats.dump_stale++;
 		return;
 	}
@@ -531,6 +541,28 @@ is_readable(struct node *n, const struct flow *f)
 	else
 		return true;
 	return false;
+}
+
+/* Have packets changed it? */
+static bool
+has_gone_on(const struct flow *known, const struct flow *f)
+{
+	uint32_t both = known->has & f->has;
+
+	if (commit_is_further(f, known))
+		return true;
+	if (!(both & HAS_STATE))
+		return false;
+	switch (f->key.l4) {
+	case L4_TCP:
+		return known->l4.tcp.state != f->l4.tcp.state;
+	case L4_SCTP:
+		return known->l4.sctp.state != f->l4.sctp.state;
+	case L4_DCCP:
+		return known->l4.dccp.state != f->l4.dccp.state;
+	default:
+		return false;
+	}
 }
 
 void
@@ -561,7 +593,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		if (!(known.has & HAS_MARK))
 			known.has |= HAS_MARK; /* absent is zero */
 		changed = !flow_same_content(&known, &f);
-		further = commit_is_further(&f, &known);
+		further = has_gone_on(&known, &f);
 		note_timeout(n, id, &known, &f, now);
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);

@@ -245,7 +245,10 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	if (s->op.type == KOP_REPLACE)
 		e->flags |= ENTRY_REPLACED;
 	adopt(n, s, id);
-	if (table_entry(&n->remote, s->id)->birth == s->birth)
+	/* An entry that has been alive here since remains so, though it is one-way and was brought on. */
+	if (table_entry(&n->remote, s->id)->birth == s->birth &&
+	    !((e->flags & ENTRY_LIVE) &&
+		e->changed.ms > table_entry(&n->remote, s->id)->changed.ms))
 		e->changed = table_entry(&n->remote, s->id)->changed;
 	sync_refresh_later(n, id, now);
 }
@@ -561,20 +564,24 @@ follow_again(struct node *n, uint32_t id, uint32_t birth)
 
 /*
  * A request that is tried again was decided on some time ago.  Between the look at a copy and its
- * delete, or between two tries of a write, an event may have told that packets come through here.
+ * delete, or between two tries of a write, an event may have told that packets come through here;
+ * and a replica that has died meanwhile is not written any more.
  */
 bool
 replica_goes_on(struct node *n, struct op_slot *s)
 {
 	uint32_t local = table_find(&n->local, &s->op.flow.key);
 	const struct entry *l = table_entry(&n->local, local);
+	const struct entry *r = table_entry(&n->remote, s->id);
+	bool known = local != ENTRY_NONE && !(l->flags & ENTRY_DEAD);
+	bool dead = r->birth == s->birth && (r->flags & ENTRY_DEAD);
 	uint32_t id = s->id, birth = s->birth;
 
-	if (s->own || local == ENTRY_NONE || (l->flags & ENTRY_DEAD))
+	if (s->own)
 		return true;
-	if (s->removes && s->op.type == KOP_DELETE && (l->flags & ENTRY_LIVE)) {
+	if (s->removes && known && s->op.type == KOP_DELETE && (l->flags & ENTRY_LIVE)) {
 		dead_is_done(n, s);
-	} else if (!s->removes && is_overtaken(n, s, l)) {
+	} else if (!s->removes && (dead || (known && is_overtaken(n, s, l)))) {
 		count(s, &n->stats.commit_current, &n->tally.current);
 		slot_free(n, s);
 	} else {

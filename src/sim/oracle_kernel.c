@@ -12,8 +12,11 @@
 struct harm {
 	bool flushing[WORLD_NODES_MAX]; /* the operator wants everything gone */
 	int doing[WORLD_NODES_MAX];     /* tuple + 1 that the request under way is for */
-	bool blind[WORLD_NODES_MAX];    /* it was asked for with events unread */
-	bool asked_blind[WORLD_NODES_MAX][WORLD_BATCH_MAX]; /* likewise, by cookie */
+	/* When it was asked for, */
+	struct asked {
+		bool blind;    /* events were unread */
+		bool believed; /* and a peer had the flow */
+	} asked[WORLD_NODES_MAX], of[WORLD_NODES_MAX][WORLD_BATCH_MAX]; /* by cookie */
 };
 
 static bool
@@ -45,7 +48,7 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 		return;
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
-	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->blind[node] ||
+	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->asked[node].blind ||
 	    s->overfull || e->blurred)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
@@ -58,7 +61,7 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 			    tuple_text(s, tuple), c->type == KEV_DESTROY ? "deleted" : "set back",
 			    tuple_text(s, doing));
 	} else if (c->type == KEV_DESTROY && e->alive_at.ms == 0 && e->wrote_at.ms != 0 &&
-	    doing == tuple && e->believed == 0 && data_was_visible(s, node, tuple)) {
+	    doing == tuple && !k->asked[node].believed && data_was_visible(s, node, tuple)) {
 		sim_fail(s, "node %zu: data went through %s, and it was deleted", node,
 		    tuple_text(s, tuple));
 	}
@@ -84,10 +87,12 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 	if (h->type == HAP_KERNEL && h->change->own && h->change->before != NULL && !s->lied)
 		judge_harm(s, k, h->node, h->change);
 	if (h->type == HAP_OP)
-		k->asked_blind[h->node][h->op->cookie] = sim_is_behind(s, h->node);
+		k->of[h->node][h->op->cookie] = (struct asked){
+		    .blind = sim_is_behind(s, h->node),
+		    .believed = world_find(s->w, h->node, TABLE_REMOTE, &h->op->flow.key, NULL)};
 	if (h->type == HAP_ASKS) {
 		k->doing[h->node] = truth_tuple(&s->truth, &h->op->flow.key) + 1;
-		k->blind[h->node] = k->asked_blind[h->node][h->op->cookie];
+		k->asked[h->node] = k->of[h->node][h->op->cookie];
 	}
 	if (h->type == HAP_RESULT)
 		k->doing[h->node] = 0;

@@ -112,6 +112,10 @@ check_queues(struct sim *s, void *state)
 			sim_pass(s, 15);
 			q = node_queue_view(n);
 		}
+		/* The place of what a daemon deletes is kept for two seconds. */
+		local = node_table_view(n, TABLE_LOCAL);
+		if (local.total != local.active)
+			sim_pass(s, 3000);
 		local = node_table_view(n, TABLE_LOCAL);
 
 		while (node_next_unacked(n, &cursor, &v))
