@@ -543,13 +543,13 @@ is_readable(struct node *n, const struct flow *f)
 	return false;
 }
 
-/* Have packets changed it? */
+/* Have packets changed it, or the rules that they went through? */
 static bool
 has_gone_on(const struct flow *known, const struct flow *f)
 {
 	uint32_t both = known->has & f->has;
 
-	if (commit_is_further(f, known))
+	if (commit_is_further(f, known) || ((both & HAS_MARK) && known->mark != f->mark))
 		return true;
 	if (!(both & HAS_STATE))
 		return false;

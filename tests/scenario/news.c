@@ -451,8 +451,8 @@ a_copy_is_told_when_a_read_finds_that_it_has_gone_on(void **state)
 	s = stage_up(cfg);
 	stage_tell(&s, WIRE_CT_NEW, &f);
 	stage_refuse(&s, KOP_CREATE, 0);
-	changed.mark = 7;
-	changed.has |= HAS_MARK;
+	changed.has |= HAS_LABELS;
+	changed.rare.labels[0] = 7;
 	a_read(&s, true, &changed);
 	assert_int_equal(stage_sent(&s, WIRE_CT_NEW, NULL), 0);
 	a_read(&s, false, &further);
