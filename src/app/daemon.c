@@ -24,6 +24,9 @@ read_start(struct daemon *d, ms_t now)
 
 	if (d->read_wanted == 0 || d->read_active != 0)
 		return;
+	/* What was queued before a loss is older than the dump would be, and ends by itself. */
+	if ((d->read_wanted & READ_OVERRUN) && d->overrun_queue)
+		return;
 	d->read_active = d->read_wanted;
 	d->read_wanted = 0;
 	d->read_error = 0;
@@ -99,6 +102,9 @@ read_events(struct daemon *d, ms_t now)
 	if (r == -ENOBUFS) {
 		grow_buffer(d);
 		node_kernel_overrun(d->node, now);
+		d->overrun_queue = true;
+	} else if (r < (int)d->cfg->event_iteration_limit) {
+		d->overrun_queue = false;
 	}
 }
 

@@ -70,6 +70,7 @@ struct daemon {
 	bool more_kernel_work;
 	bool growth_told;
 	ms_t overrun_read_at;     /* MS_NEVER: none is due */
+	bool overrun_queue;       /* events from before the loss are still unread */
 	ms_t overrun_read_last;   /* when the last one was due */
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */

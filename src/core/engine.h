@@ -198,6 +198,7 @@ struct op_slot {
 	bool degraded;
 	bool counted;      /* belongs to the running commit's tally */
 	bool removes;      /* a replica that died is to leave the kernel */
+	bool lost;         /* an answer was: it may have been done all the same */
 	bool which;        /* a look at which of two flows has the tuple */
 	uint32_t old_id;   /* of the kernel's entry that is to be replaced; 0: none known */
 	bool own;          /* of PHASE_OWN: id and birth are those of a local flow */
@@ -375,6 +376,8 @@ void local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool whi
  * timeout_s: what the kernel shows now. */
 bool local_was_renewed(const struct node *n, uint32_t id, const struct flow *known,
     uint32_t timeout_s, ms_t now);
+/* The kernel was asked what has a tuple that we now have nothing of, and says that: what we wrote. */
+void local_found(struct node *n, const struct flow *f, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);

@@ -73,7 +73,8 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	e->created = now;
 	e->flags |= ENTRY_FRESH;
 	e->flags = (uint16_t)(e->flags &
-	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT | ENTRY_LOOKED));
+	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT | ENTRY_LOOKED |
+		ENTRY_LESS));
 	/*
 	 * The end that waits to be acknowledged there is no longer the last word on the tuple; and an
 	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
@@ -207,17 +208,25 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	uint32_t id;
 
 	n->stats.kernel_own++;
-	if (ev->type != KEV_DESTROY) {
-		id = local_upsert(n, &ev->flow,
-		    ev->type == KEV_NEW ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
-		if (id != ENTRY_NONE)
-			table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
-		return;
-	}
 	id = table_find(&n->local, &ev->flow.key);
-	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
+	if (id != ENTRY_NONE && (table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		id = ENTRY_NONE;
+	if (id == ENTRY_NONE && ev->type != KEV_DESTROY)
+		id = local_upsert(n, &ev->flow, NEWS_OWN_WHOLE, now);
+	if (id == ENTRY_NONE)
 		return;
 	table_load(&n->local, id, &known);
+	if (ev->type != KEV_DESTROY) {
+		/* What we write we know from the answers, and better: we may have written more since.
+		 * But the number is the kernel's. */
+		if (table_entry(&n->local, id)->flags & ENTRY_COMMITTED) {
+			known.id = ev->flow.id;
+			known.has |= ev->flow.has & HAS_ID;
+			table_store(&n->local, id, &known);
+		}
+		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED;
+		return;
+	}
 	/* Of a replacement it is the first half: what we know without an id is the second. */
 	if (!(known.has & HAS_ID) || known.id != ev->flow.id)
 		return;
@@ -346,6 +355,18 @@ note_timeout(struct node *n, uint32_t id, const struct flow *known, struct flow 
 }
 
 void
+local_found(struct node *n, const struct flow *f, ms_t now)
+{
+	uint32_t id;
+
+	if (!filter_passes(&n->cfg.filter, f))
+		return;
+	id = local_upsert(n, f, NEWS_OWN_WHOLE, now);
+	if (id != ENTRY_NONE)
+		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED | ENTRY_LOOKED;
+}
+
+void
 local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
 {
 	struct flow known;
@@ -382,7 +403,7 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
  * May this event be older than what we know otherwise?  A change to a flow that has ended is stale, or
  * the first of another one that has its number; news of another flow than the kernel showed us when we
  * asked was written down before, or after; and so was what there is of the tuple of a flow that we put
- * in the place of another.
+ * in the place of another, and the birth of a flow on the tuple of one that we created.
  */
 static bool
 is_doubtful(const struct node *n, const struct kernel_event *ev)
@@ -396,6 +417,9 @@ is_doubtful(const struct node *n, const struct kernel_event *ev)
 	table_load(&n->local, id, &known);
 	if (e->flags & ENTRY_DEAD)
 		return ev->type == KEV_UPDATE && (known.has & HAS_ID) && known.id == ev->flow.id;
+	if (ev->type == KEV_NEW && !(known.has & HAS_ID) &&
+	    (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED)
+		return true;
 	return (e->flags & ENTRY_REPLACED) ||
 	    ((e->flags & ENTRY_LOOKED) && another_flow(&known, &ev->flow));
 }

@@ -84,7 +84,30 @@ static void
 count_failed(struct node *n, const struct op_slot *s, int error)
 {
 	count(s, &n->stats.commit_failed, &n->tally.failed);
+	/* Whoever waits for a commit hears of all that fails meanwhile. */
+	if (!s->counted && n->jobs[JOB_COMMIT].running) {
+		n->tally.failed++;
+		n->tally.total++;
+	}
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
+}
+
+/*
+ * What the kernel only takes when an entry is created, and refused when this one was, is no reason to
+ * make it anew each time; but its master may have come meanwhile.
+ */
+static void
+want_less(const struct node *n, struct flow *want)
+{
+	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
+	uint32_t local = table_find(&n->local, &want->key);
+
+	if (local == ENTRY_NONE || !(table_entry(&n->local, local)->flags & ENTRY_LESS))
+		return;
+	want->has &= ~(uint32_t)HAS_HELPER;
+	local = flow_is_related(want) ? table_find(&n->local, &want->rare.master) : ENTRY_NONE;
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		want->has &= ~master;
 }
 
 /*
@@ -94,7 +117,10 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 static bool
 choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit_age age)
 {
-	switch (commit_decide(kernel, &s->op.flow, age)) {
+	struct flow want = s->op.flow;
+
+	want_less(n, &want);
+	switch (commit_decide(kernel, &want, age)) {
 	case COMMIT_CREATE:
 		s->op.type = KOP_CREATE;
 		return true;
@@ -137,6 +163,16 @@ age_beside(const struct node *n, const struct op_slot *s, uint32_t local)
 	return AGE_REPLICA_NEWER;
 }
 
+/* May the kernel's entry be another one, or have come further, than we know? */
+static bool
+is_in_doubt(const struct node *n, uint32_t local)
+{
+	uint16_t flags = table_entry(&n->local, local)->flags;
+
+	return (flags & ENTRY_DOUBT) ||
+	    ((flags & ENTRY_LIVE) && (n->events_lost || (n->reading && n->read_announce)));
+}
+
 bool
 replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 {
@@ -157,7 +193,7 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 	if (!choose(n, s, &kernel, age_beside(n, s, local)))
 		return false;
 	/* Nothing is deleted on memory: events of it may be lost, or still unread. */
-	if (s->op.type == KOP_REPLACE || (table_entry(&n->local, local)->flags & ENTRY_DOUBT))
+	if (s->op.type == KOP_REPLACE || is_in_doubt(n, local))
 		s->op.type = KOP_GET;
 	return true;
 }
@@ -242,6 +278,7 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	e->flags |= ENTRY_COMMITTED;
 	if (s->op.type != KOP_UPDATE)
 		e->flags = (uint16_t)(e->flags & ~ENTRY_LIVE);
+	e->flags |= s->degraded ? ENTRY_LESS : 0;
 	if (s->op.type == KOP_REPLACE)
 		e->flags |= ENTRY_REPLACED;
 	adopt(n, s, id);
@@ -253,9 +290,32 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	sync_refresh_later(n, id, now);
 }
 
+/* Is the kernel's entry of this key, which we know, still there? */
+static void
+check_again(struct node *n, const struct flow_key *key)
+{
+	uint32_t local = table_find(&n->local, key);
+	struct op_slot *s;
+
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		return;
+	table_entry(&n->local, local)->flags |= ENTRY_DOUBT;
+	s = slot_take(n, JOB_VERIFY, &n->local, local);
+	/* Without a slot the next read of the table will tell. */
+	if (s == NULL)
+		return;
+	table_load(&n->local, local, &s->op.flow);
+	/* The second half may have been done, too, and its answer lost. */
+	s->which = true;
+	slot_retry(n, s, KOP_GET);
+}
+
 static void
 write_done(struct node *n, struct op_slot *s, ms_t now)
 {
+	struct flow_key key;
+	bool in_part;
+
 	switch (s->op.type) {
 	case KOP_CREATE:
 		count(s, &n->stats.commit_created, &n->tally.created);
@@ -274,7 +334,12 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 	}
 	count_degraded(n, s);
 	written(n, s, now);
+	key = s->op.flow.key;
+	/* What was left out in the end an earlier try may have written. */
+	in_part = s->degraded && s->lost;
 	slot_free(n, s);
+	if (in_part)
+		check_again(n, &key);
 }
 
 /* Takes away the attribute that this error speaks of; false if there is none to take away. */
@@ -312,26 +377,6 @@ strip(struct op_slot *s, int error)
 	return true;
 }
 
-/* Is the kernel's entry of this key, which we know, still there? */
-static void
-check_again(struct node *n, const struct flow_key *key)
-{
-	uint32_t local = table_find(&n->local, key);
-	struct op_slot *s;
-
-	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
-		return;
-	table_entry(&n->local, local)->flags |= ENTRY_DOUBT;
-	s = slot_take(n, JOB_VERIFY, &n->local, local);
-	/* Without a slot the next read of the table will tell. */
-	if (s == NULL)
-		return;
-	table_load(&n->local, local, &s->op.flow);
-	/* The second half may have been done, too, and its answer lost. */
-	s->which = true;
-	slot_retry(n, s, KOP_GET);
-}
-
 /*
  * The flow is not to be written after all.  A replacement has two halves, and the first may have
  * deleted an entry although the second failed: our picture of it is checked.
@@ -363,6 +408,7 @@ create_failed(struct node *n, struct op_slot *s, int error)
 		slot_retry(n, s, KOP_GET);
 		return;
 	}
+	s->lost |= error == ETIMEDOUT;
 	if (is_passing(error) || strip(s, error)) {
 		slot_retry(n, s, s->op.type);
 		return;
@@ -373,6 +419,7 @@ create_failed(struct node *n, struct op_slot *s, int error)
 static void
 update_failed(struct node *n, struct op_slot *s, int error)
 {
+	s->lost |= error == ETIMEDOUT;
 	if (error == ENOENT) {
 		slot_retry(n, s, KOP_CREATE);
 	} else if (error == EBUSY) {
@@ -426,8 +473,15 @@ age_of_found(const struct node *n, const struct op_slot *s, const struct flow *k
 static void
 looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+
 	if (res->error == 0 && res->has_flow) {
-		bool write = choose(n, s, &res->flow, age_of_found(n, s, &res->flow));
+		bool write;
+
+		if (local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD) &&
+		    (table_entry(&n->local, local)->flags & ENTRY_DOUBT))
+			local_looked_at(n, local, &res->flow, true, now);
+		write = choose(n, s, &res->flow, age_of_found(n, s, &res->flow));
 
 		if (write && s->op.type == KOP_UPDATE)
 			found(n, &res->flow, now);

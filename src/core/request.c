@@ -128,6 +128,8 @@ walk_result(struct node *n, struct op_slot *s, const struct kernel_result *res, 
 		local_destroyed(n, id, now);
 	} else if (s->job == JOB_VERIFY && id != ENTRY_NONE && res->has_flow) {
 		local_looked_at(n, id, &res->flow, s->which, now);
+	} else if (s->job == JOB_VERIFY && s->which && id == ENTRY_NONE && res->has_flow) {
+		local_found(n, &res->flow, now);
 	}
 	slot_free(n, s);
 }

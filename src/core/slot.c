@@ -29,6 +29,7 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 		s->own = false;
 		s->removes = false;
 		s->which = false;
+		s->lost = false;
 		s->old_id = 0;
 		s->id = id;
 		s->birth = table_entry(t, id)->birth;

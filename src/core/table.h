@@ -30,6 +30,7 @@ enum entry_flag {
 	ENTRY_REWRITE = 1 << 12,  /* remote: to be followed again once the write under way is answered */
 	ENTRY_DOUBT = 1 << 13,    /* local: a write was refused that may have been done in part */
 	ENTRY_LOOKED = 1 << 14,   /* local: as the kernel showed it when asked; events may be older */
+	ENTRY_LESS = 1 << 15,     /* local: written without what the kernel refused */
 	ENTRY_RETOLD = 1 << 9,    /* remote: told on request, or at a start: nobody knows how old it is */
 };
 

@@ -36,6 +36,8 @@ host_reset(struct world *w, size_t i)
 	sn->dump_count = 0;
 	sn->paused_until = (ms_t){0};
 	sn->clogged_until = (ms_t){0};
+	sn->overrun = false;
+	sn->overrun_queue = false;
 	sn->overrun_read_at = MS_NEVER;
 	sn->overrun_read_last = (ms_t){0};
 	sn->purge_at = MS_NEVER;
@@ -53,6 +55,8 @@ read_events(struct world *w, size_t i)
 
 	if (sn->kernel->events_lost) {
 		sn->kernel->events_lost = false;
+		sn->overrun_queue = true;
+		sn->overrun = true;
 		world_tell(w, &(struct happening){.type = HAP_OVERRUN, .node = (uint8_t)i});
 		daemon_overrun(sn, w->now);
 		any = true;
@@ -63,6 +67,8 @@ read_events(struct world *w, size_t i)
 		daemon_event(sn, &ev, w->now);
 		any = true;
 	}
+	if (sn->kernel->events_count == 0)
+		sn->overrun_queue = false;
 	return any;
 }
 
@@ -74,6 +80,7 @@ read_begin(struct world *w, size_t i, bool announce)
 	struct sim_node *sn = &w->nodes[i];
 
 	sn->reading = true;
+	sn->overrun = false;
 	sn->dump_at = 0;
 	sn->dump_count = 0;
 	sn->dump_next = w->now;
@@ -152,7 +159,8 @@ read_start(struct world *w, size_t i)
 {
 	struct sim_node *sn = &w->nodes[i];
 
-	if (sn->read_wanted == 0 || sn->read_active != 0)
+	if (sn->read_wanted == 0 || sn->read_active != 0 ||
+	    ((sn->read_wanted & READ_OVERRUN) && sn->overrun_queue))
 		return false;
 	sn->read_active = sn->read_wanted;
 	sn->read_wanted = 0;
