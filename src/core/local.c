@@ -88,6 +88,14 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 		local_unqueue(n, id);
 }
 
+/* Not the end of the flow before is to be told any more, but this flow: peers may have heard of neither. */
+static void
+unend(struct entry *e)
+{
+	if (e->flags & ENTRY_ENDED)
+		e->flags = (uint16_t)((e->flags & ~ENTRY_ENDED) | ENTRY_FRESH);
+}
+
 uint32_t
 local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now)
 {
@@ -123,8 +131,7 @@ local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t no
 	if (f->has & HAS_TIMEOUT)
 		e->timeout_s = ms_second(now);
 	if ((e->flags & ENTRY_ENDED) && !own) {
-		/* Peers may have neither heard of that end nor of this flow. */
-		e->flags = (uint16_t)((e->flags & ~ENTRY_ENDED) | ENTRY_FRESH);
+		unend(e);
 		local_pending(n, id);
 	}
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
@@ -354,23 +361,70 @@ note_timeout(struct node *n, uint32_t id, const struct flow *known, struct flow 
 		e->timeout_s = ms_second(now);
 }
 
+/* Have packets changed it, or the rules that they went through? */
+static bool
+has_gone_on(const struct flow *known, const struct flow *f)
+{
+	uint32_t both = known->has & f->has;
+
+	if (commit_is_further(f, known) || ((both & HAS_MARK) && known->mark != f->mark))
+		return true;
+	if (!(both & HAS_STATE))
+		return false;
+	switch (f->key.l4) {
+	case L4_TCP:
+		return known->l4.tcp.state != f->l4.tcp.state;
+	case L4_SCTP:
+		return known->l4.sctp.state != f->l4.sctp.state;
+	case L4_DCCP:
+		return known->l4.dccp.state != f->l4.dccp.state;
+	default:
+		return false;
+	}
+}
+
+/* Is what the kernel shows a peer's flow, as we wrote it?  If not, it is one whose birth was not told. */
+static bool
+is_copy(const struct node *n, const struct flow *f)
+{
+	uint32_t id = table_find(&n->remote, &f->key);
+	struct flow replica;
+
+	if (id == ENTRY_NONE)
+		return false;
+	table_load(&n->remote, id, &replica);
+	return flow_reply_equal(&replica.reply, &f->reply) && !has_gone_on(&replica, f);
+}
+
+/* Enters what the kernel has shown, of which we know nothing or another flow. */
+static void
+enter_shown(struct node *n, const struct flow *f, ms_t now)
+{
+	bool copy = is_copy(n, f);
+	uint32_t id = local_upsert(n, f, copy ? NEWS_OWN_WHOLE : NEWS_WHOLE, now);
+	struct entry *e;
+
+	if (id == ENTRY_NONE)
+		return;
+	e = table_entry(&n->local, id);
+	e->flags |= ENTRY_LOOKED | (copy ? ENTRY_COMMITTED : ENTRY_LIVE);
+	e->changed = now;
+	/* What is a copy is no news; but something else may have been said of the tuple. */
+	if (!copy || (e->flags & ENTRY_ANNOUNCED))
+		local_pending(n, id);
+}
+
 void
 local_found(struct node *n, const struct flow *f, ms_t now)
 {
-	uint32_t id;
-
-	if (!filter_passes(&n->cfg.filter, f))
-		return;
-	id = local_upsert(n, f, NEWS_OWN_WHOLE, now);
-	if (id != ENTRY_NONE)
-		table_entry(&n->local, id)->flags |= ENTRY_COMMITTED | ENTRY_LOOKED;
+	if (filter_passes(&n->cfg.filter, f))
+		enter_shown(n, f, now);
 }
 
 void
 local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
 {
-	struct flow known;
-	struct flow shown = *f;
+	struct flow known, shown = *f;
 	bool changed, another;
 
 	table_load(&n->local, id, &known);
@@ -380,14 +434,12 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 	/* What we wrote ourselves has no number; but it loses neither its mapping nor these bits. */
 	if (another || (which && (!flow_reply_equal(&known.reply, &f->reply) ||
 				  commit_is_further(&known, f)))) {
-		reborn(n, id, f, true, now);
-		table_entry(&n->local, id)->timeout_s = ms_second(now);
-		changed = true;
-	} else {
-		note_timeout(n, id, &known, &shown, now);
-		changed = flow_merge(&known, &shown);
-		table_store(&n->local, id, &known);
+		enter_shown(n, f, now);
+		return;
 	}
+	note_timeout(n, id, &known, &shown, now);
+	changed = flow_merge(&known, &shown);
+	table_store(&n->local, id, &known);
 	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_DOUBT;
 	table_entry(&n->local, id)->flags |= which ? ENTRY_LOOKED : 0;
 	if (!changed)
@@ -567,28 +619,6 @@ is_readable(struct node *n, const struct flow *f)
 	return false;
 }
 
-/* Have packets changed it, or the rules that they went through? */
-static bool
-has_gone_on(const struct flow *known, const struct flow *f)
-{
-	uint32_t both = known->has & f->has;
-
-	if (commit_is_further(f, known) || ((both & HAS_MARK) && known->mark != f->mark))
-		return true;
-	if (!(both & HAS_STATE))
-		return false;
-	switch (f->key.l4) {
-	case L4_TCP:
-		return known->l4.tcp.state != f->l4.tcp.state;
-	case L4_SCTP:
-		return known->l4.sctp.state != f->l4.sctp.state;
-	case L4_DCCP:
-		return known->l4.dccp.state != f->l4.dccp.state;
-	default:
-		return false;
-	}
-}
-
 void
 node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 {
@@ -642,6 +672,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	e->flags |= ENTRY_ANNOUNCED;
 	if (n->read_announce || known_to_peers || further) {
 		e->flags |= ENTRY_LIVE;
+		unend(e);
 		local_pending(n, id);
 	}
 	sync_refresh_later(n, id, now);
