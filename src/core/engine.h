@@ -378,6 +378,10 @@ bool local_was_renewed(const struct node *n, uint32_t id, const struct flow *kno
     uint32_t timeout_s, ms_t now);
 /* The kernel was asked what has a tuple that we now have nothing of, and says that: what we wrote. */
 void local_found(struct node *n, const struct flow *f, ms_t now);
+/* Packets have come through an entry that we took for a copy of a peer's: it is told. */
+void local_alive(struct node *n, const struct flow *f, ms_t now);
+/* What the kernel has of a flow that is to be written, before that is decided. */
+void local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);

@@ -59,10 +59,10 @@ static void
 reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
+	bool alive = !(e->flags & ENTRY_DEAD);
 	/* Peers know, or may, an earlier flow of ours that is gone, and its end is still to be told. */
-	bool ended = (e->flags & ENTRY_ENDED) ||
-	    ((e->flags & ENTRY_DEAD) && e->queue == Q_BURIED) ||
-	    ((e->flags & (ENTRY_DEAD | ENTRY_ANNOUNCED)) && e->queue == Q_TX);
+	bool ended = (e->flags & ENTRY_ENDED) || (alive && (e->flags & ENTRY_ANNOUNCED)) ||
+	    (!alive && (e->queue == Q_BURIED || e->queue == Q_TX));
 
 	if (is_tomb(e)) {
 		timer_stop(&n->local, id);
@@ -80,12 +80,15 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	 * acknowledgement of the old flow is none of this one.  But what we wrote for a peer is no news
 	 * of ours: the end is.
 	 */
-	if (own && ended)
+	if (own && ended) {
+		if (alive && !(e->flags & ENTRY_ENDED))
+			local_pending(n, id);
 		e->flags |= ENTRY_ENDED;
-	else if (e->queue == Q_BURIED)
+	} else if (e->queue == Q_BURIED) {
 		local_pending(n, id);
-	else if (e->queue == Q_UNACKED || own)
+	} else if (e->queue == Q_UNACKED || own) {
 		local_unqueue(n, id);
+	}
 }
 
 /* Not the end of the flow before is to be told any more, but this flow: peers may have heard of neither. */
@@ -415,10 +418,45 @@ enter_shown(struct node *n, const struct flow *f, ms_t now)
 }
 
 void
+local_alive(struct node *n, const struct flow *f, ms_t now)
+{
+	uint32_t id = local_upsert(n, f, NEWS_UPDATE, now);
+	struct entry *e = table_entry(&n->local, id);
+
+	if (id == ENTRY_NONE)
+		return;
+	e->flags |= ENTRY_LIVE;
+	e->changed = now;
+	local_pending(n, id);
+}
+
+void
 local_found(struct node *n, const struct flow *f, ms_t now)
 {
 	if (filter_passes(&n->cfg.filter, f))
 		enter_shown(n, f, now);
+}
+
+/* Have packets moved a copy of a peer's flow on since we wrote it? */
+static bool
+is_moved_copy(const struct node *n, uint32_t id, const struct flow *known, const struct flow *f)
+{
+	return (table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) ==
+	    ENTRY_COMMITTED &&
+	    !another_flow(known, f) && flow_reply_equal(&known->reply, &f->reply) &&
+	    has_gone_on(known, f);
+}
+
+void
+local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now)
+{
+	struct flow known;
+
+	table_load(&n->local, id, &known);
+	if (table_entry(&n->local, id)->flags & ENTRY_DOUBT)
+		local_looked_at(n, id, f, true, now);
+	else if (is_moved_copy(n, id, &known, f))
+		local_alive(n, f, now);
 }
 
 void
@@ -435,6 +473,10 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 	if (another || (which && (!flow_reply_equal(&known.reply, &f->reply) ||
 				  commit_is_further(&known, f)))) {
 		enter_shown(n, f, now);
+		return;
+	}
+	if (!which && is_moved_copy(n, id, &known, f)) {
+		local_alive(n, f, now);
 		return;
 	}
 	note_timeout(n, id, &known, &shown, now);

@@ -478,9 +478,8 @@ looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t 
 	if (res->error == 0 && res->has_flow) {
 		bool write;
 
-		if (local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD) &&
-		    (table_entry(&n->local, local)->flags & ENTRY_DOUBT))
-			local_looked_at(n, local, &res->flow, true, now);
+		if (local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+			local_shown(n, local, &res->flow, now);
 		write = choose(n, s, &res->flow, age_of_found(n, s, &res->flow));
 
 		if (write && s->op.type == KOP_UPDATE)
@@ -572,10 +571,7 @@ copy_found(struct node *n, struct op_slot *s, const struct kernel_result *res, m
 		slot_retry(n, s, KOP_DELETE);
 		return;
 	}
-	local = local_upsert(n, &res->flow, NEWS_UPDATE, now);
-	table_entry(&n->local, local)->flags |= ENTRY_LIVE;
-	table_entry(&n->local, local)->changed = now;
-	local_pending(n, local);
+	local_alive(n, &res->flow, now);
 	dead_is_done(n, s);
 }
 
