@@ -24,9 +24,13 @@ read_start(struct daemon *d, ms_t now)
 
 	if (d->read_wanted == 0 || d->read_active != 0)
 		return;
-	/* What was queued before a loss is older than the dump would be, and ends by itself. */
-	if ((d->read_wanted & READ_OVERRUN) && d->overrun_queue)
+	/*
+	 * Events that wait are older than the dump would be, and would be taken for news after it.  What
+	 * was queued before a loss ends by itself; on a busy firewall the rest may not.
+	 */
+	if (d->events_left && (d->overrun_queue || d->read_waits++ < READ_WAITS_MAX))
 		return;
+	d->read_waits = 0;
 	d->read_active = d->read_wanted;
 	d->read_wanted = 0;
 	d->read_error = 0;
@@ -103,9 +107,8 @@ read_events(struct daemon *d, ms_t now)
 		grow_buffer(d);
 		node_kernel_overrun(d->node, now);
 		d->overrun_queue = true;
-	} else if (r < (int)d->cfg->event_iteration_limit) {
-		d->overrun_queue = false;
 	}
+	d->events_left = r == -ENOBUFS || r >= (int)d->cfg->event_iteration_limit;
 }
 
 /* ---- the links ---- */
@@ -328,8 +331,10 @@ turn(struct daemon *d)
 	now = loop_now();
 
 	handle_signals(d);
+	d->events_left = false;
 	if (loop_events(&d->loop, event_index))
 		read_events(d, now);
+	d->overrun_queue &= d->events_left;
 	if (loop_events(&d->loop, dump_index))
 		read_step(d, now);
 	for (size_t i = 0; i < d->links_count; i++) {

@@ -19,6 +19,7 @@
 #include "notify.h"
 
 enum {
+	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
 	DATAGRAM_MAX = 65536,
 	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
 	SENDS_PER_TURN = 256,
@@ -71,6 +72,8 @@ struct daemon {
 	bool growth_told;
 	ms_t overrun_read_at;     /* MS_NEVER: none is due */
 	bool overrun_queue;       /* events from before the loss are still unread */
+	bool events_left;         /* this turn did not read all that waited */
+	unsigned int read_waits;  /* turns that a read has been put off for that */
 	ms_t overrun_read_last;   /* when the last one was due */
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */

@@ -16,7 +16,7 @@ enum sim_read {
 	READ_OVERRUN = 1 << 3,
 };
 
-enum { OVERRUN_READ_MS = 500, OVERRUN_PAUSE_MS = 5000 };
+enum { OVERRUN_READ_MS = 500, OVERRUN_PAUSE_MS = 5000, READ_WAITS_MAX = 100 };
 
 void
 host_reset(struct world *w, size_t i)
@@ -38,6 +38,7 @@ host_reset(struct world *w, size_t i)
 	sn->clogged_until = (ms_t){0};
 	sn->overrun = false;
 	sn->overrun_queue = false;
+	sn->read_waits = 0;
 	sn->overrun_read_at = MS_NEVER;
 	sn->overrun_read_last = (ms_t){0};
 	sn->purge_at = MS_NEVER;
@@ -159,9 +160,12 @@ read_start(struct world *w, size_t i)
 {
 	struct sim_node *sn = &w->nodes[i];
 
-	if (sn->read_wanted == 0 || sn->read_active != 0 ||
-	    ((sn->read_wanted & READ_OVERRUN) && sn->overrun_queue))
+	if (sn->read_wanted == 0 || sn->read_active != 0)
 		return false;
+	if (sn->kernel->events_count > 0 &&
+	    (sn->overrun_queue || sn->read_waits++ < READ_WAITS_MAX))
+		return false;
+	sn->read_waits = 0;
 	sn->read_active = sn->read_wanted;
 	sn->read_wanted = 0;
 	if (daemon_reads_at_once(sn) && !(sn->read_active & READ_OVERRUN))

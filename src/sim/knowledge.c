@@ -100,7 +100,8 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 {
 	struct flow f;
 
-	e->blurred = false;
+	/* A read before all events does not help: they are older than it, and come after it. */
+	e->blurred &= s->w->nodes[h->node].kernel->events_count > 0;
 	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
 		e->forgot = true;
 	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
@@ -112,16 +113,19 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 
 /*
  * While a dump and unread events overlap, a daemon's picture may be made of both.  It is corrected by
- * the events that are still to come; till then what it says is what it has.
+ * the events that are still to come; till then what it says is what it has.  What it wrote to an entry
+ * of which events were unread the next read corrects.
  */
 static void
 note_picture(struct sim *s, void *state, const struct happening *h, int tuple,
     const struct wire_msg *m)
 {
+	bool behind = s->behind_at[h->node].ms != 0 &&
+	    ms_since(s->w->now, s->behind_at[h->node]) <= BLURRED_MS;
 	struct flow f;
 
 	(void)state;
-	if (m->type != WIRE_CT_DEL &&
+	if ((behind || s->knows[h->node][tuple].blurred) && m->type != WIRE_CT_DEL &&
 	    world_find(s->w, h->node, TABLE_LOCAL, &s->truth.keys[tuple], &f))
 		truth_shown(&s->truth, h->node, &f, false, false);
 }
@@ -161,9 +165,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		}
 		break;
 	case HAP_SENT:
-		if (s->behind_at[h->node].ms != 0 &&
-		    ms_since(s->w->now, s->behind_at[h->node]) <= BLURRED_MS)
-			sim_each_state(s, h, NULL, note_picture);
+		sim_each_state(s, h, NULL, note_picture);
 		break;
 	case HAP_READ_BEGIN:
 		s->read_began[h->node] = s->w->now;

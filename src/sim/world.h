@@ -124,6 +124,7 @@ struct sim_node {
 	ms_t dump_next;
 	struct flow *dump;  /* the step that is waiting to be read */
 	size_t dump_count;
+	unsigned int read_waits; /* turns that a read has been put off for unread events */
 	bool overrun_queue; /* events from before a loss are still unread */
 	bool overrun;       /* the loss was told, and no read has begun since */
 	ms_t overrun_read_at, overrun_read_last, purge_at;
