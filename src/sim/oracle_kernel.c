@@ -158,14 +158,23 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 static bool
 says_the_same(const struct sim *s, const struct flow *entry, const struct flow *replica, bool made)
 {
+	const uint32_t only_created =
+	    HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
 	struct flow merged = *entry, f = *replica;
 
 	f.status = entry->status;
 	f.has &= ~(uint32_t)(HAS_TIMEOUT | HAS_SEQADJ);
 	/* An entry of unknown age is not thrown away for the sake of these. */
 	if (!made)
-		f.has &= ~(uint32_t)(HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
-	flow_merge(&merged, &f);
+		f.has &= ~only_created;
+	sim_kernel_change(&merged, &f);
+	if (f.has & HAS_REPLY)
+		merged.reply = f.reply;
+	if (f.has & HAS_HELPER)
+		memcpy(merged.rare.helper, f.rare.helper, sizeof(f.rare.helper));
+	if (f.has & HAS_MASTER)
+		merged.rare.master = f.rare.master;
+	merged.has |= f.has & only_created;
 	return truth_content(&s->truth, &merged) == truth_content(&s->truth, entry) &&
 	    (~entry->status & replica->status & (ST_SEEN_REPLY | ST_ASSURED)) == 0;
 }
