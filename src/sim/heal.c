@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000 };
+enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000, SOON_MS = 10 * 1000 };
 
 static void
 all_nodes(struct sim *s, enum sim_order order)
@@ -64,6 +64,25 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 	return true;
 }
 
+/* Time passes.  What is demanded soon counts from when every daemon knows its own kernel. */
+static void
+settle(struct sim *s)
+{
+	int64_t known_ms = 0;
+
+	for (int64_t passed = 0; passed < SETTLE_MS; passed += 1000) {
+		sim_pass(s, 1000);
+		known_ms += 1000;
+		for (size_t i = 0; i < s->w->count; i++) {
+			if (sim_is_behind(s, i))
+				known_ms = 0;
+		}
+		if (known_ms == SOON_MS)
+			demand_soon(s, false);
+	}
+	demand_soon(s, true);
+}
+
 void
 heal(struct sim *s)
 {
@@ -75,7 +94,7 @@ heal(struct sim *s)
 		return;
 	s->at = s->plan->acts_count;
 	heal_faults(s);
-	sim_pass(s, SETTLE_MS);
+	settle(s);
 	/* What no event tells, and what was asked for and refused, only the next read makes good. */
 	if ((s->refused || s->silent) && replicas_differ(s, what, sizeof(what))) {
 		sim_say(s, "before -R: %s", what);

@@ -133,6 +133,9 @@ struct sim {
 	bool old_late;              /* it heard something late that said HELLO */
 	bool old_too_big;           /* a flow fitted in no datagram (W26) */
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
+	bool hidden[WORLD_NODES_MAX][TUPLES_MAX];  /* silent, and of which entry that is */
+	bool sparing;               /* what has an excuse of its own is not looked at */
+	bool sweeping;              /* nor what a resync under way may still take away */
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
 	struct state_message messages[STATE_MESSAGES_MAX]; /* of the datagram that was last read */
@@ -229,6 +232,11 @@ void heal(struct sim *s);
  * nothing is.
  */
 bool replicas_differ(struct sim *s, char *what, size_t len);
+/*
+ * The same much earlier, and without the operator: demands what no exception concerns.  `all`: also
+ * that what no node has any more is gone.
+ */
+void demand_soon(struct sim *s, bool all);
 
 /* ---- oracle_old_peer.c: ours beside the incumbent ---- */
 
