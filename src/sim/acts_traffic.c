@@ -121,6 +121,36 @@ burst(struct sim *s, const struct act *act, struct dice *d)
 	}
 }
 
+/* Everybody comes at once, as when a link returns. */
+static void
+crowd(struct sim *s, const struct act *act, struct dice *d)
+{
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		size_t node = traffic_node(s, tuple, act->node);
+
+		traffic_open(s, node, tuple, d);
+		for (unsigned int n = 1 + dice_below(d, 2); n > 0; n--)
+			traffic_advance(s, node, tuple, d);
+	}
+	sim_say(s, "all %zu connections are there", s->tuples_count);
+}
+
+/* The table is read while flows end, wherever they came from, and begin. */
+static void
+busy_read(struct sim *s, const struct act *act, struct dice *d)
+{
+	sim_order(s, act->node, ORDER_READ, false);
+	for (unsigned int n = 2 + dice_below(d, 12); n > 0; n--) {
+		int tuple = draw_tuple(s, d);
+
+		sim_pass(s, dice_below(d, 2 + (unsigned int)s->plan->dump_ms));
+		if (traffic_entry(s, act->node, tuple) != NULL)
+			traffic_close(s, act->node, tuple);
+		else if (dice_chance(d, 30))
+			traffic_open(s, traffic_node(s, tuple, act->node), tuple, d);
+	}
+}
+
 /* A packet of a connection that another node forwards comes this way. */
 static void
 stray(struct sim *s, const struct act *act, struct dice *d)
@@ -162,6 +192,8 @@ const struct act_kind acts_traffic[] = {
     {"close", "a connection ends", 70, 8, close_one},
     {"reuse", "a connection ends and its tuple is used again within milliseconds", 60, 8, reuse},
     {"burst", "many packets at once", 40, 4, burst},
+    {"crowd", "all connections at once", 30, 1, crowd},
+    {"busyread", "-R, and meanwhile flows end, copies too, and begin", 30, 2, busy_read},
     {"stray", "a packet comes the wrong way", 30, 3, stray},
     {"expected", "a helper's connection and what it expects", 60, 4, expected},
     {0},

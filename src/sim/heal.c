@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000, SOON_MS = 10 * 1000 };
+enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000, SOON_S = 10 };
 
 static void
 all_nodes(struct sim *s, enum sim_order order)
@@ -55,7 +55,7 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 		*why = EXC_forgotten;
 	else if (s->lied)
 		*why = EXC_damaged;
-	else if (s->overfull)
+	else if (sim_is_overfull(s))
 		*why = EXC_full;
 	else if (s->one_way)
 		*why = EXC_unheard;
@@ -68,16 +68,18 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 static void
 settle(struct sim *s)
 {
-	int64_t known_ms = 0;
+	/* ALARM repeats everything within RefreshTime and a second. */
+	int64_t soon_s = s->plan->mode == 0 ? SOON_S : s->plan->refresh_s + 2;
+	int64_t known_s = 0;
 
 	for (int64_t passed = 0; passed < SETTLE_MS; passed += 1000) {
 		sim_pass(s, 1000);
-		known_ms += 1000;
+		known_s++;
 		for (size_t i = 0; i < s->w->count; i++) {
 			if (sim_is_behind(s, i))
-				known_ms = 0;
+				known_s = 0;
 		}
-		if (known_ms == SOON_MS)
+		if (known_s == soon_s)
 			demand_soon(s, false);
 	}
 	demand_soon(s, true);

@@ -286,6 +286,38 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	}
 }
 
+/* ---- restarts ---- */
+
+struct restarts {
+	bool may_note[WORLD_NODES_MAX]; /* somebody has begun, or said HELLO, since the last note */
+	uint64_t held;                  /* as a jump, before the datagram that is read */
+};
+
+static void
+watch_restarts(struct sim *s, void *state, const struct happening *h)
+{
+	const struct node *n = s->w->nodes[h->node].node;
+	struct restarts *r = state;
+
+	if (h->type == HAP_START)
+		memset(r->may_note, 1, sizeof(r->may_note));
+	if (n == NULL || s->lied || s->w->incumbents > 0)
+		return;
+	if (h->type == HAP_ARRIVES)
+		r->held = node_stats(n)->seq_jump_held;
+	if (h->type == HAP_ARRIVED && s->says_hello) {
+		r->may_note[h->node] = true;
+		if (node_stats(n)->seq_jump_held != r->held)
+			sim_fail(s, "node %u: node %u begins anew and says HELLO, and is not believed",
+			    h->node, h->other);
+	}
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_PEER_RESTARTED) {
+		if (!r->may_note[h->node])
+			sim_fail(s, "node %u: takes a peer for a new one that has gone on all the time",
+			    h->node);
+	}
+}
+
 /* ---- peace ---- */
 
 struct peace {
@@ -324,7 +356,7 @@ check_peace(struct sim *s, void *state)
 	s->at_peace = true;
 	sim_pass(s, 3000);
 	s->at_peace = false;
-	if (s->plan->mode == 0 && p->messages > 0 && !s->overfull)
+	if (s->plan->mode == 0 && p->messages > 0 && !sim_is_overfull(s))
 		sim_fail(s, "nothing changes, and %llu messages about flows were sent",
 		    (unsigned long long)p->messages);
 }
@@ -335,6 +367,8 @@ const struct oracle oracles_flow[] = {
 	sizeof(struct beliefs), watch_beliefs, NULL},
     {"echo", "what a node only wrote for a peer it tells nobody, nor that it ended",
 	sizeof(struct copies), watch_echo, NULL},
+    {"restarts", "who begins anew and says so is believed, and nobody else is taken for new",
+	sizeof(struct restarts), watch_restarts, NULL},
     {"peace", "when nothing changes any more nobody says anything about flows",
 	sizeof(struct peace), watch_peace, check_peace},
     {0},

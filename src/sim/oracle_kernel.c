@@ -46,7 +46,7 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
 	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->blind[node] ||
-	    s->overfull || e->blurred)
+	    sim_is_overfull(s) || e->blurred)
 		return;
 	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
@@ -217,9 +217,27 @@ was_written(const struct sim *s, size_t node, int tuple, uint64_t since)
 	return written && before->own && !before->end;
 }
 
+/* Was the master of this related flow the commit's to write, or there, and is it? */
+static bool
+master_is_there(struct sim *s, const struct takeovers *t, size_t node, const struct flow *f)
+{
+	int master = flow_is_related(f) ? truth_tuple(&s->truth, &f->rare.master) : NO_TUPLE;
+	const struct promise *p;
+	struct flow replica;
+
+	if (master == NO_TUPLE || s->refused)
+		return false;
+	p = &t->of[node][master];
+	return p->content != 0 && replica_content(s, node, master, &replica) == p->content &&
+	    s->knows[node][master].news_at.ms < t->began[node].ms &&
+	    !was_touched(s, node, master, p->changed) && traffic_entry(s, node, master) != NULL;
+}
+
 static void
 end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
 {
+	bool degraded =
+	    node_stats(s->w->nodes[node].node)->commit_degraded != t->degraded[node];
 	unsigned int missing = 0;
 	int first = NO_TUPLE;
 	char text[256];
@@ -250,8 +268,7 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			    (long long)s->knows[node][tuple].news_at.ms);
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
-		} else if (node_stats(s->w->nodes[node].node)->commit_degraded == t->degraded[node] &&
-		    c->failed == 0 && was_written(s, node, tuple, p->changed) &&
+		} else if ((!degraded || master_is_there(s, t, node, &f)) && c->failed == 0 && was_written(s, node, tuple, p->changed) &&
 		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
 			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
@@ -320,7 +337,72 @@ last_takeover(struct sim *s, void *state)
 		    tuple_text(s, first));
 }
 
+/* ---- CacheWriteThrough ---- */
+
+/* A change of a replica that the kernel has to follow, and nothing was asked of it yet. */
+struct followers {
+	bool owes[WORLD_NODES_MAX][TUPLES_MAX];
+};
+
+static void
+note_debt(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct followers *w = state;
+	const struct knowledge *e = &s->knows[h->node][tuple];
+	bool known = world_find(s->w, h->node, TABLE_LOCAL, &s->truth.keys[tuple], NULL);
+	bool there = traffic_entry(s, h->node, tuple) != NULL;
+
+	if (e->news_at.ms != s->w->now.ms || sim_is_behind(s, h->node))
+		return;
+	if (e->believed != 0)
+		w->owes[h->node][tuple] = !known && !there;
+	else if (m->type == WIRE_CT_DEL)
+		/* A copy, if it is nothing else. */
+		w->owes[h->node][tuple] = known && there && e->alive_at.ms == 0 &&
+		    e->wrote_at.ms != 0 && !e->forgot && !s->committed;
+}
+
+static void
+watch_follow(struct sim *s, void *state, const struct happening *h)
+{
+	struct followers *w = state;
+	int tuple = NO_TUPLE;
+
+	if (s->plan->write_through == 0 || world_is_incumbent(s->w, h->node))
+		return;
+	if (h->type == HAP_ARRIVED && h->other < s->w->count)
+		sim_each_state(s, h, w, note_debt);
+	if (h->type == HAP_START || h->type == HAP_KILL || h->type == HAP_ORDER)
+		memset(w->owes[h->node], 0, sizeof(w->owes[h->node]));
+	if (h->type == HAP_OP)
+		tuple = truth_tuple(&s->truth, &h->op->flow.key);
+	if (h->type == HAP_KERNEL)
+		tuple = truth_tuple(&s->truth, &h->change->flow->key);
+	if (tuple != NO_TUPLE)
+		w->owes[h->node][tuple] = false;
+}
+
+static void
+check_follow(struct sim *s, void *state)
+{
+	const struct followers *w = state;
+
+	for (size_t i = 0; i < s->w->count; i++) {
+		for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+			bool held = world_find(s->w, i, TABLE_REMOTE, &s->truth.keys[tuple], NULL);
+			bool there = traffic_entry(s, i, tuple) != NULL;
+
+			if (w->owes[i][tuple] && held != there && !s->lied)
+				sim_fail(s, "node %zu: the kernel was never asked to follow %s of %s",
+				    i, held ? "the news" : "the end", tuple_text(s, tuple));
+		}
+	}
+}
+
 const struct oracle oracles_kernel[] = {
+    {"follow", "with CacheWriteThrough the kernel is asked to follow every replica",
+	sizeof(struct followers), watch_follow, check_follow},
     {"harm", "no live entry of the kernel is deleted or set back for older news", sizeof(struct harm),
 	watch_harm, NULL},
     {"takeover", "a commit brings every replica to the kernel, as it is, or reports that it could not",

@@ -124,7 +124,11 @@ struct sim {
 	bool one_way;               /* three nodes or more, and one heard what did not hear it */
 	bool refused;               /* the kernel refused something */
 	bool contested;             /* two nodes had a tuple, and a third kept what it heard last */
-	bool overfull;              /* a table was full, or deletes were given up */
+	bool overfull;              /* a table was full */
+	uint64_t evictions[WORLD_NODES_MAX];          /* deletes that its process has given up */
+	bool evicted[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [of][at]: and nothing since makes it good */
+	ms_t heard_at[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [by][whom] */
+	bool says_hello;            /* the datagram that was last read, all of it */
 	bool resynced;              /* and then everything was made good */
 	bool silent;                /* an entry changed, and no event told */
 	/* What an incumbent does not make good by itself. */
@@ -207,6 +211,8 @@ sim_is_behind(const struct sim *s, size_t node)
 	return world_is_behind(s->w, node);
 }
 
+/* Was a table full, or are there deletes that were given up and have to be asked for? */
+bool sim_is_overfull(const struct sim *s);
 /* Do they say the same, also of what events do not tell? */
 bool same_flow(const struct sim *s, const struct flow *a, const struct flow *b);
 /* Two flows that should be the same, beside each other. */
