@@ -258,9 +258,10 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 		return;
 	e->renewed_at = s->w->now;
 	/* What is still to be read of it is older than what was written, and nothing tells. */
+	if (sim_is_behind(s, h->node))
+		s->hidden[h->node][truth_tuple(&s->truth, &h->change->flow->key)] = true;
 	if (h->change->type == KEV_UPDATE && sim_is_behind(s, h->node)) {
 		s->silent = true;
-		s->hidden[h->node][truth_tuple(&s->truth, &h->change->flow->key)] = true;
 		e->blurred = true;
 	}
 	if (h->change->type != KEV_NEW)

@@ -344,6 +344,19 @@ struct followers {
 	bool owes[WORLD_NODES_MAX][TUPLES_MAX];
 };
 
+/* Is the kernel's entry one that the daemon made, and that nothing else has changed? */
+static bool
+is_copy(const struct sim *s, size_t node, int tuple)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	bool copy = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++)
+		copy = !v->end && v->own && (copy || i == 0 || history_at(h, i - 1)->end);
+	return copy && s->data_at[node][tuple].ms < s->knows[node][tuple].wrote_at.ms;
+}
+
 static void
 note_debt(struct sim *s, void *state, const struct happening *h, int tuple,
     const struct wire_msg *m)
@@ -359,8 +372,8 @@ note_debt(struct sim *s, void *state, const struct happening *h, int tuple,
 		w->owes[h->node][tuple] = !known && !there;
 	else if (m->type == WIRE_CT_DEL)
 		/* A copy, if it is nothing else. */
-		w->owes[h->node][tuple] = known && there && e->alive_at.ms == 0 &&
-		    e->wrote_at.ms != 0 && !e->forgot && !s->committed;
+		w->owes[h->node][tuple] = known && there && is_copy(s, h->node, tuple) &&
+		    e->alive_at.ms == 0 && !e->forgot && !s->committed;
 }
 
 static void
