@@ -81,6 +81,26 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
 }
 
+/* The rule; but nothing is deleted for the sake of a master that, for all we know, is not there. */
+static enum commit_verdict
+decide(const struct node *n, struct flow *f, const struct flow *kernel, enum commit_age age)
+{
+	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS, has = f->has;
+	enum commit_verdict verdict = commit_decide(kernel, f, age);
+	uint32_t id;
+
+	if (verdict != COMMIT_REPLACE || !flow_is_related(f))
+		return verdict;
+	id = table_find(&n->local, &f->rare.master);
+	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return verdict;
+	f->has &= ~master;
+	verdict = commit_decide(kernel, f, age);
+	if (verdict == COMMIT_REPLACE)
+		f->has = has;
+	return verdict;
+}
+
 /*
  * Chooses the request for a replica, given what is known of the kernel's entry.  False if nothing
  * is to be written.
@@ -88,7 +108,7 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 static bool
 choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit_age age)
 {
-	switch (commit_decide(kernel, &s->op.flow, age)) {
+	switch (decide(n, &s->op.flow, kernel, age)) {
 	case COMMIT_CREATE:
 		s->op.type = KOP_CREATE;
 		return true;
