@@ -134,6 +134,13 @@ peer_heard(struct node *n, const struct peer_addr *addr, ms_t now)
 	return p;
 }
 
+/* What waits at our socket may be of any age: we have been stopped. */
+static bool
+has_overslept(const struct node *n, ms_t now)
+{
+	return n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS;
+}
+
 /* A HELLO that the network delivered late or twice, to be told from one of a new instance. */
 static bool
 is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now)
@@ -141,8 +148,7 @@ is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now
 	int32_t ahead = seq_cmp(seq, p->last);
 
 	return p->seq_set && ahead <= 0 && ahead > -HELLO_GAP_MAX &&
-	    (ms_since(now, p->advanced) < HELLO_LATE_MS ||
-		(n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS));
+	    (ms_since(now, p->advanced) < HELLO_LATE_MS || has_overslept(n, now));
 }
 
 static void
@@ -243,11 +249,12 @@ jump_believed(struct node *n, struct peer *p, uint32_t seq)
  * peer's (damaged, or forged), and without this we would be deaf until it gets there.
  */
 static bool
-behind_believed(struct peer *p, uint32_t seq, ms_t now)
+behind_believed(const struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
 	p->behind_row = seq == p->behind_next ? p->behind_row + 1 : 1;
 	p->behind_next = seq + 1;
-	return p->behind_row >= BEHIND_ROW && ms_since(now, p->advanced) >= BEHIND_MS;
+	return p->behind_row >= BEHIND_ROW && ms_since(now, p->advanced) >= BEHIND_MS &&
+	    !has_overslept(n, now);
 }
 
 static void
@@ -311,7 +318,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
 		ahead = 1;
 	}
-	if (ahead <= 0 && !behind_believed(p, m->seq, now)) {
+	if (ahead <= 0 && !behind_believed(n, p, m->seq, now)) {
 		n->stats.seq_before++;
 		return false;
 	}
