@@ -32,6 +32,7 @@ host_reset(struct world *w, size_t i)
 	sn->read_wanted = 0;
 	sn->read_active = 0;
 	sn->reading = false;
+	sn->overran = false;
 	sn->read_cut = false;
 	sn->dump_count = 0;
 	sn->paused_until = (ms_t){0};
@@ -53,6 +54,7 @@ read_events(struct world *w, size_t i)
 
 	if (sn->kernel->events_lost) {
 		sn->kernel->events_lost = false;
+		sn->overran = sn->node != NULL;
 		world_tell(w, &(struct happening){.type = HAP_OVERRUN, .node = (uint8_t)i});
 		daemon_overrun(sn, w->now);
 		any = true;
@@ -74,6 +76,7 @@ read_begin(struct world *w, size_t i, bool announce)
 	struct sim_node *sn = &w->nodes[i];
 
 	sn->reading = true;
+	sn->overran = false;
 	sn->dump_at = 0;
 	sn->dump_count = 0;
 	sn->dump_next = w->now;

@@ -109,8 +109,10 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
 		e->forgot = true;
 	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
-	    !same_flow(s, &f, h->flow))
+	    !same_flow(s, &f, h->flow)) {
 		e->alive_at = s->w->now;
+		e->alive_id = h->flow->id;
+	}
 }
 
 /*
@@ -202,6 +204,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		e = known(s, h->node, &h->event->flow.key);
 		if (e != NULL && !h->event->own && is_of_entry(s, h)) {
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
+			e->alive_id = h->event->flow.id;
 			e->forgot = false;
 		}
 		break;

@@ -234,7 +234,8 @@ last_number(const struct history *h)
 static bool
 is_contested(const struct sim *s, size_t i, size_t j, int tuple)
 {
-	uint64_t last = last_number(&s->truth.of[i][tuple]);
+	/* A change that no event told does not count, unless a read can see it. */
+	uint64_t last = last_number(&s->truth.seen[i][tuple]);
 
 	for (size_t k = 0; k < s->w->count; k++) {
 		if (k != i && k != j &&
@@ -323,7 +324,7 @@ check_replicas(struct sim *s, void *state)
 }
 
 const struct oracle oracles_healed[] = {
-    {"soon", "ten seconds (ALARM: RefreshTime) after all is well, and without an order, replicas are what their sources "
+    {"soon", "ten seconds after all is well, and without an order, replicas are what their sources "
 	     "have, but for what version 1 cannot keep",
 	0, NULL, NULL},
     {"local", "after healing a node's local table is its kernel's, field by field", 0, NULL,

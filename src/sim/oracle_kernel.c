@@ -48,7 +48,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->blind[node] ||
 	    sim_is_overfull(s) || e->blurred)
 		return;
-	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
+	/* Of an entry that took its place meanwhile it was told nothing. */
+	if (e->alive_at.ms > s->knows[node][doing].news_at.ms && e->alive_id == c->before->id) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
 		    (long long)s->knows[node][doing].news_at.ms);
 		if (e->forgot)
@@ -337,6 +338,22 @@ last_takeover(struct sim *s, void *state)
 		    tuple_text(s, first));
 }
 
+/* ---- timeouts ---- */
+
+static void
+watch_timeouts(struct sim *s, void *state, const struct happening *h)
+{
+	int64_t told = s->plan->commit_timeout_s;
+
+	(void)state;
+	if (h->type == HAP_OP && !world_is_incumbent(s->w, h->node) && told != 0 &&
+	    (h->op->type == KOP_CREATE || h->op->type == KOP_REPLACE) &&
+	    h->op->flow.timeout_s != told)
+		sim_fail(s, "node %u: %s is written with %u s, CommitTimeout is %lld", h->node,
+		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)),
+		    h->op->flow.timeout_s, (long long)told);
+}
+
 /* ---- CacheWriteThrough ---- */
 
 /* A change of a replica that the kernel has to follow, and nothing was asked of it yet. */
@@ -414,6 +431,8 @@ check_follow(struct sim *s, void *state)
 }
 
 const struct oracle oracles_kernel[] = {
+    {"lasting", "what is written for a replica lasts for CommitTimeout, if there is one", 0,
+	watch_timeouts, NULL},
     {"follow", "with CacheWriteThrough the kernel is asked to follow every replica",
 	sizeof(struct followers), watch_follow, check_follow},
     {"harm", "no live entry of the kernel is deleted or set back for older news", sizeof(struct harm),

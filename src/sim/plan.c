@@ -121,6 +121,9 @@ draw_host(struct plan *p, struct dice *d)
 		p->dump = ONE_OF(d, 1, 3, 10, 40);
 	if (p->dump > 0)
 		p->dump_ms = ONE_OF(d, 0, 1, 10, 50);
+	/* A daemon that has much else to do. */
+	if (p->dump >= 10 && dice_chance(d, 20))
+		p->dump_ms = 1100;
 	p->own_events = dice_chance(d, 30);
 	p->expires = dice_chance(d, 60);
 	if (dice_chance(d, 15))

@@ -384,7 +384,7 @@ world_is_behind(const struct world *w, size_t i)
 	const struct sim_node *sn = &w->nodes[i];
 
 	return sn->kernel->events_count > 0 || sn->kernel->events_lost ||
-	    sn->overrun_read_at.ms != MS_NEVER.ms || sn->reading;
+	    sn->overrun_read_at.ms != MS_NEVER.ms || sn->overran || sn->reading;
 }
 
 bool

@@ -118,6 +118,7 @@ struct sim_node {
 	ms_t ops_at;
 
 	unsigned int read_wanted, read_active; /* enum sim_read */
+	bool overran;       /* it knows that events were lost, and has not begun to read the table */
 	bool reading;
 	bool read_cut;      /* the dump under way will be cut short */
 	size_t dump_at;     /* of the kernel's flows, the next to be looked at */
