@@ -289,7 +289,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 /* ---- restarts ---- */
 
 struct restarts {
-	bool may_note[WORLD_NODES_MAX]; /* somebody has begun, or said HELLO, since the last note */
+	/* [at][of]: how often it may still be noted that it has begun, or says HELLO again. */
+	unsigned int began[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	uint64_t held;                  /* as a jump, before the datagram that is read */
 };
 
@@ -299,22 +300,26 @@ watch_restarts(struct sim *s, void *state, const struct happening *h)
 	const struct node *n = s->w->nodes[h->node].node;
 	struct restarts *r = state;
 
-	if (h->type == HAP_START)
-		memset(r->may_note, 1, sizeof(r->may_note));
+	for (size_t i = 0; h->type == HAP_START && i < s->w->count; i++)
+		r->began[i][h->node]++;
 	if (n == NULL || s->lied || s->w->incumbents > 0)
 		return;
 	if (h->type == HAP_ARRIVES)
 		r->held = node_stats(n)->seq_jump_held;
 	if (h->type == HAP_ARRIVED && s->says_hello) {
-		r->may_note[h->node] = true;
+		r->began[h->node][h->other] += r->began[h->node][h->other] == 0;
 		if (node_stats(n)->seq_jump_held != r->held)
 			sim_fail(s, "node %u: node %u begins anew and says HELLO, and is not believed",
 			    h->node, h->other);
 	}
 	if (h->type == HAP_NOTICE && h->notice->type == NOTE_PEER_RESTARTED) {
-		if (!r->may_note[h->node])
-			sim_fail(s, "node %u: takes a peer for a new one that has gone on all the time",
-			    h->node);
+		size_t peer = world_node_of(s->w, &h->notice->peer);
+
+		if (r->began[h->node][peer] > 0)
+			r->began[h->node][peer]--;
+		else
+			sim_fail(s, "node %u: takes node %zu for a new one, which has gone on all "
+				    "the time", h->node, peer);
 	}
 }
 

@@ -217,7 +217,10 @@ draw_crowd(struct plan *p)
 		return;
 	p->tuples = ONE_OF(&d, 300, 400);
 	p->limit = 512;
-	p->batch = ONE_OF(&d, 0, 64, 256, 256, 256);
+	p->regime = ONE_OF(&d, 0, 0, 0, 1, 2);
+	p->batch = ONE_OF(&d, 0, 64, 256, 256, 256, 256);
+	if (dice_chance(&d, 50))
+		p->expires = 0;
 	if (p->dump > 0)
 		p->dump = 40;
 	if (p->events > 0)
