@@ -168,6 +168,9 @@ says_the_same(const struct sim *s, const struct flow *entry, const struct flow *
 	/* An entry of unknown age is not thrown away for the sake of these. */
 	if (!made)
 		f.has &= ~only_created;
+	/* No mark is a mark of zero. */
+	f.mark = f.has & HAS_MARK ? f.mark : 0;
+	f.has |= HAS_MARK;
 	sim_kernel_change(&merged, &f);
 	if (f.has & HAS_REPLY)
 		merged.reply = f.reply;
