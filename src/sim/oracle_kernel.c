@@ -103,6 +103,7 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 struct promise {
 	uint64_t content; /* of the replica when the commit began; 0: there was none */
 	uint64_t changed; /* number of the kernel's last version then */
+	struct flow_reply reply;
 };
 
 struct takeovers {
@@ -110,6 +111,8 @@ struct takeovers {
 	bool behind[WORLD_NODES_MAX]; /* at the beginning or the end */
 	bool flushing[WORLD_NODES_MAX]; /* somebody ordered the opposite */
 	bool disturbed[WORLD_NODES_MAX]; /* and did at some time since it began */
+	bool forgot[WORLD_NODES_MAX];    /* -f external came meanwhile, and has to wait */
+	bool swept[WORLD_NODES_MAX];     /* replicas may have gone for another reason */
 	ms_t began[WORLD_NODES_MAX];
 	uint64_t degraded[WORLD_NODES_MAX]; /* writes that had to leave something out by then */
 	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
@@ -148,11 +151,18 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 	t->running[node] = true;
 	t->began[node] = s->w->now;
 	t->disturbed[node] = t->flushing[node];
+	t->forgot[node] = false;
+	t->swept[node] = s->plan->mode != 0;
 	t->degraded[node] = node_stats(s->w->nodes[node].node)->commit_degraded;
 	t->behind[node] = sim_is_behind(s, node);
-	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
-		t->of[node][tuple] = (struct promise){
-		    .content = replica_content(s, node, tuple, &f), .changed = s->truth.number};
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		struct promise *p = &t->of[node][tuple];
+
+		p->content = replica_content(s, node, tuple, &f);
+		p->changed = s->truth.number;
+		if (p->content != 0)
+			p->reply = f.reply;
+	}
 }
 
 /* Is all that the replica says in the kernel's entry, but for what version 1 or the kernel keeps? */
@@ -237,6 +247,21 @@ master_is_there(struct sim *s, const struct takeovers *t, size_t node, const str
 	    !was_touched(s, node, master, p->changed) && traffic_entry(s, node, master) != NULL;
 }
 
+/* Was a replica forgotten by -f external before it was written? */
+static bool
+is_forgotten(struct sim *s, const struct takeovers *t, size_t node, int tuple)
+{
+	const struct promise *p = &t->of[node][tuple];
+	const struct knowledge *e = &s->knows[node][tuple];
+	struct flow f = {.key = s->truth.keys[tuple], .reply = p->reply};
+
+	return t->forgot[node] && !t->swept[node] && p->content != 0 && e->believed != 0 &&
+	    e->news_at.ms < t->began[node].ms && !was_touched(s, node, tuple, p->changed) &&
+	    !world_find(s->w, node, TABLE_REMOTE, &s->truth.keys[tuple], NULL) &&
+	    traffic_entry(s, node, tuple) == NULL &&
+	    sim_kernel_has_room(s->w->nodes[node].kernel, &f);
+}
+
 static void
 end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
 {
@@ -258,6 +283,10 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct promise *p = &t->of[node][tuple];
 
+		if (is_forgotten(s, t, node, tuple)) {
+			missing++;
+			first = first == NO_TUPLE ? tuple : first;
+		}
 		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
 		    s->knows[node][tuple].news_at.ms >= t->began[node].ms ||
 		    was_touched(s, node, tuple, p->changed))
@@ -294,6 +323,10 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 	if (h->type == HAP_ORDER)
 		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
 	t->disturbed[h->node] |= t->flushing[h->node];
+	if (h->type == HAP_ORDER && h->number == ORDER_FLUSH_EXTERNAL)
+		t->forgot[h->node] |= t->running[h->node];
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_SWEPT)
+		t->swept[h->node] = true;
 	if (h->type == HAP_START || is_flushed(s, h))
 		t->flushing[h->node] = false;
 	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
