@@ -205,6 +205,15 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 	if (op->type != KOP_REPLACE || flow_key_equal(&op->victim, &op->flow.key))
 		return;
 	id = table_find(&n->local, &op->victim);
+	if (id == ENTRY_NONE && n->reading) {
+		/* What is still to come of the dump may name it. */
+		struct flow victim = {.key = op->victim};
+
+		id = table_insert(&n->local, &victim, now);
+		if (id != ENTRY_NONE)
+			local_gone(n, id);
+		return;
+	}
 	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
 		local_destroyed(n, id, now);
 }
