@@ -112,6 +112,7 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 	    !same_flow(s, &f, h->flow)) {
 		e->alive_at = s->w->now;
 		e->alive_id = h->flow->id;
+		e->both_ways = h->flow->status & ST_SEEN_REPLY;
 	}
 }
 
@@ -205,6 +206,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		if (e != NULL && !h->event->own && is_of_entry(s, h)) {
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
 			e->alive_id = h->event->flow.id;
+			e->both_ways = h->event->flow.status & ST_SEEN_REPLY;
 			e->forgot = false;
 		}
 		break;

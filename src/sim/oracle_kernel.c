@@ -49,7 +49,8 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	    sim_is_overfull(s) || e->blurred)
 		return;
 	/* Of an entry that took its place meanwhile it was told nothing. */
-	if (e->alive_at.ms > s->knows[node][doing].news_at.ms && e->alive_id == c->before->id) {
+	if (e->alive_at.ms > s->knows[node][doing].news_at.ms && e->both_ways &&
+	    e->alive_id == c->before->id) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
 		    (long long)s->knows[node][doing].news_at.ms);
 		if (e->forgot)
@@ -231,6 +232,19 @@ was_written(const struct sim *s, size_t node, int tuple, uint64_t since)
 	return written && before->own && !before->end;
 }
 
+/* Has the entry ended since, be it to be replaced? */
+static bool
+has_ended(const struct sim *s, size_t node, int tuple, uint64_t since)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	bool ended = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++)
+		ended |= v->number > since && v->end;
+	return ended;
+}
+
 /* Was the master of this related flow the commit's to write, or there, and is it? */
 static bool
 master_is_there(struct sim *s, const struct takeovers *t, size_t node, const struct flow *f)
@@ -244,7 +258,8 @@ master_is_there(struct sim *s, const struct takeovers *t, size_t node, const str
 	p = &t->of[node][master];
 	return p->content != 0 && replica_content(s, node, master, &replica) == p->content &&
 	    s->knows[node][master].news_at.ms < t->began[node].ms &&
-	    !was_touched(s, node, master, p->changed) && traffic_entry(s, node, master) != NULL;
+	    !was_touched(s, node, master, p->changed) && !has_ended(s, node, master, p->changed) &&
+	    traffic_entry(s, node, master) != NULL;
 }
 
 /* Was a replica forgotten by -f external before it was written? */

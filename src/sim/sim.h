@@ -68,6 +68,7 @@ enum { ORACLES_MAX = 32, KEPT_DATAGRAMS = 32 };
 struct knowledge {
 	ms_t alive_at;     /* that packets had changed this very entry; 0: it was not */
 	uint32_t alive_id; /* which entry that was */
+	bool both_ways;    /* and that they went both ways, whatever was written since */
 	ms_t wrote_at;     /* it made the entry itself */
 	ms_t renewed_at;   /* it last wrote something to it, the timeout at least */
 	ms_t news_at;      /* a peer last said something new of the flow, also that it has ended */
