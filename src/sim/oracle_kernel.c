@@ -105,6 +105,7 @@ struct promise {
 	uint64_t content; /* of the replica when the commit began; 0: there was none */
 	uint64_t changed; /* number of the kernel's last version then */
 	struct flow_reply reply;
+	bool known; /* the node knew an entry of its own kernel */
 };
 
 struct takeovers {
@@ -161,6 +162,7 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 
 		p->content = replica_content(s, node, tuple, &f);
 		p->changed = s->truth.number;
+		p->known = world_find(s->w, node, TABLE_LOCAL, &s->truth.keys[tuple], NULL);
 		if (p->content != 0)
 			p->reply = f.reply;
 	}
@@ -277,6 +279,17 @@ is_forgotten(struct sim *s, const struct takeovers *t, size_t node, int tuple)
 	    sim_kernel_has_room(s->w->nodes[node].kernel, &f);
 }
 
+/* A TCP entry from before: are segments still held to the windows that this kernel saw? */
+static bool
+is_strict(struct sim *s, size_t node, int tuple, const struct promise *p)
+{
+	const struct flow *f = traffic_entry(s, node, tuple);
+
+	return f != NULL && f->key.l4 == L4_TCP && p->known && s->plan->window_tracking == 0 &&
+	    !s->refused && !has_ended(s, node, tuple, p->changed) &&
+	    !(f->l4.tcp.flags_orig & f->l4.tcp.flags_repl & TCP_FLAG_LIBERAL);
+}
+
 static void
 end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
 {
@@ -298,6 +311,9 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct promise *p = &t->of[node][tuple];
 
+		if (is_strict(s, node, tuple, p))
+			sim_fail(s, "node %zu: took over, and holds %s to its old windows", node,
+			    tuple_text(s, tuple));
 		if (is_forgotten(s, t, node, tuple)) {
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
