@@ -342,6 +342,8 @@ void sync_forgive(struct node *n, struct peer *p);
 void sync_tell_all(struct node *n, struct peer *p, ms_t now);
 /* The peer begins anew: flows are sent to it again, and so are deletes that may still concern it. */
 void sync_greet(struct node *n, struct peer *p, ms_t now);
+/* The peer answers our HELLO: the same, but what we have asked it for it still has to hear. */
+void sync_greet_back(struct node *n, struct peer *p, ms_t now);
 bool sync_seq_is_ours(const struct node *n, uint32_t seq);
 /* The oldest number that may be ours. */
 uint32_t sync_first_seq(const struct node *n);

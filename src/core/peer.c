@@ -219,7 +219,7 @@ hello_answered(struct node *n, struct peer *p, ms_t now)
 	 * same: only what we say from now on is sure to come to it.
 	 */
 	if (!p->hello_back)
-		sync_greet(n, p, now);
+		sync_greet_back(n, p, now);
 	/* And what it said meanwhile our HELLO made it forget. */
 	if (p->deaf)
 		want_resync(p, now);

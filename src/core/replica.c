@@ -92,22 +92,34 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
 }
 
-/*
- * What the kernel only takes when an entry is created, and refused when this one was, is no reason to
- * make it anew each time; but its master may have come meanwhile.
- */
+/* The rule; but nothing is deleted for the sake of a master that, for all we know, is not there. */
+static enum commit_verdict
+decide(const struct node *n, struct flow *f, const struct flow *kernel, enum commit_age age)
+{
+	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS, has = f->has;
+	enum commit_verdict verdict = commit_decide(kernel, f, age);
+	uint32_t id;
+
+	if (verdict != COMMIT_REPLACE || !flow_is_related(f))
+		return verdict;
+	id = table_find(&n->local, &f->rare.master);
+	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return verdict;
+	f->has &= ~master;
+	verdict = commit_decide(kernel, f, age);
+	if (verdict == COMMIT_REPLACE)
+		f->has = has;
+	return verdict;
+}
+
+/* A helper that the kernel refused when it made the entry is no reason to make it anew each time. */
 static void
 want_less(const struct node *n, struct flow *want)
 {
-	const uint32_t master = HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
 	uint32_t local = table_find(&n->local, &want->key);
 
-	if (local == ENTRY_NONE || !(table_entry(&n->local, local)->flags & ENTRY_LESS))
-		return;
-	want->has &= ~(uint32_t)HAS_HELPER;
-	local = flow_is_related(want) ? table_find(&n->local, &want->rare.master) : ENTRY_NONE;
-	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
-		want->has &= ~master;
+	if (local != ENTRY_NONE && (table_entry(&n->local, local)->flags & ENTRY_LESS))
+		want->has &= ~(uint32_t)HAS_HELPER;
 }
 
 /*
@@ -120,7 +132,7 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 	struct flow want = s->op.flow;
 
 	want_less(n, &want);
-	switch (commit_decide(kernel, &want, age)) {
+	switch (decide(n, &want, kernel, age)) {
 	case COMMIT_CREATE:
 		s->op.type = KOP_CREATE;
 		return true;
@@ -227,6 +239,15 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 	if (op->type != KOP_REPLACE || flow_key_equal(&op->victim, &op->flow.key))
 		return;
 	id = table_find(&n->local, &op->victim);
+	if (id == ENTRY_NONE && n->reading) {
+		/* What is still to come of the dump may name it. */
+		struct flow victim = {.key = op->victim};
+
+		id = table_insert(&n->local, &victim, now);
+		if (id != ENTRY_NONE)
+			local_gone(n, id);
+		return;
+	}
 	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
 		local_destroyed(n, id, now);
 }

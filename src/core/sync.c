@@ -397,13 +397,19 @@ sync_again(struct node *n)
 	n->seconds++;
 }
 
+static void
+flows_forgiven(struct node *n, const struct peer *p)
+{
+	queue_forgiven(n, &n->unacked, peer_bit(n, p));
+	queue_forgiven(n, &n->buried, peer_bit(n, p));
+}
+
 void
 sync_forgive(struct node *n, struct peer *p)
 {
 	uint8_t bit = peer_bit(n, p);
 
-	queue_forgiven(n, &n->unacked, bit);
-	queue_forgiven(n, &n->buried, bit);
+	flows_forgiven(n, p);
 	for (uint32_t i = 0; i < n->sent_count; i++)
 		control_acked(n, sent_at(n, i), bit);
 	trim_sent(n);
@@ -432,6 +438,13 @@ sync_greet(struct node *n, struct peer *p, ms_t now)
 	 */
 	sync_tell_all(n, p, now);
 	sync_forgive(n, p);
+}
+
+void
+sync_greet_back(struct node *n, struct peer *p, ms_t now)
+{
+	sync_tell_all(n, p, now);
+	flows_forgiven(n, p);
 }
 
 /* ---- building datagrams ---- */

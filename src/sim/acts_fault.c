@@ -102,6 +102,26 @@ flap(struct sim *s, const struct act *act, struct dice *d)
 	}
 }
 
+/* The link is dead for longer than anybody waits, and much ends meanwhile that was known. */
+static void
+outage(struct sim *s, const struct act *act, struct dice *d)
+{
+	for (unsigned int n = 20 + dice_below(d, 40); n > 0; n--) {
+		int tuple = (int)dice_below(d, (unsigned int)s->tuples_count);
+
+		traffic_open(s, traffic_node(s, tuple, act->node), tuple, d);
+	}
+	sim_pass(s, 100 + dice_below(d, 1500));
+	sim_say(s, "nobody hears anybody");
+	memset(s->w->cut, 1, sizeof(s->w->cut));
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		if (dice_chance(d, 60))
+			traffic_close(s, traffic_node(s, tuple, act->node), tuple);
+	}
+	sim_pass(s, 9000 + dice_below(d, 6000));
+	mend(s, act, d);
+}
+
 static void
 clog_link(struct sim *s, const struct act *act, struct dice *d)
 {
@@ -229,6 +249,7 @@ const struct act_kind acts_fault[] = {
     {"cut", "the link fails", 30, 2, cut},
     {"mend", "the link is well again", 100, 6, mend},
     {"flap", "the link fails and returns, again and again", 20, 1, flap},
+    {"outage", "the link is dead for ten seconds or so, and much ends meanwhile", 20, 1, outage},
     {"clog", "the link takes nothing", 25, 2, clog_link},
     {"weather", "the link loses, doubles, delays more or less", 30, 2, weather},
     {"overrun", "the kernel drops events", 30, 2, overrun},

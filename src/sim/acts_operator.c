@@ -19,6 +19,15 @@ commit_twice(struct sim *s, const struct act *act, struct dice *d)
 	sim_order(s, act->node, ORDER_COMMIT, false);
 }
 
+/* A script that does not wait. */
+static void
+commit_flush(struct sim *s, const struct act *act, struct dice *d)
+{
+	sim_order(s, act->node, ORDER_COMMIT, false);
+	sim_pass(s, dice_below(d, 10));
+	sim_order(s, act->node, ORDER_FLUSH_EXTERNAL, false);
+}
+
 static void
 flush_internal(struct sim *s, const struct act *act, struct dice *d)
 {
@@ -137,6 +146,7 @@ fail_over(struct sim *s, const struct act *act, struct dice *d)
 const struct act_kind acts_operator[] = {
     {"commit", "-c", 40, 2, commit},
     {"commit2", "-c, and once more", 20, 1, commit_twice},
+    {"commitflush", "-c, and -f external before it is through", 15, 1, commit_flush},
     {"flushint", "-f internal, mostly with -R", 15, 1, flush_internal},
     {"flushext", "-f external", 15, 1, flush_external},
     {"flushkern", "-F", 10, 1, flush_kernel},

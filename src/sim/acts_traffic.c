@@ -121,6 +121,71 @@ burst(struct sim *s, const struct act *act, struct dice *d)
 	}
 }
 
+/* Everybody comes at once, as when a link returns. */
+static void
+crowd(struct sim *s, const struct act *act, struct dice *d)
+{
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		size_t node = traffic_node(s, tuple, act->node);
+
+		traffic_open(s, node, tuple, d);
+		for (unsigned int n = 1 + dice_below(d, 2); n > 0; n--)
+			traffic_advance(s, node, tuple, d);
+	}
+	sim_say(s, "all %zu connections are there", s->tuples_count);
+	if (dice_chance(d, 40)) {
+		sim_pass(s, dice_below(d, 1500));
+		sim_order(s, act->other, ORDER_COMMIT, dice_chance(d, 50));
+	}
+}
+
+/* The table is read while flows end there, wherever they came from, and begin. */
+static void
+busy_read(struct sim *s, const struct act *act, struct dice *d)
+{
+	if (dice_chance(d, 40))
+		sim_order(s, act->node, ORDER_COMMIT, true);
+	sim_order(s, act->node, ORDER_READ, false);
+	for (unsigned int n = 2 + dice_below(d, 12); n > 0; n--) {
+		int tuple = draw_tuple(s, d);
+
+		sim_pass(s, dice_below(d, 2 + (unsigned int)s->plan->dump_ms));
+		if (dice_chance(d, 20))
+			traffic_open(s, traffic_node(s, tuple, act->node), tuple, d);
+		for (size_t i = 0; i < s->tuples_count; i++) {
+			int at = (int)(((size_t)tuple + i) % s->tuples_count);
+
+			if (traffic_entry(s, act->node, at) == NULL)
+				continue;
+			traffic_close(s, act->node, at);
+			break;
+		}
+	}
+}
+
+/* A connection that ends here, begins there, and comes back with what a takeover brings. */
+static void
+hop(struct sim *s, const struct act *act, struct dice *d)
+{
+	int tuple = draw_tuple(s, d);
+
+	if (act->node == act->other)
+		return;
+	sim_say(s, "%s hops from node %u to node %u and back", tuple_text(s, tuple), act->node,
+	    act->other);
+	traffic_open(s, act->node, tuple, d);
+	sim_pass(s, dice_below(d, 30));
+	traffic_close(s, act->node, tuple);
+	traffic_open(s, act->other, tuple, d);
+	traffic_advance(s, act->other, tuple, d);
+	sim_pass(s, dice_below(d, 60));
+	sim_order(s, act->node, ORDER_COMMIT, dice_chance(d, 70));
+	sim_pass(s, dice_below(d, 30));
+	if (dice_chance(d, 70))
+		traffic_close(s, act->other, tuple);
+	traffic_advance(s, act->node, tuple, d);
+}
+
 /* A packet of a connection that another node forwards comes this way. */
 static void
 stray(struct sim *s, const struct act *act, struct dice *d)
@@ -162,6 +227,9 @@ const struct act_kind acts_traffic[] = {
     {"close", "a connection ends", 70, 8, close_one},
     {"reuse", "a connection ends and its tuple is used again within milliseconds", 60, 8, reuse},
     {"burst", "many packets at once", 40, 4, burst},
+    {"crowd", "all connections at once", 30, 1, crowd},
+    {"busyread", "-R, and meanwhile flows end, copies too, and begin", 40, 3, busy_read},
+    {"hop", "a connection ends here, begins there and comes back", 30, 2, hop},
     {"stray", "a packet comes the wrong way", 30, 3, stray},
     {"expected", "a helper's connection and what it expects", 60, 4, expected},
     {0},

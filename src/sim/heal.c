@@ -10,7 +10,7 @@
 
 #include "sim.h"
 
-enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000 };
+enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000, SOON_S = 10 };
 
 static void
 all_nodes(struct sim *s, enum sim_order order)
@@ -55,13 +55,34 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 		*why = EXC_forgotten;
 	else if (s->lied)
 		*why = EXC_damaged;
-	else if (s->overfull)
+	else if (sim_is_overfull(s))
 		*why = EXC_full;
 	else if (s->one_way)
 		*why = EXC_unheard;
 	else
 		return false;
 	return true;
+}
+
+/* Time passes.  What is demanded soon counts from when every daemon knows its own kernel. */
+static void
+settle(struct sim *s)
+{
+	/* ALARM repeats everything within RefreshTime and a second. */
+	int64_t soon_s = s->plan->mode == 0 ? SOON_S : s->plan->refresh_s + 2;
+	int64_t known_s = 0;
+
+	for (int64_t passed = 0; passed < SETTLE_MS; passed += 1000) {
+		sim_pass(s, 1000);
+		known_s++;
+		for (size_t i = 0; i < s->w->count; i++) {
+			if (sim_is_behind(s, i))
+				known_s = 0;
+		}
+		if (known_s == soon_s)
+			demand_soon(s, false);
+	}
+	demand_soon(s, true);
 }
 
 void
@@ -75,7 +96,7 @@ heal(struct sim *s)
 		return;
 	s->at = s->plan->acts_count;
 	heal_faults(s);
-	sim_pass(s, SETTLE_MS);
+	settle(s);
 	/* What no event tells, and what was asked for and refused, only the next read makes good. */
 	if ((s->refused || s->silent) && replicas_differ(s, what, sizeof(what))) {
 		sim_say(s, "before -R: %s", what);

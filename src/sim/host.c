@@ -57,7 +57,7 @@ read_events(struct world *w, size_t i)
 	if (sn->kernel->events_lost) {
 		sn->kernel->events_lost = false;
 		sn->overrun_queue = true;
-		sn->overrun = true;
+		sn->overrun = sn->node != NULL;
 		world_tell(w, &(struct happening){.type = HAP_OVERRUN, .node = (uint8_t)i});
 		daemon_overrun(sn, w->now);
 		any = true;

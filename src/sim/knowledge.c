@@ -6,7 +6,10 @@
 #include "buf.h"
 #include "sim.h"
 
-enum { BLURRED_MS = 2000 }; /* after it had events to read */
+enum {
+	BLURRED_MS = 2000, /* after it had events to read */
+	SILENT_MS = 10 * 1000, /* who has not been heard for so long is asked for everything */
+};
 
 /* Reads a datagram once for all who look at it. */
 static void
@@ -22,10 +25,12 @@ read_datagram(struct sim *s, const struct happening *h)
 		return;
 	s->messages_of = h->data;
 	s->messages_count = 0;
+	s->says_hello = h->len > 0;
 	rbuf_init(&r, h->data, h->len);
 	while ((status = wire_next(&r, &m)) == WIRE_MSG || status == WIRE_BAD_VERSION) {
 		int tuple;
 
+		s->says_hello &= status == WIRE_MSG && (m.flags & WIRE_HELLO);
 		if (status != WIRE_MSG || m.type > WIRE_CT_DEL ||
 		    attr_decode_flow(m.attrs, m.attrs_len, &f, &skipped) != ATTR_OK)
 			continue;
@@ -107,8 +112,11 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
 	    (e->renewed_at.ms < s->read_began[h->node].ms ||
 		((f.has & HAS_ID) && f.id != h->flow->id)) &&
-	    !same_flow(s, &f, h->flow))
+	    !same_flow(s, &f, h->flow)) {
 		e->alive_at = s->w->now;
+		e->alive_id = h->flow->id;
+		e->both_ways = h->flow->status & ST_SEEN_REPLY;
+	}
 }
 
 /*
@@ -147,11 +155,53 @@ is_of_entry(const struct sim *s, const struct happening *h)
 	return f == NULL || f->id == h->event->flow.id;
 }
 
+/* Deletes that were given up.  Who was not heard for long, or starts, is asked for everything, and so
+ * it is made good. */
+static void
+note_evictions(struct sim *s, const struct happening *h)
+{
+	const struct node *n = s->w->nodes[h->node].node;
+	ms_t *heard;
+
+	if (n != NULL && node_stats(n)->unacked_evicted > s->evictions[h->node]) {
+		s->evictions[h->node] = node_stats(n)->unacked_evicted;
+		for (size_t i = 0; i < s->w->count; i++)
+			s->evicted[h->node][i] = i != h->node;
+	}
+	if (h->type == HAP_START) {
+		s->evictions[h->node] = 0;
+		for (size_t i = 0; i < s->w->count; i++) {
+			s->evicted[h->node][i] = false;
+			s->evicted[i][h->node] = false;
+			s->heard_at[h->node][i] = (ms_t){0};
+		}
+	}
+	if (h->type != HAP_ARRIVED || h->other >= s->w->count)
+		return;
+	heard = &s->heard_at[h->node][h->other];
+	if (heard->ms != 0 && ms_since(s->w->now, *heard) > SILENT_MS && s->plan->mode == 0)
+		s->evicted[h->other][h->node] = false;
+	*heard = s->w->now;
+}
+
+bool
+sim_is_overfull(const struct sim *s)
+{
+	bool any = s->overfull;
+
+	for (size_t i = 0; i < s->w->count; i++) {
+		for (size_t j = 0; j < s->w->count; j++)
+			any |= s->evicted[i][j];
+	}
+	return any;
+}
+
 void
 knowledge_watch(struct sim *s, const struct happening *h)
 {
 	struct knowledge *e;
 
+	note_evictions(s, h);
 	if (h->type == HAP_SENT || h->type == HAP_ARRIVES || h->type == HAP_ARRIVED)
 		read_datagram(s, h);
 	if (sim_is_behind(s, h->node))
@@ -161,6 +211,8 @@ knowledge_watch(struct sim *s, const struct happening *h)
 		e = known(s, h->node, &h->event->flow.key);
 		if (e != NULL && !h->event->own && is_of_entry(s, h)) {
 			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
+			e->alive_id = h->event->flow.id;
+			e->both_ways = h->event->flow.status & ST_SEEN_REPLY;
 			e->forgot = false;
 		}
 		break;
@@ -215,6 +267,8 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 		return;
 	e->renewed_at = s->w->now;
 	/* What is still to be read of it is older than what was written, and nothing tells. */
+	if (sim_is_behind(s, h->node))
+		s->hidden[h->node][truth_tuple(&s->truth, &h->change->flow->key)] = true;
 	if (h->change->type == KEV_UPDATE && sim_is_behind(s, h->node)) {
 		s->silent = true;
 		e->blurred = true;

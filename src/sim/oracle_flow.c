@@ -286,6 +286,43 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	}
 }
 
+/* ---- restarts ---- */
+
+struct restarts {
+	/* [at][of]: how often it may still be noted that it has begun, or says HELLO again. */
+	unsigned int began[WORLD_NODES_MAX][WORLD_NODES_MAX];
+	uint64_t held;                  /* as a jump, before the datagram that is read */
+};
+
+static void
+watch_restarts(struct sim *s, void *state, const struct happening *h)
+{
+	const struct node *n = s->w->nodes[h->node].node;
+	struct restarts *r = state;
+
+	for (size_t i = 0; h->type == HAP_START && i < s->w->count; i++)
+		r->began[i][h->node]++;
+	if (n == NULL || s->lied || s->w->incumbents > 0)
+		return;
+	if (h->type == HAP_ARRIVES)
+		r->held = node_stats(n)->seq_jump_held;
+	if (h->type == HAP_ARRIVED && s->says_hello) {
+		r->began[h->node][h->other] += r->began[h->node][h->other] == 0;
+		if (node_stats(n)->seq_jump_held != r->held)
+			sim_fail(s, "node %u: node %u begins anew and says HELLO, and is not believed",
+			    h->node, h->other);
+	}
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_PEER_RESTARTED) {
+		size_t peer = world_node_of(s->w, &h->notice->peer);
+
+		if (r->began[h->node][peer] > 0)
+			r->began[h->node][peer]--;
+		else
+			sim_fail(s, "node %u: takes node %zu for a new one, which has gone on all "
+				    "the time", h->node, peer);
+	}
+}
+
 /* ---- peace ---- */
 
 struct peace {
@@ -324,7 +361,7 @@ check_peace(struct sim *s, void *state)
 	s->at_peace = true;
 	sim_pass(s, 3000);
 	s->at_peace = false;
-	if (s->plan->mode == 0 && p->messages > 0 && !s->overfull)
+	if (s->plan->mode == 0 && p->messages > 0 && !sim_is_overfull(s))
 		sim_fail(s, "nothing changes, and %llu messages about flows were sent",
 		    (unsigned long long)p->messages);
 }
@@ -335,6 +372,8 @@ const struct oracle oracles_flow[] = {
 	sizeof(struct beliefs), watch_beliefs, NULL},
     {"echo", "what a node only wrote for a peer it tells nobody, nor that it ended",
 	sizeof(struct copies), watch_echo, NULL},
+    {"restarts", "who begins anew and says so is believed, and nobody else is taken for new",
+	sizeof(struct restarts), watch_restarts, NULL},
     {"peace", "when nothing changes any more nobody says anything about flows",
 	sizeof(struct peace), watch_peace, check_peace},
     {0},

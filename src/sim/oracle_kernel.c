@@ -52,9 +52,11 @@ judge_harm(struct sim *s, const struct harm *k, size_t node, const struct sim_ch
 	e = &s->knows[node][tuple];
 	/* A stray packet's trace is nobody's; and of what it was not told it cannot know. */
 	if (!(c->before->status & ST_SEEN_REPLY) || sim_is_behind(s, node) || k->asked[node].blind ||
-	    s->overfull || e->blurred)
+	    sim_is_overfull(s) || e->blurred)
 		return;
-	if (e->alive_at.ms > s->knows[node][doing].news_at.ms) {
+	/* Of an entry that took its place meanwhile it was told nothing. */
+	if (e->alive_at.ms > s->knows[node][doing].news_at.ms && e->both_ways &&
+	    e->alive_id == c->before->id) {
 		sim_say(s, "alive %lld, news %lld", (long long)e->alive_at.ms,
 		    (long long)s->knows[node][doing].news_at.ms);
 		if (e->forgot)
@@ -111,6 +113,8 @@ watch_harm(struct sim *s, void *state, const struct happening *h)
 struct promise {
 	uint64_t content; /* of the replica when the commit began; 0: there was none */
 	uint64_t changed; /* number of the kernel's last version then */
+	struct flow_reply reply;
+	bool known; /* the node knew an entry of its own kernel */
 };
 
 struct takeovers {
@@ -118,6 +122,8 @@ struct takeovers {
 	bool behind[WORLD_NODES_MAX]; /* at the beginning or the end */
 	bool flushing[WORLD_NODES_MAX]; /* somebody ordered the opposite */
 	bool disturbed[WORLD_NODES_MAX]; /* and did at some time since it began */
+	bool forgot[WORLD_NODES_MAX];    /* -f external came meanwhile, and has to wait */
+	bool swept[WORLD_NODES_MAX];     /* replicas may have gone for another reason */
 	ms_t began[WORLD_NODES_MAX];
 	uint64_t degraded[WORLD_NODES_MAX]; /* writes that had to leave something out by then */
 	struct promise of[WORLD_NODES_MAX][TUPLES_MAX];
@@ -156,25 +162,45 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 	t->running[node] = true;
 	t->began[node] = s->w->now;
 	t->disturbed[node] = t->flushing[node];
+	t->forgot[node] = false;
+	t->swept[node] = s->plan->mode != 0;
 	t->degraded[node] = node_stats(s->w->nodes[node].node)->commit_degraded;
 	t->behind[node] = sim_is_behind(s, node);
-	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++)
-		t->of[node][tuple] = (struct promise){
-		    .content = replica_content(s, node, tuple, &f), .changed = s->truth.number};
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		struct promise *p = &t->of[node][tuple];
+
+		p->content = replica_content(s, node, tuple, &f);
+		p->changed = s->truth.number;
+		p->known = world_find(s->w, node, TABLE_LOCAL, &s->truth.keys[tuple], NULL);
+		if (p->content != 0)
+			p->reply = f.reply;
+	}
 }
 
 /* Is all that the replica says in the kernel's entry, but for what version 1 or the kernel keeps? */
 static bool
 says_the_same(const struct sim *s, const struct flow *entry, const struct flow *replica, bool made)
 {
+	const uint32_t only_created =
+	    HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
 	struct flow merged = *entry, f = *replica;
 
 	f.status = entry->status;
 	f.has &= ~(uint32_t)(HAS_TIMEOUT | HAS_SEQADJ);
 	/* An entry of unknown age is not thrown away for the sake of these. */
 	if (!made)
-		f.has &= ~(uint32_t)(HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
-	flow_merge(&merged, &f);
+		f.has &= ~only_created;
+	/* No mark is a mark of zero. */
+	f.mark = f.has & HAS_MARK ? f.mark : 0;
+	f.has |= HAS_MARK;
+	sim_kernel_change(&merged, &f);
+	if (f.has & HAS_REPLY)
+		merged.reply = f.reply;
+	if (f.has & HAS_HELPER)
+		memcpy(merged.rare.helper, f.rare.helper, sizeof(f.rare.helper));
+	if (f.has & HAS_MASTER)
+		merged.rare.master = f.rare.master;
+	merged.has |= f.has & only_created;
 	return truth_content(&s->truth, &merged) == truth_content(&s->truth, entry) &&
 	    (~entry->status & replica->status & (ST_SEEN_REPLY | ST_ASSURED)) == 0;
 }
@@ -217,9 +243,67 @@ was_written(const struct sim *s, size_t node, int tuple, uint64_t since)
 	return written && before->own && !before->end;
 }
 
+/* Has the entry ended since, be it to be replaced? */
+static bool
+has_ended(const struct sim *s, size_t node, int tuple, uint64_t since)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	bool ended = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++)
+		ended |= v->number > since && v->end;
+	return ended;
+}
+
+/* Was the master of this related flow the commit's to write, or there, and is it? */
+static bool
+master_is_there(struct sim *s, const struct takeovers *t, size_t node, const struct flow *f)
+{
+	int master = flow_is_related(f) ? truth_tuple(&s->truth, &f->rare.master) : NO_TUPLE;
+	const struct promise *p;
+	struct flow replica;
+
+	if (master == NO_TUPLE || s->refused)
+		return false;
+	p = &t->of[node][master];
+	return p->content != 0 && replica_content(s, node, master, &replica) == p->content &&
+	    s->knows[node][master].news_at.ms < t->began[node].ms &&
+	    !was_touched(s, node, master, p->changed) && !has_ended(s, node, master, p->changed) &&
+	    traffic_entry(s, node, master) != NULL;
+}
+
+/* Was a replica forgotten by -f external before it was written? */
+static bool
+is_forgotten(struct sim *s, const struct takeovers *t, size_t node, int tuple)
+{
+	const struct promise *p = &t->of[node][tuple];
+	const struct knowledge *e = &s->knows[node][tuple];
+	struct flow f = {.key = s->truth.keys[tuple], .reply = p->reply};
+
+	return t->forgot[node] && !t->swept[node] && p->content != 0 && e->believed != 0 &&
+	    e->news_at.ms < t->began[node].ms && !was_touched(s, node, tuple, p->changed) &&
+	    !world_find(s->w, node, TABLE_REMOTE, &s->truth.keys[tuple], NULL) &&
+	    traffic_entry(s, node, tuple) == NULL &&
+	    sim_kernel_has_room(s->w->nodes[node].kernel, &f);
+}
+
+/* A TCP entry from before: are segments still held to the windows that this kernel saw? */
+static bool
+is_strict(struct sim *s, size_t node, int tuple, const struct promise *p)
+{
+	const struct flow *f = traffic_entry(s, node, tuple);
+
+	return f != NULL && f->key.l4 == L4_TCP && p->known && s->plan->window_tracking == 0 &&
+	    !s->refused && !has_ended(s, node, tuple, p->changed) &&
+	    !(f->l4.tcp.flags_orig & f->l4.tcp.flags_repl & TCP_FLAG_LIBERAL);
+}
+
 static void
 end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
 {
+	bool degraded =
+	    node_stats(s->w->nodes[node].node)->commit_degraded != t->degraded[node];
 	unsigned int missing = 0;
 	int first = NO_TUPLE;
 	char text[256];
@@ -236,6 +320,13 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
 		const struct promise *p = &t->of[node][tuple];
 
+		if (is_strict(s, node, tuple, p))
+			sim_fail(s, "node %zu: took over, and holds %s to its old windows", node,
+			    tuple_text(s, tuple));
+		if (is_forgotten(s, t, node, tuple)) {
+			missing++;
+			first = first == NO_TUPLE ? tuple : first;
+		}
 		if (p->content == 0 || replica_content(s, node, tuple, &f) != p->content ||
 		    s->knows[node][tuple].blurred ||
 		    s->knows[node][tuple].news_at.ms >= t->began[node].ms ||
@@ -251,8 +342,7 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			    (long long)s->knows[node][tuple].news_at.ms);
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
-		} else if (node_stats(s->w->nodes[node].node)->commit_degraded == t->degraded[node] &&
-		    c->failed == 0 && was_written(s, node, tuple, p->changed) &&
+		} else if ((!degraded || master_is_there(s, t, node, &f)) && c->failed == 0 && was_written(s, node, tuple, p->changed) &&
 		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
 			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
@@ -274,6 +364,10 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 	if (h->type == HAP_ORDER)
 		t->flushing[h->node] |= h->number == ORDER_FLUSH_KERNEL || h->number == ORDER_PURGE;
 	t->disturbed[h->node] |= t->flushing[h->node];
+	if (h->type == HAP_ORDER && h->number == ORDER_FLUSH_EXTERNAL)
+		t->forgot[h->node] |= t->running[h->node];
+	if (h->type == HAP_NOTICE && h->notice->type == NOTE_SWEPT)
+		t->swept[h->node] = true;
 	if (h->type == HAP_START || is_flushed(s, h))
 		t->flushing[h->node] = false;
 	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
@@ -321,7 +415,103 @@ last_takeover(struct sim *s, void *state)
 		    tuple_text(s, first));
 }
 
+/* ---- timeouts ---- */
+
+static void
+watch_timeouts(struct sim *s, void *state, const struct happening *h)
+{
+	int64_t told = s->plan->commit_timeout_s;
+
+	(void)state;
+	if (h->type == HAP_OP && !world_is_incumbent(s->w, h->node) && told != 0 &&
+	    (h->op->type == KOP_CREATE || h->op->type == KOP_REPLACE) &&
+	    h->op->flow.timeout_s != told)
+		sim_fail(s, "node %u: %s is written with %u s, CommitTimeout is %lld", h->node,
+		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)),
+		    h->op->flow.timeout_s, (long long)told);
+}
+
+/* ---- CacheWriteThrough ---- */
+
+/* A change of a replica that the kernel has to follow, and nothing was asked of it yet. */
+struct followers {
+	bool owes[WORLD_NODES_MAX][TUPLES_MAX];
+};
+
+/* Is the kernel's entry one that the daemon made, and that nothing else has changed? */
+static bool
+is_copy(const struct sim *s, size_t node, int tuple)
+{
+	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	bool copy = false;
+
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++)
+		copy = !v->end && v->own && (copy || i == 0 || history_at(h, i - 1)->end);
+	return copy && s->data_at[node][tuple].ms < s->knows[node][tuple].wrote_at.ms;
+}
+
+static void
+note_debt(struct sim *s, void *state, const struct happening *h, int tuple,
+    const struct wire_msg *m)
+{
+	struct followers *w = state;
+	const struct knowledge *e = &s->knows[h->node][tuple];
+	bool known = world_find(s->w, h->node, TABLE_LOCAL, &s->truth.keys[tuple], NULL);
+	bool there = traffic_entry(s, h->node, tuple) != NULL;
+
+	if (e->news_at.ms != s->w->now.ms || sim_is_behind(s, h->node))
+		return;
+	if (e->believed != 0)
+		w->owes[h->node][tuple] = !known && !there;
+	else if (m->type == WIRE_CT_DEL)
+		/* A copy, if it is nothing else. */
+		w->owes[h->node][tuple] = known && there && is_copy(s, h->node, tuple) &&
+		    e->alive_at.ms == 0 && !e->forgot && !s->committed;
+}
+
+static void
+watch_follow(struct sim *s, void *state, const struct happening *h)
+{
+	struct followers *w = state;
+	int tuple = NO_TUPLE;
+
+	if (s->plan->write_through == 0 || world_is_incumbent(s->w, h->node))
+		return;
+	if (h->type == HAP_ARRIVED && h->other < s->w->count)
+		sim_each_state(s, h, w, note_debt);
+	if (h->type == HAP_START || h->type == HAP_KILL || h->type == HAP_ORDER)
+		memset(w->owes[h->node], 0, sizeof(w->owes[h->node]));
+	if (h->type == HAP_OP)
+		tuple = truth_tuple(&s->truth, &h->op->flow.key);
+	if (h->type == HAP_KERNEL)
+		tuple = truth_tuple(&s->truth, &h->change->flow->key);
+	if (tuple != NO_TUPLE)
+		w->owes[h->node][tuple] = false;
+}
+
+static void
+check_follow(struct sim *s, void *state)
+{
+	const struct followers *w = state;
+
+	for (size_t i = 0; i < s->w->count; i++) {
+		for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+			bool held = world_find(s->w, i, TABLE_REMOTE, &s->truth.keys[tuple], NULL);
+			bool there = traffic_entry(s, i, tuple) != NULL;
+
+			if (w->owes[i][tuple] && held != there && !s->lied)
+				sim_fail(s, "node %zu: the kernel was never asked to follow %s of %s",
+				    i, held ? "the news" : "the end", tuple_text(s, tuple));
+		}
+	}
+}
+
 const struct oracle oracles_kernel[] = {
+    {"lasting", "what is written for a replica lasts for CommitTimeout, if there is one", 0,
+	watch_timeouts, NULL},
+    {"follow", "with CacheWriteThrough the kernel is asked to follow every replica",
+	sizeof(struct followers), watch_follow, check_follow},
     {"harm", "no live entry of the kernel is deleted or set back for older news", sizeof(struct harm),
 	watch_harm, NULL},
     {"takeover", "a commit brings every replica to the kernel, as it is, or reports that it could not",

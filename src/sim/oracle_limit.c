@@ -2,6 +2,8 @@
 /*
  * oracle_limit.c: what may never be exceeded, whoever says what.
  */
+#include <string.h>
+
 #include "sim.h"
 
 /* ---- queues and tables ---- */
@@ -35,6 +37,63 @@ watch_limits(struct sim *s, void *state, const struct happening *h)
 		check_limits(s, h->node);
 	if (s->w->stuck)
 		sim_fail(s, "node %u never comes to rest", h->node);
+}
+
+/* ---- nothing is given up without need ---- */
+
+struct room {
+	uint64_t evicted[WORLD_NODES_MAX];
+	uint64_t left_out[WORLD_NODES_MAX][2]; /* by table */
+};
+
+static uint32_t
+unacked_flows(const struct node *n)
+{
+	struct unacked_view v;
+	uint32_t cursor = 0, flows = 0;
+
+	while (node_next_unacked(n, &cursor, &v))
+		flows += !v.control;
+	return flows;
+}
+
+static void
+check_room(struct sim *s, struct room *r, size_t node)
+{
+	const struct node *n = s->w->nodes[node].node;
+	const struct node_stats *st = node_stats(n);
+	struct table_view local = node_table_view(n, TABLE_LOCAL);
+	struct table_view remote = node_table_view(n, TABLE_REMOTE);
+	uint64_t evicted = st->unacked_evicted - r->evicted[node];
+
+	if (evicted > 0 && local.total < local.limit &&
+	    unacked_flows(n) + evicted <= (uint64_t)s->plan->resend_queue)
+		sim_fail(s, "node %zu: an end was given up while no more than %u waited", node,
+		    unacked_flows(n));
+	if (st->local_full > r->left_out[node][0] && local.total < local.limit)
+		sim_fail(s, "node %zu: no room for a flow where %u of %u were", node, local.total,
+		    local.limit);
+	/* The datagram that it was in may have named the end of others, too. */
+	if (st->remote_full > r->left_out[node][1] && !s->lied &&
+	    remote.total + s->messages_count < remote.limit)
+		sim_fail(s, "node %zu: no room for a replica where %u of %u were", node,
+		    remote.total, remote.limit);
+	r->evicted[node] = st->unacked_evicted;
+	r->left_out[node][0] = st->local_full;
+	r->left_out[node][1] = st->remote_full;
+}
+
+static void
+watch_room(struct sim *s, void *state, const struct happening *h)
+{
+	struct room *r = state;
+
+	if (h->type == HAP_START) {
+		r->evicted[h->node] = 0;
+		memset(r->left_out[h->node], 0, sizeof(r->left_out[h->node]));
+	}
+	if (s->w->nodes[h->node].node != NULL)
+		check_room(s, r, h->node);
 }
 
 /* ---- requests ---- */
@@ -96,7 +155,7 @@ check_queues(struct sim *s, void *state)
 	(void)state;
 	/* A stranger once heard would have to acknowledge, too, for ten minutes; and a table that was
 	 * full asks for everything once a minute. */
-	for (size_t i = 0; i < s->w->count && !s->lied && !s->overfull; i++) {
+	for (size_t i = 0; i < s->w->count && !s->lied && !sim_is_overfull(s); i++) {
 		const struct node *n = s->w->nodes[i].node;
 		struct table_view local;
 		struct queue_view q;
@@ -134,6 +193,9 @@ check_queues(struct sim *s, void *state)
 const struct oracle oracles_limit[] = {
     {"limits", "tables and queues keep within their limits, and a node comes to rest", 0,
 	watch_limits, NULL},
+    {"room", "no end is given up before as many wait as ResendQueueSize says, and no flow left out "
+	     "before a table is full",
+	sizeof(struct room), watch_room, NULL},
     {"requests", "no more requests are under way than there are slots", sizeof(struct requests),
 	watch_requests, NULL},
     {"accounts", "every datagram leaves a trace in a counter", sizeof(struct accounts),

@@ -121,6 +121,9 @@ draw_host(struct plan *p, struct dice *d)
 		p->dump = ONE_OF(d, 1, 3, 10, 40);
 	if (p->dump > 0)
 		p->dump_ms = ONE_OF(d, 0, 1, 10, 50);
+	/* A daemon that has much else to do. */
+	if (p->dump >= 10 && dice_chance(d, 20))
+		p->dump_ms = 1100;
 	p->own_events = dice_chance(d, 30);
 	p->expires = dice_chance(d, 60);
 	if (dice_chance(d, 15))
@@ -204,6 +207,28 @@ draw_numbers(struct plan *p)
 		p->near_wrap = ONE_OF(&d, 1, 1, 2, 2, 3, 4);
 }
 
+/* More flows than there are requests under way, or messages in a datagram. */
+static void
+draw_crowd(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0xc40ULL};
+
+	if (!dice_chance(&d, 5))
+		return;
+	p->tuples = ONE_OF(&d, 300, 400);
+	p->limit = 512;
+	p->regime = ONE_OF(&d, 0, 0, 0, 1, 2);
+	p->batch = ONE_OF(&d, 0, 64, 256, 256, 256, 256);
+	if (dice_chance(&d, 50))
+		p->expires = 0;
+	if (p->dump > 0)
+		p->dump = 40;
+	if (p->events > 0)
+		p->events = 100;
+	if (p->datagrams > 0)
+		p->datagrams = 100;
+}
+
 void
 plan_draw(struct plan *p, uint64_t seed)
 {
@@ -219,6 +244,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	draw_host(p, &d);
 	draw_neighbour(p);
 	draw_numbers(p);
+	draw_crowd(p);
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
 	p->acts_count = (size_t)ONE_OF(&d, 40, 100, 100, 200, 400);
 	draw_acts(p, &d);
@@ -295,8 +321,8 @@ plan_read(struct plan *p, FILE *in, const char *name)
 		fprintf(stderr, "%s:%u: neither a knob nor an act: %s", name, number, line);
 		return false;
 	}
-	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 200 || p->limit < 1) {
-		fprintf(stderr, "%s: nodes (2-5), tuples (1-200) or limit out of range\n", name);
+	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1) {
+		fprintf(stderr, "%s: nodes (2-5), tuples (1-400) or limit out of range\n", name);
 		return false;
 	}
 	return true;

@@ -18,7 +18,7 @@
 	X(nodes, "2 to 5")                                                                         \
 	X(mode, "0 FT-FW, 1 ALARM")                                                                \
 	X(regime, "where traffic goes: 0 to the master, 1 each node has its own, 2 anywhere")      \
-	X(tuples, "connections that clients may have, at most 200")                                \
+	X(tuples, "connections that clients may have, at most 400")                                \
 	X(limit, "flows per table")                                                                \
 	X(refresh_s, "ALARM: RefreshTime")                                                         \
 	X(cache_timeout_s, "ALARM: CacheTimeout")                                                  \

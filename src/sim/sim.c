@@ -116,7 +116,7 @@ watch(void *ctx, const struct happening *h)
 		keep_datagram(s, h);
 	if (h->type == HAP_NOTICE)
 		s->overfull |= h->notice->type == NOTE_LOCAL_FULL ||
-		    h->notice->type == NOTE_REMOTE_FULL || h->notice->type == NOTE_EVICTED;
+		    h->notice->type == NOTE_REMOTE_FULL;
 	truth_watch(&s->truth, s->w, h);
 	knowledge_watch(s, h);
 	for (size_t i = 0; (o = s->oracles[i]) != NULL && s->verdict.oracle == NULL; i++) {

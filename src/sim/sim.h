@@ -67,6 +67,8 @@ enum { ORACLES_MAX = 32, KEPT_DATAGRAMS = 32 };
 /* What a daemon was told of a flow, and when. */
 struct knowledge {
 	ms_t alive_at;     /* that packets had changed this very entry; 0: it was not */
+	uint32_t alive_id; /* which entry that was */
+	bool both_ways;    /* and that they went both ways, whatever was written since */
 	ms_t wrote_at;     /* it made the entry itself */
 	ms_t renewed_at;   /* it last wrote something to it, the timeout at least */
 	ms_t news_at;      /* a peer last said something new of the flow, also that it has ended */
@@ -124,7 +126,11 @@ struct sim {
 	bool one_way;               /* three nodes or more, and one heard what did not hear it */
 	bool refused;               /* the kernel refused something */
 	bool contested;             /* two nodes had a tuple, and a third kept what it heard last */
-	bool overfull;              /* a table was full, or deletes were given up */
+	bool overfull;              /* a table was full */
+	uint64_t evictions[WORLD_NODES_MAX];          /* deletes that its process has given up */
+	bool evicted[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [of][at]: and nothing since makes it good */
+	ms_t heard_at[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [by][whom] */
+	bool says_hello;            /* the datagram that was last read, all of it */
 	bool resynced;              /* and then everything was made good */
 	bool silent;                /* an entry changed, and no event told */
 	/* What an incumbent does not make good by itself. */
@@ -133,6 +139,9 @@ struct sim {
 	bool old_late;              /* it heard something late that said HELLO */
 	bool old_too_big;           /* a flow fitted in no datagram (W26) */
 	ms_t data_at[WORLD_NODES_MAX][TUPLES_MAX]; /* packets without an event */
+	bool hidden[WORLD_NODES_MAX][TUPLES_MAX];  /* silent, and of which entry that is */
+	bool sparing;               /* what has an excuse of its own is not looked at */
+	bool sweeping;              /* nor what a resync under way may still take away */
 	struct kept_datagram kept[KEPT_DATAGRAMS];
 	size_t kept_count;          /* ever */
 	struct state_message messages[STATE_MESSAGES_MAX]; /* of the datagram that was last read */
@@ -204,6 +213,8 @@ sim_is_behind(const struct sim *s, size_t node)
 	return world_is_behind(s->w, node);
 }
 
+/* Was a table full, or are there deletes that were given up and have to be asked for? */
+bool sim_is_overfull(const struct sim *s);
 /* Do they say the same, also of what events do not tell? */
 bool same_flow(const struct sim *s, const struct flow *a, const struct flow *b);
 /* Two flows that should be the same, beside each other. */
@@ -229,6 +240,11 @@ void heal(struct sim *s);
  * nothing is.
  */
 bool replicas_differ(struct sim *s, char *what, size_t len);
+/*
+ * The same much earlier, and without the operator: demands what no exception concerns.  `all`: also
+ * that what no node has any more is gone.
+ */
+void demand_soon(struct sim *s, bool all);
 
 /* ---- oracle_old_peer.c: ours beside the incumbent ---- */
 

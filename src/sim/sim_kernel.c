@@ -148,6 +148,69 @@ tell(struct sim_kernel *k, enum kernel_event_type type, bool own, const struct f
 /* ---- entries ---- */
 
 static void
+change_tcp(struct flow_tcp *g, const struct flow_tcp *upd, uint32_t has)
+{
+	if (has & HAS_STATE)
+		g->state = upd->state;
+	if (has & HAS_WSCALE) {
+		g->wscale_orig = upd->wscale_orig;
+		g->wscale_repl = upd->wscale_repl;
+	}
+	if (has & HAS_TCP_FLAGS) {
+		g->flags_orig = upd->flags_orig;
+		g->flags_repl = upd->flags_repl;
+	}
+}
+
+static void
+change_l4(struct flow *g, const struct flow *upd)
+{
+	const uint32_t has = upd->has;
+
+	if (g->key.l4 == L4_TCP)
+		change_tcp(&g->l4.tcp, &upd->l4.tcp, has);
+	if (g->key.l4 == L4_SCTP && (has & HAS_STATE))
+		g->l4.sctp.state = upd->l4.sctp.state;
+	if (g->key.l4 == L4_SCTP && (has & HAS_VTAGS)) {
+		g->l4.sctp.vtag_orig = upd->l4.sctp.vtag_orig;
+		g->l4.sctp.vtag_repl = upd->l4.sctp.vtag_repl;
+	}
+	if (g->key.l4 == L4_DCCP && (has & HAS_STATE))
+		g->l4.dccp.state = upd->l4.dccp.state;
+	if (g->key.l4 == L4_DCCP && (has & HAS_DCCP_ROLE))
+		g->l4.dccp.role = upd->l4.dccp.role;
+	if (g->key.l4 == L4_DCCP && (has & HAS_DCCP_SEQ))
+		g->l4.dccp.handshake_seq = upd->l4.dccp.handshake_seq;
+}
+
+void
+sim_kernel_change(struct flow *g, const struct flow *upd)
+{
+	const uint32_t all = HAS_STATE | HAS_WSCALE | HAS_TCP_FLAGS | HAS_VTAGS | HAS_DCCP_ROLE |
+	    HAS_DCCP_SEQ | HAS_STATUS | HAS_TIMEOUT | HAS_MARK | HAS_SEQADJ | HAS_LABELS |
+	    HAS_SYNPROXY;
+	const struct flow_rare *from = &upd->rare;
+
+	g->has |= upd->has & all;
+	if (upd->has & HAS_STATUS)
+		g->status = upd->status;
+	if (upd->has & HAS_TIMEOUT)
+		g->timeout_s = upd->timeout_s;
+	if (upd->has & HAS_MARK)
+		g->mark = upd->mark;
+	if (upd->has & HAS_SEQADJ)
+		memcpy(g->rare.seqadj, from->seqadj, sizeof(from->seqadj));
+	if (upd->has & HAS_LABELS)
+		memcpy(g->rare.labels, from->labels, sizeof(from->labels));
+	if (upd->has & HAS_SYNPROXY) {
+		g->rare.synproxy_isn = from->synproxy_isn;
+		g->rare.synproxy_its = from->synproxy_its;
+		g->rare.synproxy_tsoff = from->synproxy_tsoff;
+	}
+	change_l4(g, upd);
+}
+
+static void
 enter(struct sim_kernel *k, const struct flow *f, bool own)
 {
 	for (size_t i = 0; i < SIM_FLOWS_MAX; i++) {
@@ -193,14 +256,12 @@ void
 sim_kernel_update(struct sim_kernel *k, const struct flow *f)
 {
 	struct flow *g = sim_kernel_find(k, &f->key);
-	struct flow before, upd = *f;
+	struct flow before;
 
+	/* A mapping, a helper and a master last as long as their flow. */
 	ASSERT(g != NULL);
 	before = *g;
-	/* A mapping lasts as long as its flow. */
-	upd.reply = g->reply;
-	upd.has = (upd.has & ~(uint32_t)HAS_REPLY) | (g->has & HAS_REPLY);
-	flow_merge(g, &upd);
+	sim_kernel_change(g, f);
 	tell(k, KEV_UPDATE, false, &before, g);
 }
 
@@ -260,10 +321,8 @@ update(struct sim_kernel *k, const struct kernel_op *op)
 	if ((upd.has & HAS_STATUS) && (g->status & ~upd.status & (ST_SEEN_REPLY | ST_ASSURED)))
 		return EBUSY;
 	before = *g;
-	upd.has &= ~(uint32_t)(HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT | HAS_REPLY | HAS_HELPER |
-	    HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
 	upd.status |= g->status;
-	flow_merge(g, &upd);
+	sim_kernel_change(g, &upd);
 	if (op->tcp_liberal) {
 		g->l4.tcp.flags_orig |= TCP_FLAG_LIBERAL;
 		g->l4.tcp.flags_repl |= TCP_FLAG_LIBERAL;

@@ -349,6 +349,7 @@ traffic_change(struct sim *s, size_t node, int tuple, struct dice *d)
 		known->rare.seqadj[0].offset_after = dice_below(d, 100);
 		known->has |= HAS_SEQADJ;
 		s->silent = true;
+		s->hidden[node][tuple] = true;
 		return;
 	default:
 		f.mark = ++s->marks;

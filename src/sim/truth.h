@@ -7,7 +7,7 @@
 
 #include "world.h"
 
-enum { TUPLES_MAX = 200, TUPLE_SLOTS = 1024, VERSIONS_MAX = 96, NO_TUPLE = -1 };
+enum { TUPLES_MAX = 400, TUPLE_SLOTS = 2048, VERSIONS_MAX = 96, NO_TUPLE = -1 };
 
 /* One state of a kernel's entry.  Numbers are given out in the order of time, over all nodes. */
 struct version {
