@@ -372,21 +372,37 @@ void local_expire(struct node *n, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */
 void local_over(struct node *n, const struct flow_key *key, ms_t told);
 void local_flush(struct node *n, ms_t now);
+/* A read is over: what was only kept for its sake goes. */
+void local_read_end(struct node *n, bool complete);
+void local_verify_done(struct node *n, ms_t now);
+
+/* look.c: what the kernel shows of one entry when it is asked */
+/* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
+bool local_ask_which(struct node *n, uint32_t id);
+/*
+ * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
+ * event.  So it is asked for; where there is no slot for the question, the next flow asks.
+ */
+void local_look_at_master(struct node *n, const struct flow *f);
+/* Have packets changed the flow that we know, or the rules that they went through? */
+bool local_has_gone_on(const struct flow *known, const struct flow *f);
+/*
+ * Notes the timeout that the kernel has shown in *f.  But that packets have renewed a copy of a peer's
+ * flow only the timeout tells: then the one that we wrote stays for comparison, also in *f.
+ */
+void local_note_timeout(struct node *n, uint32_t id, const struct flow *known, struct flow *f, ms_t now);
 /* The kernel was asked for this flow, or (`which`) what has its tuple, and says that. */
 void local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now);
 /* Have packets renewed this local flow, `known` as the table has it, since its timeout was last noted?
  * timeout_s: what the kernel shows now. */
 bool local_was_renewed(const struct node *n, uint32_t id, const struct flow *known,
     uint32_t timeout_s, ms_t now);
-/* The kernel was asked what has a tuple that we now have nothing of, and says that: what we wrote. */
-void local_found(struct node *n, const struct flow *f, ms_t now);
 /* Packets have come through an entry that we took for a copy of a peer's: it is told. */
 void local_alive(struct node *n, const struct flow *f, ms_t now);
 /* What the kernel has of a flow that is to be written, before that is decided. */
 void local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now);
-/* A read is over: what was only kept for its sake goes. */
-void local_read_end(struct node *n, bool complete);
-void local_verify_done(struct node *n, ms_t now);
+/* The kernel was asked what has a tuple that we have nothing of by now, and says that. */
+void local_found(struct node *n, const struct flow *f, ms_t now);
 
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);

@@ -196,6 +196,13 @@ void flow_init(struct flow *f);
 
 /* Do ports identify flows of this protocol (TCP, UDP, SCTP, DCCP, UDPLITE)? */
 bool flow_l4_has_ports(uint8_t l4);
+/* Two flows on one tuple, one after the other?  The kernel's ids tell, where both are known. */
+static inline bool
+flow_is_another(const struct flow *known, const struct flow *f)
+{
+	return (known->has & HAS_ID) && (f->has & HAS_ID) && known->id != f->id;
+}
+
 /* Has every entry of it in the kernel a state, were it that of none? */
 bool flow_l4_has_state(uint8_t l4);
 bool flow_l4_is_icmp(uint8_t l4);

@@ -47,13 +47,6 @@ make_room(struct node *n)
 	return true;
 }
 
-/* Two flows on one tuple, one after the other?  The kernel's ids tell, where both are known. */
-static bool
-another_flow(const struct flow *known, const struct flow *f)
-{
-	return (known->has & HAS_ID) && (f->has & HAS_ID) && known->id != f->id;
-}
-
 /* Another flow has taken the tuple of this entry: nothing of the old one stays. */
 static void
 reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
@@ -121,7 +114,7 @@ local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t no
 	} else {
 		table_load(&n->local, id, &old);
 		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || replace ||
-		    another_flow(&old, f)) {
+		    flow_is_another(&old, f)) {
 			reborn(n, id, f, own, now);
 		} else {
 			flow_merge(&old, f);
@@ -247,21 +240,6 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		local_destroyed(n, id, now);
 }
 
-/* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
-static bool
-ask_which(struct node *n, uint32_t id)
-{
-	struct op_slot *s = slot_take(n, JOB_VERIFY, &n->local, id);
-
-	if (s == NULL)
-		return false;
-	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_REPLACED;
-	table_load(&n->local, id, &s->op.flow);
-	s->which = true;
-	slot_retry(n, s, KOP_GET);
-	return true;
-}
-
 static void
 destroy_event(struct node *n, const struct flow *f, ms_t now)
 {
@@ -289,7 +267,7 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 		 * events were lost, of a later one, which the dump under way may name as if it lived.
 		 */
 		n->stats.kernel_stale_destroy++;
-		if (n->reading && ask_which(n, id))
+		if (n->reading && local_ask_which(n, id))
 			table_entry(&n->local, id)->gen = n->read_gen;
 		if (!(known.has & HAS_ID)) {
 			/* It ends once; the kernel may give the number to the next one. */
@@ -315,185 +293,6 @@ is_of_replaced(const struct node *n, const struct flow *f)
 }
 
 /*
- * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
- * event.  So it is asked for; where there is no slot for the question, the next flow asks.
- */
-static void
-look_at_master(struct node *n, const struct flow *f)
-{
-	uint32_t id = table_find(&n->local, &f->rare.master);
-	struct op_slot *s;
-
-	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
-		return;
-	s = slot_take(n, JOB_VERIFY, &n->local, id);
-	if (s == NULL)
-		return;
-	table_load(&n->local, id, &s->op.flow);
-	slot_retry(n, s, KOP_GET);
-}
-
-/*
- * Have packets renewed an entry since its timeout was last noted?  With CommitTimeout that may also
- * make it shorter.
- */
-bool
-local_was_renewed(const struct node *n, uint32_t id, const struct flow *known, uint32_t timeout_s,
-    ms_t now)
-{
-	int64_t left = (int64_t)known->timeout_s -
-	    (ms_second(now) - table_entry(&n->local, id)->timeout_s);
-
-	left = left > 0 ? left : 0;
-	return timeout_s > left + TIMEOUT_SLACK_S || timeout_s + TIMEOUT_SLACK_S < left;
-}
-
-/*
- * Notes the timeout that the kernel has shown.  But that packets have renewed a copy of a peer's flow
- * only the timeout tells: then the one that we wrote stays for comparison (replica.c, copy_found()).
- */
-static void
-note_timeout(struct node *n, uint32_t id, const struct flow *known, struct flow *f, ms_t now)
-{
-	struct entry *e = table_entry(&n->local, id);
-
-	if ((e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED &&
-	    local_was_renewed(n, id, known, f->timeout_s, now))
-		f->timeout_s = known->timeout_s;
-	else
-		e->timeout_s = ms_second(now);
-}
-
-/* Have packets changed it, or the rules that they went through? */
-static bool
-has_gone_on(const struct flow *known, const struct flow *f)
-{
-	uint32_t both = known->has & f->has;
-
-	if (commit_is_further(f, known) || ((both & HAS_MARK) && known->mark != f->mark))
-		return true;
-	if (!(both & HAS_STATE))
-		return false;
-	switch (f->key.l4) {
-	case L4_TCP:
-		return known->l4.tcp.state != f->l4.tcp.state;
-	case L4_SCTP:
-		return known->l4.sctp.state != f->l4.sctp.state;
-	case L4_DCCP:
-		return known->l4.dccp.state != f->l4.dccp.state;
-	default:
-		return false;
-	}
-}
-
-/* Is what the kernel shows a peer's flow, as we wrote it?  If not, it is one whose birth was not told. */
-static bool
-is_copy(const struct node *n, const struct flow *f)
-{
-	uint32_t id = table_find(&n->remote, &f->key);
-	struct flow replica;
-
-	if (id == ENTRY_NONE)
-		return false;
-	table_load(&n->remote, id, &replica);
-	return flow_reply_equal(&replica.reply, &f->reply) && !has_gone_on(&replica, f);
-}
-
-/* Enters what the kernel has shown, of which we know nothing or another flow. */
-static void
-enter_shown(struct node *n, const struct flow *f, ms_t now)
-{
-	bool copy = is_copy(n, f);
-	uint32_t id = local_upsert(n, f, copy ? NEWS_OWN_WHOLE : NEWS_WHOLE, now);
-	struct entry *e;
-
-	if (id == ENTRY_NONE)
-		return;
-	e = table_entry(&n->local, id);
-	e->flags |= ENTRY_LOOKED | (copy ? ENTRY_COMMITTED : ENTRY_LIVE);
-	e->changed = now;
-	/* What is a copy is no news; but something else may have been said of the tuple. */
-	if (!copy || (e->flags & ENTRY_ANNOUNCED))
-		local_pending(n, id);
-}
-
-void
-local_alive(struct node *n, const struct flow *f, ms_t now)
-{
-	uint32_t id = local_upsert(n, f, NEWS_UPDATE, now);
-	struct entry *e = table_entry(&n->local, id);
-
-	if (id == ENTRY_NONE)
-		return;
-	e->flags |= ENTRY_LIVE;
-	e->changed = now;
-	local_pending(n, id);
-}
-
-void
-local_found(struct node *n, const struct flow *f, ms_t now)
-{
-	if (filter_passes(&n->cfg.filter, f))
-		enter_shown(n, f, now);
-}
-
-/* Have packets moved a copy of a peer's flow on since we wrote it? */
-static bool
-is_moved_copy(const struct node *n, uint32_t id, const struct flow *known, const struct flow *f)
-{
-	return (table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) ==
-	    ENTRY_COMMITTED &&
-	    !another_flow(known, f) && flow_reply_equal(&known->reply, &f->reply) &&
-	    has_gone_on(known, f);
-}
-
-void
-local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now)
-{
-	struct flow known;
-
-	table_load(&n->local, id, &known);
-	if (table_entry(&n->local, id)->flags & ENTRY_DOUBT)
-		local_looked_at(n, id, f, true, now);
-	else if (is_moved_copy(n, id, &known, f))
-		local_alive(n, f, now);
-}
-
-void
-local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
-{
-	struct flow known, shown = *f;
-	bool changed, another;
-
-	table_load(&n->local, id, &known);
-	another = another_flow(&known, f);
-	if (another && !which)
-		return;
-	/* What we wrote ourselves has no number; but it loses neither its mapping nor these bits. */
-	if (another || (which && (!flow_reply_equal(&known.reply, &f->reply) ||
-				  commit_is_further(&known, f)))) {
-		enter_shown(n, f, now);
-		return;
-	}
-	if (!which && is_moved_copy(n, id, &known, f)) {
-		local_alive(n, f, now);
-		return;
-	}
-	note_timeout(n, id, &known, &shown, now);
-	changed = flow_merge(&known, &shown);
-	table_store(&n->local, id, &known);
-	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_DOUBT;
-	table_entry(&n->local, id)->flags |= which ? ENTRY_LOOKED : 0;
-	if (!changed)
-		return;
-	table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
-	/* What we only wrote for a peer is no news of ours; unless we have just said something else. */
-	if (which ||
-	    (table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
-		local_pending(n, id);
-}
-
-/*
  * May this event be older than what we know otherwise?  A change to a flow that has ended is stale, or
  * the first of another one that has its number; news of another flow than the kernel showed us when we
  * asked was written down before, or after; and so was what there is of the tuple of a flow that we put
@@ -515,7 +314,7 @@ is_doubtful(const struct node *n, const struct kernel_event *ev)
 	    (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED)
 		return true;
 	return (e->flags & ENTRY_REPLACED) ||
-	    ((e->flags & ENTRY_LOOKED) && another_flow(&known, &ev->flow));
+	    ((e->flags & ENTRY_LOOKED) && flow_is_another(&known, &ev->flow));
 }
 
 void
@@ -557,14 +356,14 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	e = table_entry(&n->local, id);
 	if (doubtful)
-		ask_which(n, id);
+		local_ask_which(n, id);
 	e->flags = (uint16_t)(e->flags & ~ENTRY_LOOKED);
 	e->changed = now;
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
 	if (ev->type == KEV_NEW && flow_is_related(f))
-		look_at_master(n, f);
+		local_look_at_master(n, f);
 }
 
 void
@@ -684,13 +483,13 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	}
 	/* What we wrote ourselves has no number, but the mapping that we gave it. */
 	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD) &&
-	    !another_flow(&known, &f) && flow_reply_equal(&known.reply, &f.reply)) {
+	    !flow_is_another(&known, &f) && flow_reply_equal(&known.reply, &f.reply)) {
 		complete_from_dump(&known, &f);
 		if (!(known.has & HAS_MARK))
 			known.has |= HAS_MARK; /* absent is zero */
 		changed = !flow_same_content(&known, &f);
-		further = has_gone_on(&known, &f);
-		note_timeout(n, id, &known, &f, now);
+		further = local_has_gone_on(&known, &f);
+		local_note_timeout(n, id, &known, &f, now);
 		table_store(&n->local, id, &f);
 		e = table_entry(&n->local, id);
 		e->gen = n->read_gen;
