@@ -333,7 +333,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	ahead = seq_cmp(m->seq, p->last);
 	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
-		if (ms_since(now, p->began) < LATE_MS) {
+		if (ms_since(now, p->began) < LATE_MS || has_overslept(n, now)) {
 			n->stats.seq_old_process++;
 			return false;
 		}

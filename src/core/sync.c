@@ -498,8 +498,11 @@ put_controls(struct node *n, struct wbuf *wb, ms_t now)
 		const struct control *c = &n->controls[n->controls_head];
 
 		if (!wire_put_control(wb, (uint8_t)(c->flags | hello_flags(n)), n->next_seq, c->from,
-			c->to))
+			c->to)) {
+			/* One datagram of them at a time: each asks for an answer. */
+			n->controls_next = ms_add(now, CONTROLS_PAUSE_MS);
 			return false;
+		}
 		remember(n, c, message_sent(n));
 		n->controls_head = (n->controls_head + 1) % CONTROLS_MAX;
 		n->controls_count--;
