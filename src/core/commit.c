@@ -281,6 +281,8 @@ commit_settle(struct node *n, ms_t now)
 	if (n->flush_external)
 		remote_flush(n);
 	n->flush_external = false;
+	if (n->flush_internal)
+		local_flush(n, now);
 	n->tally.took_ms = ms_since(now, job->started);
 	note = node_notice(n, NOTE_COMMIT_DONE);
 	note->commit = n->tally;

@@ -385,7 +385,8 @@ node_kernel_overrun(struct node *n, ms_t now)
 void
 node_kernel_read_begin(struct node *n, bool announce, ms_t now)
 {
-	(void)now;
+	if (n->flush_internal)
+		local_flush(n, now);
 	/* A read that interrupts one which was to be announced takes over that duty. */
 	n->read_announce = announce || n->events_lost || (n->reading && n->read_announce);
 	n->events_lost = false;
@@ -560,6 +561,7 @@ local_flush(struct node *n, ms_t now)
 			local_drop(n, id);
 	}
 	n->jobs[JOB_VERIFY].running = false;
+	n->flush_internal = false;
 	n->local_emptied = true;
 	n->read_whole = false;
 	if (n->bulk_left > 0) {

@@ -167,7 +167,10 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 		kernel_flush_start(n, now);
 		return CMD_PENDING;
 	case CMD_FLUSH_INTERNAL:
-		local_flush(n, now);
+		/* What is in the kernel a commit has to know; at the latest a read makes all new. */
+		n->flush_internal = n->jobs[JOB_COMMIT].running;
+		if (!n->flush_internal)
+			local_flush(n, now);
 		return CMD_DONE;
 	case CMD_FLUSH_EXTERNAL:
 		/* What is being committed must not vanish under the commit's hands. */
