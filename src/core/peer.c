@@ -180,8 +180,7 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 
 	n->stats.seq_hello++;
 	if (is_late_hello(n, p, m->seq, now)) {
-		if (ms_since(now, p->advanced) >= LATE_MS)
-			is_unsure(p, now);
+		is_unsure(p, now);
 		return;
 	}
 	n->owe_hello_back = true;
@@ -196,8 +195,10 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		is_unsure(p, now);
 		return;
 	}
-	if (known && ms_since(now, p->began) < LATE_MS)
+	if (known && ms_since(now, p->began) < LATE_MS) {
+		is_unsure(p, now);
 		return;
+	}
 	new_instance(n, p, m->seq, now);
 	if (known)
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
