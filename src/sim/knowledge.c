@@ -110,9 +110,9 @@ note_read(struct sim *s, const struct happening *h, struct knowledge *e)
 	if (!world_find(s->w, h->node, TABLE_LOCAL, &h->flow->key, &f))
 		e->forgot = true;
 	else if (e->alive_at.ms != 0 && e->alive_at.ms < s->read_began[h->node].ms &&
-	    (e->renewed_at.ms < s->read_began[h->node].ms ||
-		((f.has & HAS_ID) && f.id != h->flow->id)) &&
-	    !same_flow(s, &f, h->flow)) {
+	    (flow_is_another(&f, h->flow) ||
+		(e->renewed_at.ms < s->read_began[h->node].ms &&
+		    !same_flow(s, &f, h->flow)))) {
 		e->alive_at = s->w->now;
 		e->alive_id = h->flow->id;
 		e->both_ways = h->flow->status & ST_SEEN_REPLY;

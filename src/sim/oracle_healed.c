@@ -37,13 +37,25 @@ describe_two(const struct sim *s, const struct flow *a, const struct flow *b, ch
 
 /* ---- what has an excuse ---- */
 
-/* Did the daemon itself write the last version of it there? */
+/*
+ * Did the daemon itself write the last version of it there?  Events that were lost, of changes that no
+ * read can see, change nothing about that.
+ */
 static bool
 wrote_last(const struct sim *s, size_t node, int tuple)
 {
 	const struct history *h = &s->truth.of[node][tuple];
+	const struct version *v;
+	uint64_t written = 0;
+	bool own = false;
 
-	return h->count > 0 && h->v[(h->count - 1) % VERSIONS_MAX].own;
+	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
+		if (v->end)
+			continue;
+		own = v->own || (own && v->content == written);
+		written = v->content;
+	}
+	return own;
 }
 
 /* Does any node's kernel have of it what no event told? */
@@ -137,30 +149,15 @@ check_local(struct sim *s, void *state)
 
 /*
  * With CacheWriteThrough a node does not tell back what it wrote last for a peer: that it has it, and
- * how, the peer knows best.  An event that was lost, of a change that no read can see, changes nothing.
+ * how, the peer knows best.
  */
 static bool
-is_mirrored(struct sim *s, size_t node, const struct flow_key *key)
+is_mirrored(const struct sim *s, size_t node, const struct flow_key *key)
 {
 	int tuple = truth_tuple(&s->truth, key);
-	const struct version *v;
-	const struct history *h;
-	uint64_t written = 0;
-	bool own = false;
 
-	if (s->plan->write_through == 0)
-		return false;
 	/* Of what a liar made them write nobody keeps book. */
-	if (tuple == NO_TUPLE)
-		return true;
-	h = &s->truth.of[node][tuple];
-	for (uint32_t i = 0; (v = history_at(h, i)) != NULL; i++) {
-		if (v->end)
-			continue;
-		own = v->own || (own && v->content == written);
-		written = v->content;
-	}
-	return own;
+	return s->plan->write_through != 0 && (tuple == NO_TUPLE || wrote_last(s, node, tuple));
 }
 
 /* Has it heard all from everybody since it last asked, and is nothing of theirs in doubt? */
@@ -236,9 +233,11 @@ last_number(const struct history *h)
 static bool
 is_contested(const struct sim *s, size_t i, size_t j, int tuple)
 {
-	/* A change that no event told does not count, unless a read can see it. */
+	/* Neither does a change count that no event told, nor a read that shows what was known. */
 	uint64_t last = last_number(&s->truth.seen[i][tuple]);
+	uint64_t had = last_number(&s->truth.of[i][tuple]);
 
+	last = had < last ? had : last;
 	for (size_t k = 0; k < s->w->count; k++) {
 		if (k != i && k != j &&
 		    (last_number(&s->truth.of[k][tuple]) > last ||
@@ -263,7 +262,9 @@ missing(struct sim *s, size_t i, char *what, size_t len)
 			if (j == i || world_find(s->w, j, TABLE_REMOTE, &f->key, NULL) ||
 			    daemon_was_full(&s->w->nodes[j], TABLE_REMOTE))
 				continue;
-			if (!s->resynced && is_contested(s, i, j, tuple)) {
+			/* CacheWriteThrough makes of a resync the next contest. */
+			if ((!s->resynced || s->plan->write_through != 0) &&
+			    is_contested(s, i, j, tuple)) {
 				s->contested = true;
 				continue;
 			}
