@@ -269,7 +269,7 @@ struct node {
 	ms_t local_full_since, remote_full_since;
 	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
 	bool flush_external;  /* -f external, as soon as the commit under way is through */
-	bool flush_internal;  /* -f internal, likewise, or when a read begins */
+	bool flush_internal;  /* -f internal, likewise; unless a read begins before that */
 	struct notice notices[NOTICES_MAX]; /* ring */
 	uint32_t notices_head, notices_count;
 };

@@ -167,7 +167,7 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 		kernel_flush_start(n, now);
 		return CMD_PENDING;
 	case CMD_FLUSH_INTERNAL:
-		/* What is in the kernel a commit has to know; at the latest a read makes all new. */
+		/* What is in the kernel a commit has to know. */
 		n->flush_internal = n->jobs[JOB_COMMIT].running;
 		if (!n->flush_internal)
 			local_flush(n, now);

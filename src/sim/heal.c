@@ -57,8 +57,6 @@ needs_resync(const struct sim *s, enum sim_exception *why)
 		*why = EXC_damaged;
 	else if (sim_is_overfull(s))
 		*why = EXC_full;
-	else if (s->one_way)
-		*why = EXC_unheard;
 	else
 		return false;
 	return true;

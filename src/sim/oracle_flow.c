@@ -9,6 +9,8 @@
 
 /* ---- no flow is invented, and none goes back ---- */
 
+enum { AFTER_RESTART_MS = 1000 };
+
 /* What a node held of a tuple when it was last looked at. */
 struct held {
 	bool present;
@@ -18,6 +20,7 @@ struct held {
 };
 
 struct beliefs {
+	ms_t began[WORLD_NODES_MAX]; /* the daemon there */
 	struct held of[WORLD_NODES_MAX][TUPLES_MAX];
 };
 
@@ -99,6 +102,12 @@ judge_belief(struct sim *s, void *state, const struct happening *h, int tuple,
 
 	held->present = daemon_find_flow(&s->w->nodes[h->node], TABLE_REMOTE,
 	    &s->truth.keys[tuple], &view, s->w->now);
+	/* 1.4.7 counts from the clock: for words of its next process may pass those of its last. */
+	if (world_is_incumbent(s->w, h->other) &&
+	    ms_since(s->w->now, b->began[h->other]) < AFTER_RESTART_MS) {
+		held->reached[h->other] = 0;
+		return;
+	}
 	if (held->present && world_node_of(s->w, &view.peer) != WORLD_STRANGER) {
 		held->owner = (uint8_t)world_node_of(s->w, &view.peer);
 		judge_content(s, held, h->node, tuple, &view);
@@ -130,6 +139,8 @@ watch_beliefs(struct sim *s, void *state, const struct happening *h)
 {
 	struct beliefs *b = state;
 
+	if (h->type == HAP_START)
+		b->began[h->node] = s->w->now;
 	if (world_is_incumbent(s->w, h->node))
 		return;
 	if (h->type == HAP_START || h->type == HAP_KILL)

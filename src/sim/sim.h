@@ -24,7 +24,6 @@ struct tuple {
 #define SIM_EXCEPTIONS(X)                                                                         \
 	X(silent, "no event told of it, or the kernel refused an answer: the next -R did")        \
 	X(found_by_read, "an entry known only from a read made way")                              \
-	X(unheard, "one that hears a node which does not hear it was told nothing again")         \
 	X(forgotten, "a flush was ordered, and peers kept what it forgot until the resync")       \
 	X(untold, "what a commit had written was told by the bulk send that was ordered after it") \
 	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")      \
