@@ -490,32 +490,39 @@ age_of_found(const struct node *n, const struct op_slot *s, const struct flow *k
 	return age_beside(n, s, local);
 }
 
+/* The kernel has an entry for the replica's tuple: is it to be written?  And we know now what is there. */
+static bool
+choose_beside(struct node *n, struct op_slot *s, const struct flow *kernel, ms_t now)
+{
+	uint32_t local = table_find(&n->local, &s->op.flow.key);
+	bool known = local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD);
+	bool write;
+
+	if (known)
+		local_shown(n, local, kernel, now);
+	write = choose(n, s, kernel, age_of_found(n, s, kernel));
+	/* Of a flow of ours it is news, too, that no event has told yet. */
+	if (known && (table_entry(&n->local, local)->flags & ENTRY_LIVE))
+		local_looked_at(n, local, kernel, false, now);
+	if (write && s->op.type == KOP_UPDATE)
+		found(n, kernel, now);
+	return write;
+}
+
 /* The answer to a look at what has the original tuple of a flow that could not be written. */
 static void
 looked(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now)
 {
-	uint32_t local = table_find(&n->local, &s->op.flow.key);
-
-	if (res->error == 0 && res->has_flow) {
-		bool write;
-
-		if (local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
-			local_shown(n, local, &res->flow, now);
-		write = choose(n, s, &res->flow, age_of_found(n, s, &res->flow));
-
-		if (write && s->op.type == KOP_UPDATE)
-			found(n, &res->flow, now);
-		if (write) {
-			slot_retry(n, s, s->op.type);
-			return;
-		}
+	if (res->error == ENOENT) {
+		slot_retry(n, s, KOP_GET_REPLY);
+	} else if (res->error != 0 || !res->has_flow) {
+		give_up(n, s, res->error != 0 ? res->error : EEXIST);
+	} else if (choose_beside(n, s, &res->flow, now)) {
+		slot_retry(n, s, s->op.type);
+	} else {
 		/* A create of ours may have been done, and its answer lost. */
 		count_degraded(n, s);
 		slot_free(n, s);
-	} else if (res->error == ENOENT) {
-		slot_retry(n, s, KOP_GET_REPLY);
-	} else {
-		give_up(n, s, res->error != 0 ? res->error : EEXIST);
 	}
 }
 
