@@ -145,6 +145,7 @@ struct peer {
 	bool seq_set;
 	bool ack_open;
 	bool jump_noted;
+	bool missed;     /* something of it was lost while we said HELLO */
 	bool unsure;     /* it said what may have been a restart, since: */
 	ms_t unsure_at;
 	struct peer_addr addr;
@@ -229,6 +230,7 @@ struct node {
 	bool hello_say;       /* our messages say HELLO */
 	bool owe_hello_back;
 	ms_t hello_answered;  /* first HELLO_BACK */
+	ms_t hello_done;      /* when we stopped saying it */
 	ms_t keepalive;       /* next time that something must be sent */
 	ms_t housekeeping;
 

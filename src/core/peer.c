@@ -172,6 +172,19 @@ sure_again(struct node *n, struct peer *p, ms_t now)
 	sync_tell_all(n, p, now);
 }
 
+/*
+ * Whatever we NACK while we say HELLO 1.4.7 may not have any more: it forgets all that is not
+ * acknowledged at each HELLO that it hears.  When we have done with it everything is asked for.
+ */
+static void
+ask_for_missed(const struct node *n, struct peer *p, ms_t now)
+{
+	if (!p->missed || n->hello_say || ms_since(now, n->hello_done) < HELLO_LATE_MS)
+		return;
+	p->missed = false;
+	want_resync(p, now);
+}
+
 static void
 hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 {
@@ -230,8 +243,10 @@ hello_answered(struct node *n, struct peer *p, ms_t now)
 		if (n->peers[i].used && !n->peers[i].silent && !n->peers[i].hello_back)
 			all = false;
 	}
-	if (all || ms_since(now, n->hello_answered) > PEER_SILENT_MS)
+	if (all || ms_since(now, n->hello_answered) > PEER_SILENT_MS) {
 		n->hello_say = false;
+		n->hello_done = now;
+	}
 }
 
 /*
@@ -304,6 +319,7 @@ static void
 accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
 	n->stats.seq_lost += seq - p->last - 1;
+	p->missed |= n->hello_say || ms_since(now, n->hello_done) < HELLO_LATE_MS;
 	/* What is missing may name flows that are in doubt. */
 	p->old_named = now;
 	if (p->ack_open)
@@ -507,6 +523,7 @@ peer_housekeeping(struct node *n, ms_t now)
 		if (ms_since(now, p->heard) >= PEER_GONE_MS && n->mode->alive && !p->gone)
 			give_up(n, p);
 		sure_again(n, p, now);
+		ask_for_missed(n, p, now);
 		resync_step(n, p, now);
 	}
 }
