@@ -288,15 +288,39 @@ is_forgotten(struct sim *s, const struct takeovers *t, size_t node, int tuple)
 	    sim_kernel_has_room(s->w->nodes[node].kernel, &f);
 }
 
-/* A TCP entry from before: are segments still held to the windows that this kernel saw? */
+/* A TCP entry from before, or of the commit's own: are segments held to windows that this kernel saw? */
 static bool
 is_strict(struct sim *s, size_t node, int tuple, const struct promise *p)
 {
 	const struct flow *f = traffic_entry(s, node, tuple);
 
-	return f != NULL && f->key.l4 == L4_TCP && p->known && s->plan->window_tracking == 0 &&
+	return f != NULL && f->key.l4 == L4_TCP &&
+	    (p->known || was_written(s, node, tuple, p->changed)) && s->plan->window_tracking == 0 &&
 	    !s->refused && !has_ended(s, node, tuple, p->changed) &&
 	    !(f->l4.tcp.flags_orig & f->l4.tcp.flags_repl & TCP_FLAG_LIBERAL);
+}
+
+/* A replica is not in the kernel, as another flow has its mapping: is that one the newer? */
+static void
+judge_holder(struct sim *s, const struct takeovers *t, size_t node, int tuple, const struct flow *f)
+{
+	const struct knowledge *e = &s->knows[node][tuple], *other;
+
+	for (int i = 0; !s->refused && !e->first && i < (int)s->tuples_count; i++) {
+		const struct flow *g = traffic_entry(s, node, i);
+
+		other = &s->knows[node][i];
+		if (g == NULL || i == tuple || !flow_reply_equal(&g->reply, &f->reply) ||
+		    g->key.l4 != f->key.l4 || g->key.zone != f->key.zone)
+			continue;
+		/* It was known all the time, and nothing has been heard of it since. */
+		if (!other->forgot && !other->blurred && other->alive_at.ms != 0 &&
+		    other->alive_id == g->id && other->alive_at.ms < e->news_at.ms &&
+		    other->news_at.ms < e->news_at.ms && other->renewed_at.ms < t->began[node].ms &&
+		    s->data_at[node][i].ms < e->news_at.ms)
+			sim_fail(s, "node %zu: took over, and the mapping of %s stays with %s, which is "
+				    "older", node, tuple_text(s, tuple), tuple_text(s, i));
+	}
 }
 
 static void
@@ -334,8 +358,10 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			continue;
 		/* Of two that claim one mapping the newer has it. */
 		if (traffic_entry(s, node, tuple) == NULL &&
-		    !sim_kernel_has_room(s->w->nodes[node].kernel, &f))
+		    !sim_kernel_has_room(s->w->nodes[node].kernel, &f)) {
+			judge_holder(s, t, node, tuple, &f);
 			continue;
+		}
 		if (!is_kept(s, node, tuple, &f) && !is_left_alone(s, node, tuple)) {
 			sim_say(s, "missing: %s, alive %lld, news %lld", tuple_text(s, tuple),
 			    (long long)s->knows[node][tuple].alive_at.ms,
