@@ -368,7 +368,8 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			    (long long)s->knows[node][tuple].news_at.ms);
 			missing++;
 			first = first == NO_TUPLE ? tuple : first;
-		} else if ((!degraded || master_is_there(s, t, node, &f)) && c->failed == 0 && was_written(s, node, tuple, p->changed) &&
+		} else if ((!degraded || master_is_there(s, t, node, &f)) && c->failed == 0 &&
+		    was_written(s, node, tuple, p->changed) &&
 		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
 			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
