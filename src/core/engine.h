@@ -370,7 +370,7 @@ uint32_t local_upsert(struct node *n, const struct flow *f, enum local_news news
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* We have deleted a peer's flow from the kernel: likewise, and events of it may still be unread. */
 void local_deleted(struct node *n, uint32_t id, ms_t now);
-/* What time has come for an entry. */
+/* Entries whose time has come: flows to be said again, and places that need not be kept any longer. */
 void local_expire(struct node *n, ms_t now);
 /* A peer, whose last news of the flow is `told` old, says that its connection is over. */
 void local_over(struct node *n, const struct flow_key *key, ms_t told);

@@ -149,8 +149,7 @@ is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now
 	int32_t ahead = seq_cmp(seq, p->last);
 
 	return p->seq_set && ahead <= 0 && ahead > -HELLO_GAP_MAX &&
-	    (ms_since(now, p->advanced) < HELLO_LATE_MS ||
-		has_overslept(n, now));
+	    (ms_since(now, p->advanced) < HELLO_LATE_MS || has_overslept(n, now));
 }
 
 /* It may have been a restart after all: in a moment all is told and asked for as after one. */
