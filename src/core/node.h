@@ -17,9 +17,9 @@
 
 struct node; /* opaque */
 
-enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4 };
+enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4, NODE_LIMIT_MAX = 1 << 24 };
 
-enum sync_mode_id { MODE_FTFW, MODE_ALARM };
+enum sync_mode_id { MODE_FTFW, MODE_ALARM, MODE_NOTRACK };
 
 /* Zero is the default wherever the comment names one. */
 struct node_cfg {
@@ -176,6 +176,7 @@ struct flow_view {
 	struct flow flow;
 	int64_t age_s;     /* since the flow was entered */
 	int64_t expires_s; /* remote flows in ALARM: seconds left; otherwise -1 */
+	uint32_t timeout_left_s; /* local flows: of the flow's timeout, if nothing has renewed it */
 	struct peer_addr peer; /* remote flows: who owns it */
 };
 

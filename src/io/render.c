@@ -158,12 +158,14 @@ add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
 
 /* Everything between the start of the line and the ages, with a space at the end. */
 static void
-add_flow(struct text *t, const struct flow *f, bool with_reply)
+add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s)
 {
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
 
 	text_add(t, "%-8s %u ", l4_name(f->key.l4), f->key.l4);
+	if (timeout_s)
+		text_add(t, "%u ", *timeout_s);
 	if (state)
 		text_add(t, "%s ", state);
 	add_tuple(t, &tp);
@@ -192,18 +194,33 @@ add_flow(struct text *t, const struct flow *f, bool with_reply)
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, table == TABLE_LOCAL);
+	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL);
 	if (v->expires_s >= 0)
 		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
 	text_add(t, "[active since %llds]\n", (long long)v->age_s);
 }
 
+/* Without the space that ends a line of add_flow(). */
+static void
+trim(struct text *t)
+{
+	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
+		t->start[--t->len] = '\0';
+}
+
+void
+render_flow_kernel(struct text *t, const struct flow_view *v)
+{
+	add_flow(t, &v->flow, true, &v->timeout_left_s);
+	trim(t);
+	text_add(t, "\n");
+}
+
 void
 render_flow_brief(struct text *t, const struct flow *f)
 {
-	add_flow(t, f, true);
-	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
-		t->start[--t->len] = '\0';
+	add_flow(t, f, true, NULL);
+	trim(t);
 }
 
 /* ---- XML ---- */
