@@ -151,10 +151,6 @@ check_provided(struct parser *p)
 	if (p->d.poll_s != 0)
 		not_provided(p, parse_seen(p, "PollSecs", IN_GENERAL), "PollSecs",
 		    ": events are always used");
-	if (p->d.expectations)
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "ExpectationSync", IN_OPTIONS),
-		    "found ExpectationSync, which has no effect: expectations are not "
-		    "replicated by this version");
 	if (helper.line != 0)
 		parse_diag(p, DIAG_WARNING, helper,
 		    "found Helper, which has no effect: userspace helpers are not run by this "

@@ -325,6 +325,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	bool doubtful;
 	uint32_t id;
 
+	if (ev->type >= KEV_EXPECT_NEW) {
+		expect_event(n, ev, now);
+		return;
+	}
 	n->stats.kernel_events++;
 	if (!flow_is_complete(f)) {
 		n->stats.kernel_incomplete++;
@@ -561,6 +565,7 @@ local_flush(struct node *n, ms_t now)
 		else
 			local_drop(n, id);
 	}
+	expect_flush_local(n);
 	n->jobs[JOB_VERIFY].running = false;
 	n->flush_internal = false;
 	n->local_emptied = true;
