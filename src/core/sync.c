@@ -678,7 +678,8 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 	if (n->bulk_mark == MARK_BEGIN && !put_mark(n, wb))
 		return;
 	/* The circle has grown: without this, what lies before its start would be left out. */
-	n->bulk_left += n->local.high - n->bulk_high;
+	if (n->bulk_left > 0)
+		n->bulk_left += n->local.high - n->bulk_high;
 	n->bulk_high = n->local.high;
 	while (n->bulk_left > 0 && !full) {
 		uint32_t id = n->bulk_cursor >= n->local.high ? 1 : n->bulk_cursor + 1;
