@@ -3,6 +3,7 @@
  * state.h: what the parts of the daemon share.
  *
  *   daemon.c    start, the turn, stop
+ *   links.c     the dedicated links
  *   requests.c  what clients of the control socket ask for
  *   report.c    what the node notices, as log lines
  */
@@ -54,6 +55,7 @@ struct daemon {
 	struct link *links[NODE_LINKS_MAX];
 	size_t links_count;
 	size_t link_active;
+	int link_index[NODE_LINKS_MAX]; /* of what each reads, in the loop's set of this turn */
 	struct ctl *ctl;
 	struct notify notify;
 	struct node *node;
@@ -92,6 +94,20 @@ struct daemon {
 	size_t out_len;
 	uint8_t in[DATAGRAM_MAX];
 };
+
+/* daemon.c */
+/* What keeps us from starting is the configuration's doing, or can be helped there: logs that. */
+void daemon_review(struct daemon *d, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+/* links.c */
+bool links_open(struct daemon *d);
+void links_close(struct daemon *d);
+/* Their part of the turn, in this order: descriptors into the loop, what has come, the state of the
+ * interfaces, what is to leave. */
+void links_prepare(struct daemon *d);
+void links_receive(struct daemon *d, ms_t now);
+void links_check(struct daemon *d, ms_t now);
+void links_send(struct daemon *d, ms_t now);
 
 /* requests.c */
 struct ctl_ops requests_ops(struct daemon *d);

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * links.c: the dedicated links in the daemon's turn.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "state.h"
+
+static void
+receive(struct daemon *d, struct link *l, ms_t now)
+{
+	for (unsigned int i = 0; i < d->cfg->event_iteration_limit; i++) {
+		struct peer_addr from;
+		ssize_t len = link_recv(l, d->in, sizeof(d->in), &from);
+
+		if (len < 0)
+			return;
+		node_datagram(d->node, &from, d->in, (size_t)len, now);
+	}
+}
+
+void
+links_receive(struct daemon *d, ms_t now)
+{
+	for (size_t i = 0; i < d->links_count; i++) {
+		if (loop_events(&d->loop, d->link_index[i]))
+			receive(d, d->links[i], now);
+	}
+}
+
+void
+links_prepare(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links_count; i++)
+		d->link_index[i] = loop_add(&d->loop, link_recv_fd(d->links[i]), POLLIN);
+	if (d->out_len > 0)
+		loop_add(&d->loop, link_send_fd(d->links[d->link_active]), POLLOUT);
+}
+
+void
+links_send(struct daemon *d, ms_t now)
+{
+	struct link *l = d->links[d->link_active];
+	size_t cap = link_payload_max(l);
+
+	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
+		if (d->out_len == 0)
+			d->out_len = node_pull_datagram(d->node, d->out, cap, now);
+		if (d->out_len == 0 || link_send(l, d->out, d->out_len) == -EAGAIN)
+			return;
+		d->out_len = 0;
+	}
+	d->more_kernel_work = true;
+}
+
+/* Says once that a link is lost, and once that it is back. */
+static void
+check_link(struct daemon *d, size_t i)
+{
+	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
+	const char *name = link_config(d->links[i])->ifname;
+	char why[256] = "";
+	int r = link_refresh(d->links[i], why, sizeof(why));
+	enum link_status status = link_status(d->links[i]);
+	bool lost = r < 0 || status != LINK_RUNNING;
+
+	if (lost == d->link_lost[i])
+		return;
+	d->link_lost[i] = lost;
+	if (lost)
+		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
+		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
+	else
+		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link", name);
+}
+
+void
+links_check(struct daemon *d, ms_t now)
+{
+	if (ms_since(now, d->links_checked) < 1000)
+		return;
+	d->links_checked = now;
+	for (size_t i = 0; i < d->links_count; i++)
+		check_link(d, i);
+}
+
+bool
+links_open(struct daemon *d)
+{
+	for (size_t i = 0; i < d->cfg->links_count; i++) {
+		const struct config_link *c = &d->cfg->links[i];
+		struct link_cfg cfg = {
+		    .transport = LINK_MULTICAST,
+		    .index = (uint8_t)i,
+		    .l3 = c->l3,
+		    .group = c->group,
+		    .local = c->local,
+		    .port = c->port,
+		    .sndbuf = c->sndbuf,
+		    .rcvbuf = c->rcvbuf,
+		    .checksum = c->checksum,
+		    .is_default = c->is_default,
+		};
+		char why[256] = "", name[IF_NAMESIZE];
+
+		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
+		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
+			daemon_review(d, "can't open channel socket: %s (Multicast in line %u)", why,
+			    c->line);
+			return false;
+		}
+		d->links_count++;
+		if (link_is_elsewhere(d->links[i], name))
+			log_write(d->log, LOG_LV_WARNING,
+			    "Multicast in line %u: its IPv4_interface is an address of `%s', not of "
+			    "Interface `%s': datagrams go over `%s'",
+			    c->line, name, c->ifname, name);
+	}
+	return true;
+}
+
+void
+links_close(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links_count; i++)
+		link_close(d->links[i]);
+}
