@@ -214,6 +214,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	if (d->out_len > 0 && at.ms <= now.ms)
 		at = ms_add(now, 1);
 	at = ms_earlier(at, ctl_deadline(d->ctl));
+	at = ms_earlier(at, links_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
 	at = ms_earlier(at, d->watchdog_at);
 	return ms_earlier(at, d->purge_at);

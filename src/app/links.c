@@ -7,6 +7,41 @@
 
 #include "state.h"
 
+/* What a datagram that no link took waits for, and what has come: the descriptors of this turn. */
+void
+links_prepare(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links_count; i++) {
+		struct link_wait *w = &d->link_wait[i];
+		bool waiting = i == d->link_active && d->out_len > 0;
+		struct pollfd fds[LINK_FDS_MAX];
+
+		w->count = link_poll(d->links[i], waiting, fds);
+		for (size_t f = 0; f < w->count; f++)
+			w->index[f] = loop_add(&d->loop, fds[f].fd, fds[f].events);
+	}
+}
+
+ms_t
+links_deadline(const struct daemon *d)
+{
+	ms_t at = MS_NEVER;
+
+	for (size_t i = 0; i < d->links_count; i++)
+		at = ms_earlier(at, d->link_wait[i].step_at);
+	return at;
+}
+
+static bool
+is_ready(const struct daemon *d, const struct link_wait *w)
+{
+	for (size_t f = 0; f < w->count; f++) {
+		if (loop_events(&d->loop, w->index[f]))
+			return true;
+	}
+	return false;
+}
+
 static void
 receive(struct daemon *d, struct link *l, ms_t now)
 {
@@ -24,18 +59,15 @@ void
 links_receive(struct daemon *d, ms_t now)
 {
 	for (size_t i = 0; i < d->links_count; i++) {
-		if (loop_events(&d->loop, d->link_index[i]))
+		struct link_wait *w = &d->link_wait[i];
+		bool ready = is_ready(d, w);
+
+		if (!ready && !ms_reached(now, w->step_at))
+			continue;
+		w->step_at = link_step(d->links[i], now);
+		if (ready)
 			receive(d, d->links[i], now);
 	}
-}
-
-void
-links_prepare(struct daemon *d)
-{
-	for (size_t i = 0; i < d->links_count; i++)
-		d->link_index[i] = loop_add(&d->loop, link_recv_fd(d->links[i]), POLLIN);
-	if (d->out_len > 0)
-		loop_add(&d->loop, link_send_fd(d->links[d->link_active]), POLLOUT);
 }
 
 void
@@ -85,13 +117,21 @@ links_check(struct daemon *d, ms_t now)
 		check_link(d, i);
 }
 
+static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};
+
 bool
 links_open(struct daemon *d)
 {
+	static const enum link_transport transports[] = {
+	    [TRANSPORT_MULTICAST] = LINK_MULTICAST,
+	    [TRANSPORT_UDP] = LINK_UDP,
+	    [TRANSPORT_TCP] = LINK_TCP,
+	};
+
 	for (size_t i = 0; i < d->cfg->links_count; i++) {
 		const struct config_link *c = &d->cfg->links[i];
 		struct link_cfg cfg = {
-		    .transport = LINK_MULTICAST,
+		    .transport = transports[c->transport],
 		    .index = (uint8_t)i,
 		    .l3 = c->l3,
 		    .group = c->group,
@@ -100,22 +140,25 @@ links_open(struct daemon *d)
 		    .sndbuf = c->sndbuf,
 		    .rcvbuf = c->rcvbuf,
 		    .checksum = c->checksum,
-		    .is_default = c->is_default,
+		    .error_queue = c->error_queue,
 		};
+		const char *kind = transport_names[c->transport];
 		char why[256] = "", name[IF_NAMESIZE];
 
 		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
 		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
-			daemon_review(d, "can't open channel socket: %s (Multicast in line %u)", why,
+			daemon_review(d, "can't open channel socket: %s (%s in line %u)", why, kind,
 			    c->line);
 			return false;
 		}
 		d->links_count++;
 		if (link_is_elsewhere(d->links[i], name))
 			log_write(d->log, LOG_LV_WARNING,
-			    "Multicast in line %u: its IPv4_interface is an address of `%s', not of "
-			    "Interface `%s': datagrams go over `%s'",
-			    c->line, name, c->ifname, name);
+			    "%s in line %u: %s is an address of `%s', not of Interface `%s': "
+			    "datagrams go over `%s'",
+			    kind, c->line,
+			    c->transport == TRANSPORT_MULTICAST ? "IPv4_interface" : "its own",
+			    name, c->ifname, name);
 	}
 	return true;
 }

@@ -47,6 +47,13 @@ struct waiter {
 	enum wait_for what;
 };
 
+/* What a link waits for in this turn: its descriptors in the loop's set, and a time. */
+struct link_wait {
+	int index[LINK_FDS_MAX];
+	size_t count;
+	ms_t step_at;
+};
+
 struct daemon {
 	const struct config *cfg;
 	struct log *log;
@@ -55,7 +62,7 @@ struct daemon {
 	struct link *links[NODE_LINKS_MAX];
 	size_t links_count;
 	size_t link_active;
-	int link_index[NODE_LINKS_MAX]; /* of what each reads, in the loop's set of this turn */
+	struct link_wait link_wait[NODE_LINKS_MAX];
 	struct ctl *ctl;
 	struct notify notify;
 	struct node *node;
@@ -105,6 +112,7 @@ void links_close(struct daemon *d);
 /* Their part of the turn, in this order: descriptors into the loop, what has come, the state of the
  * interfaces, what is to leave. */
 void links_prepare(struct daemon *d);
+ms_t links_deadline(const struct daemon *d);
 void links_receive(struct daemon *d, ms_t now);
 void links_check(struct daemon *d, ms_t now);
 void links_send(struct daemon *d, ms_t now);

@@ -71,7 +71,7 @@ check_sections(struct parser *p)
 		parse_diag(p, DIAG_WARNING, sync, "found no Mode in Sync. Defaulting to FT-FW.");
 	if (p->c->has_sync && p->c->links_count == 0)
 		parse_diag(p, DIAG_ERROR, sync,
-		    "found no dedicated link in Sync, expected a Multicast section");
+		    "found no dedicated link in Sync, expected a Multicast, UDP or TCP section");
 }
 
 static void
@@ -103,6 +103,23 @@ finish_caches(struct parser *p)
 		    "found CommitTimeout %u, which can't be combined with DisableExternalCache: "
 		    "ignoring it", c->node.commit_timeout_s);
 	c->node.commit_timeout_s = 0;
+}
+
+static void
+check_links(struct parser *p)
+{
+	const struct config *c = p->c;
+
+	for (size_t i = 1; i < c->links_count; i++) {
+		for (size_t before = 0; before < i; before++) {
+			if (strcmp(c->links[i].ifname, c->links[before].ifname) != 0)
+				continue;
+			parse_diag(p, DIAG_WARNING, p->d.links[i].pos,
+			    "found a link over the Interface '%s' of line %u, expected another: "
+			    "they will fail together", c->links[i].ifname, c->links[before].line);
+			break;
+		}
+	}
 }
 
 static void
@@ -138,14 +155,7 @@ check_provided(struct parser *p)
 	const struct config *c = p->c;
 	struct pos stats = parse_seen(p, "Stats", IN_TOP);
 	struct pos helper = parse_seen(p, "Helper", IN_TOP);
-	bool multicast = c->links_count == 0 || c->links[0].transport == TRANSPORT_MULTICAST;
 
-	if (!multicast)
-		not_provided(p, p->d.links[0].pos,
-		    c->links[0].transport == TRANSPORT_UDP ? "a UDP link" : "a TCP link",
-		    ": use Multicast");
-	if (c->links_count > 1)
-		not_provided(p, p->d.links[1].pos, "a second link", ": keep one");
 	if (stats.line != 0 && !c->has_sync)
 		not_provided(p, stats, "a Stats section", "");
 	if (p->d.poll_s != 0)
@@ -185,6 +195,7 @@ check_whole(struct parser *p)
 		return;
 	check_timeouts(p);
 	finish_caches(p);
+	check_links(p);
 	check_filter(p);
 	check_buffer(p);
 }
