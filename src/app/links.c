@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "state.h"
+#include "render.h"
+
+enum { STRANGERS_MS = 60 * 1000 };
 
 /* What a datagram that no link took waits for, and what has come: the descriptors of this turn. */
 void
@@ -86,6 +89,28 @@ links_send(struct daemon *d, ms_t now)
 	d->more_kernel_work = true;
 }
 
+/* Who speaks though nobody asked him: said once, and again a minute later if it goes on. */
+static void
+tell_of_strangers(struct daemon *d, size_t i, ms_t now)
+{
+	struct link_wait *w = &d->link_wait[i];
+	uint64_t count = link_counters(d->links[i])->recv_strangers;
+	struct peer_addr from = link_stranger(d->links[i]);
+	char addr[64];
+	struct text t;
+
+	if (count == w->strangers_told || !ms_reached(now, w->strangers_next))
+		return;
+	text_init(&t, addr, sizeof(addr));
+	render_addr(&t, from.l3, &from.addr);
+	log_write(d->log, LOG_LV_WARNING,
+	    "device `%s': %llu datagrams or connections refused as they are not the peer's, the last "
+	    "from %s",
+	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told), addr);
+	w->strangers_told = count;
+	w->strangers_next = ms_add(now, STRANGERS_MS);
+}
+
 /* Says once that a link is lost, and once that it is back. */
 static void
 check_link(struct daemon *d, size_t i)
@@ -115,6 +140,8 @@ links_check(struct daemon *d, ms_t now)
 	d->links_checked = now;
 	for (size_t i = 0; i < d->links_count; i++)
 		check_link(d, i);
+	for (size_t i = 0; i < d->links_count; i++)
+		tell_of_strangers(d, i, now);
 }
 
 static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};

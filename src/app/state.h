@@ -52,6 +52,8 @@ struct link_wait {
 	int index[LINK_FDS_MAX];
 	size_t count;
 	ms_t step_at;
+	uint64_t strangers_told; /* how many strangers the log knows of */
+	ms_t strangers_next;     /* when it may hear of more */
 };
 
 struct daemon {
