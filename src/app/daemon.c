@@ -379,6 +379,11 @@ open_node(struct daemon *d)
 	struct node_cfg cfg = d->cfg->node;
 
 	raise_limit(d->cfg, &cfg);
+	cfg.links = (uint8_t)d->cfg->links_count;
+	for (size_t i = 0; i < d->cfg->links_count; i++) {
+		if (d->cfg->links[i].is_default)
+			cfg.link_default = (uint8_t)i;
+	}
 
 	if (getrandom(cfg.secret, sizeof(cfg.secret), 0) != (ssize_t)sizeof(cfg.secret) ||
 	    getrandom(&cfg.first_seq, sizeof(cfg.first_seq), 0) != (ssize_t)sizeof(cfg.first_seq)) {
@@ -520,6 +525,7 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 	    .cfg = cfg,
 	    .log = log,
 	    .lock_fd = -1,
+	    .link_watch = -1,
 	    .ready_fd = ready_fd,
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,

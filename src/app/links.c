@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "state.h"
 #include "render.h"
+#include "wire.h"
 
 enum { STRANGERS_MS = 60 * 1000 };
 
@@ -23,6 +25,7 @@ links_prepare(struct daemon *d)
 		for (size_t f = 0; f < w->count; f++)
 			w->index[f] = loop_add(&d->loop, fds[f].fd, fds[f].events);
 	}
+	d->link_watch_index = loop_add(&d->loop, d->link_watch, POLLIN);
 }
 
 ms_t
@@ -73,22 +76,6 @@ links_receive(struct daemon *d, ms_t now)
 	}
 }
 
-void
-links_send(struct daemon *d, ms_t now)
-{
-	struct link *l = d->links[d->link_active];
-	size_t cap = link_payload_max(l);
-
-	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
-		if (d->out_len == 0)
-			d->out_len = node_pull_datagram(d->node, d->out, cap, now);
-		if (d->out_len == 0 || link_send(l, d->out, d->out_len) == -EAGAIN)
-			return;
-		d->out_len = 0;
-	}
-	d->more_kernel_work = true;
-}
-
 /* Who speaks though nobody asked him: said once, and again a minute later if it goes on. */
 static void
 tell_of_strangers(struct daemon *d, size_t i, ms_t now)
@@ -111,37 +98,114 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 	w->strangers_next = ms_add(now, STRANGERS_MS);
 }
 
-/* Says once that a link is lost, and once that it is back. */
-static void
-check_link(struct daemon *d, size_t i)
+/* How the link's interface is doing; `why`: what else is wrong with it. */
+static enum link_status
+look_at(struct daemon *d, size_t i, char *why, size_t why_len)
 {
-	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
-	const char *name = link_config(d->links[i])->ifname;
-	char why[256] = "";
-	int r = link_refresh(d->links[i], why, sizeof(why));
-	enum link_status status = link_status(d->links[i]);
-	bool lost = r < 0 || status != LINK_RUNNING;
+	enum link_status status;
+	int r = link_refresh(d->links[i], why, why_len);
 
-	if (lost == d->link_lost[i])
-		return;
-	d->link_lost[i] = lost;
-	if (lost)
-		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
-		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
-	else
-		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link", name);
+	status = link_status(d->links[i]);
+	return r < 0 && status == LINK_RUNNING ? LINK_DOWN : status;
 }
 
+static void
+check_all(struct daemon *d, ms_t now)
+{
+	char why[256];
+
+	d->links_checked = now;
+	for (size_t i = 0; i < d->links_count; i++) {
+		why[0] = '\0';
+		node_link_state(d->node, i, look_at(d, i, why, sizeof(why)) == LINK_RUNNING, now);
+		tell_of_strangers(d, i, now);
+	}
+}
+
+/* The kernel tells when a carrier comes or goes.  The rest is looked at once a second. */
 void
 links_check(struct daemon *d, ms_t now)
 {
-	if (ms_since(now, d->links_checked) < 1000)
-		return;
-	d->links_checked = now;
-	for (size_t i = 0; i < d->links_count; i++)
-		check_link(d, i);
-	for (size_t i = 0; i < d->links_count; i++)
-		tell_of_strangers(d, i, now);
+	if (loop_events(&d->loop, d->link_watch_index) && link_watch_read(d->link_watch))
+		d->links_checked = (ms_t){0};
+	if (ms_since(now, d->links_checked) >= 1000)
+		check_all(d, now);
+}
+
+/* The node has chosen another link, or found none. */
+void
+links_report(struct daemon *d, const struct notice *note)
+{
+	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
+	static const char *const reasons[] = {
+	    [SWITCH_CARRIER] = "",
+	    [SWITCH_SILENT] = ": nothing was heard on the one before",
+	    [SWITCH_FOLLOWED] = ": the peer speaks on it",
+	    [SWITCH_BACK] = ": it is the default one",
+	};
+	size_t i = (size_t)note->count;
+	const char *name = link_config(d->links[i])->ifname;
+	char why[256] = "";
+	enum link_status status;
+
+	if (note->type == NOTE_LINK_NONE) {
+		status = look_at(d, i, why, sizeof(why));
+		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
+		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
+	} else {
+		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link%s", name,
+		    reasons[note->switch_why]);
+	}
+}
+
+/* The link in use may have changed: what waits for a connection of the old one is sent no more, it
+ * would come too late. */
+static struct link *
+link_in_use(struct daemon *d)
+{
+	size_t now = node_active_link(d->node);
+
+	if (now != d->link_active) {
+		link_forget(d->links[d->link_active]);
+		d->link_active = now;
+	}
+	return d->links[now];
+}
+
+/* Sends what there is in d->out, in pieces where the link carries less than the one that it was made
+ * for.  False if the rest has to wait. */
+static bool
+send_out(struct daemon *d, struct link *l)
+{
+	while (d->out_len > 0) {
+		size_t cap = link_payload_max(l), len = d->out_len;
+		bool broken;
+
+		if (len > cap)
+			len = wire_whole(d->out, d->out_len, cap, &broken);
+		if (len == 0)
+			len = d->out_len;
+		if (link_send(l, d->out, len) == -EAGAIN)
+			return false;
+		d->out_len -= len;
+		memmove(d->out, d->out + len, d->out_len);
+	}
+	return true;
+}
+
+void
+links_send(struct daemon *d, ms_t now)
+{
+	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
+		struct link *l = link_in_use(d);
+
+		if (!send_out(d, l))
+			return;
+		d->out_len = node_pull_datagram(d->node, d->out, link_payload_max(l), now);
+		if (d->out_len == 0)
+			return;
+	}
+	d->more_kernel_work = true;
 }
 
 static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};
@@ -187,6 +251,13 @@ links_open(struct daemon *d)
 			    c->transport == TRANSPORT_MULTICAST ? "IPv4_interface" : "its own",
 			    name, c->ifname, name);
 	}
+	d->link_watch = link_watch_open();
+	if (d->link_watch < 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "can't be told of the state of interfaces: %s; they are looked at each second",
+		    strerror(-d->link_watch));
+	check_all(d, loop_now());
+	d->link_active = node_active_link(d->node);
 	return true;
 }
 
@@ -195,4 +266,6 @@ links_close(struct daemon *d)
 {
 	for (size_t i = 0; i < d->links_count; i++)
 		link_close(d->links[i]);
+	if (d->link_watch >= 0)
+		close(d->link_watch);
 }

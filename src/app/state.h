@@ -92,7 +92,8 @@ struct daemon {
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */
 	ms_t links_checked;
-	bool link_lost[NODE_LINKS_MAX]; /* and said so */
+	int link_watch; /* tells when an interface changes; negative: nothing does */
+	int link_watch_index;
 	uint64_t kernel_flushes;
 	int64_t commit_began_us;
 
@@ -118,6 +119,7 @@ ms_t links_deadline(const struct daemon *d);
 void links_receive(struct daemon *d, ms_t now);
 void links_check(struct daemon *d, ms_t now);
 void links_send(struct daemon *d, ms_t now);
+void links_report(struct daemon *d, const struct notice *note);
 
 /* requests.c */
 struct ctl_ops requests_ops(struct daemon *d);

@@ -58,6 +58,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	n->keepalive = now;
 	n->housekeeping = now;
 	slots_init(n);
+	links_init(n, now);
 	/*
 	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
 	 * need, so that has to be asked into the dark; others of that mode leave it aside.
@@ -91,6 +92,10 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
 	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC) {
 		n->stats.recv_flagged++;
+		/* And that it has changed its link. */
+		if (class == CLASS_ALIVE && n->links_count > 1 &&
+		    (p = peer_heard(n, from, m->seq, now)) != NULL && peer_track(n, p, m, now))
+			links_heard(n, p, from->link, now);
 		return;
 	}
 	if (class == CLASS_BAD && n->mode->refreshed) {
@@ -101,12 +106,13 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 		n->stats.recv_bad_header++;
 		return;
 	}
-	p = peer_heard(n, from, now);
+	p = peer_heard(n, from, m->seq, now);
 	if (p == NULL)
 		return;
 	n->stats.recv_messages++;
 	if (!peer_track(n, p, m, now))
 		return;
+	links_heard(n, p, from->link, now);
 	if (class == CLASS_STATE)
 		remote_state(n, p, m, now);
 	else
@@ -119,6 +125,7 @@ node_datagram(struct node *n, const struct peer_addr *from, const void *data, si
 	struct wire_msg m;
 	struct rbuf r;
 
+	ASSERT(from->link < NODE_LINKS_MAX);
 	n->stats.recv_datagrams++;
 	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
 		n->overslept = now;
@@ -236,6 +243,7 @@ node_tick(struct node *n, ms_t now)
 		peer_housekeeping(n, now);
 		sync_again(n);
 		check_room(n, now);
+		links_housekeeping(n, now);
 		n->housekeeping = ms_add(now, KEEPALIVE_MS);
 	}
 }

@@ -117,6 +117,13 @@ struct peer_addr link_stranger(const struct link *l);
 bool link_connected(const struct link *l, bool *from_peer, bool *to_peer);
 /* Datagrams that wait for a connection. */
 size_t link_queued(const struct link *l);
+/*
+ * A netlink socket that becomes readable when an interface of this host changes; the caller closes it.
+ * Or a negative errno value.
+ */
+int link_watch_open(void);
+/* Takes what is there to read; false if there was nothing. */
+bool link_watch_read(int fd);
 const struct link_cfg *link_config(const struct link *l);
 const struct link_counters *link_counters(const struct link *l);
 

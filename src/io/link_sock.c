@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <limits.h>
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -247,4 +248,39 @@ link_recv_datagram(struct link *l, void *buf, size_t cap, struct peer_addr *from
 	if ((size_t)n > cap)
 		return -EMSGSIZE;
 	return link_from_sockaddr(&ss, from, port) ? n : -EAFNOSUPPORT;
+}
+
+/* ---- changes of interfaces ---- */
+
+int
+link_watch_open(void)
+{
+	struct sockaddr_nl nl = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	int err, fd = socket(
+	    AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&nl, sizeof(nl)) < 0) {
+		err = errno;
+		close(fd);
+		return -err;
+	}
+	return fd;
+}
+
+bool
+link_watch_read(int fd)
+{
+	enum { READS_MAX = 64 };
+	uint8_t buf[64];
+	bool any = false;
+
+	/* What has changed is looked up: that something has is all that counts.  So is a loss. */
+	for (int i = 0; i < READS_MAX; i++) {
+		if (recv(fd, buf, sizeof(buf), MSG_TRUNC) < 0 && errno != ENOBUFS)
+			break;
+		any = true;
+	}
+	return any;
 }
