@@ -36,7 +36,8 @@ def link_block(name, kind, dev="eth2", l3="IPv4", default=False):
     family = "IPv4" if l3 == "IPv4" else "IPv6"
     if kind == "Multicast":
         group = "225.0.0.50" if l3 == "IPv4" else "ff02::77" if l3 == "link-local" else "ff05::77"
-        where = ["%s_address %s" % (family, group), "Group 3780"]
+        # 1.4.7 hears what comes to a port on all links that have it, whatever the group.
+        where = ["%s_address %s" % (family, group), "Group %d" % (3778 + int(dev[3:]))]
         if l3 == "IPv4":
             where.append("IPv4_interface " + own)
     else:
@@ -206,3 +207,135 @@ def test_an_address_that_is_not_ours_is_refused_with_its_line(make_lab):
     done = lab.fw1.start_daemon()
     assert done.returncode == 1
     assert "192.168.100.101 is not an address of this host (UDP in line " in lab.fw1.log()
+
+
+# ------------------------------------------------------------------------------------------------
+# Several links
+
+
+@pytest.fixture
+def two_links(make_lab, pair):
+    """A pair on two links of this kind; eth2 is the default one, though it is named last."""
+    def make(kind, mode="FTFW"):
+        lab = make_lab(pair)
+        add_cable(lab)
+        configure(lab, lambda name: link_block(name, kind, "eth3") + "\n" +
+                  link_block(name, kind, "eth2", default=True), mode)
+        lab.start_daemons()
+        time.sleep(2.5 if kind == "TCP" else 1)
+        assert roles(lab.fw1) == {"eth2": ("RUNNING", "ACTIVE"), "eth3": ("RUNNING", "BACKUP")}
+        return lab
+    return make
+
+
+def silence(lab, dev, on):
+    """Nothing passes between the two, and nobody's carrier tells."""
+    lab.switch_ip(["link set %s-%s type bridge_slave isolated %s" % (fw.name, dev,
+                                                                    "on" if on else "off")
+                   for fw in lab.fws])
+
+
+def peers_named(fw):
+    return re.findall(r"peer (\S+): first heard", fw.log())
+
+
+@pytest.mark.parametrize("kind", ["Multicast", "UDP", "TCP"])
+@pytest.mark.parametrize("ftfw_or_not", ["FTFW", "NOTRACK"])
+def test_a_cable_is_pulled_and_put_in_again(two_links, pair, kind, ftfw_or_not):
+    lab = two_links(kind, ftfw_or_not)
+    inject(lab.fw1, {"tcp": FLOWS["tcp"]})
+    wait_until(lambda: len(external(lab.fw2)) == 1, 8, "the first flow", 0.1)
+    asked = [fw.log().count("resync requested by other node") for fw in lab.fws]
+    before = time.monotonic()
+    lab.link("fw1", "eth2", False)
+    wait_until(lambda: active(lab.fw1) == "eth3", 5, "fw1 changes its link", 0.02)
+    took = time.monotonic() - before
+    # The kernel may hold back the news of a carrier for a second.
+    assert took < 2.5
+    assert "device `eth3' becomes dedicated link" in lab.fw1.log()
+    assert roles(lab.fw1)["eth2"] == ("NO-CARRIER", "BACKUP")
+    wait_until(lambda: active(lab.fw2) == "eth3", 8, "fw2 follows", 0.1)
+    inject(lab.fw1, {"udp": FLOWS["udp"]})
+    inject(lab.fw2, {"mark": FLOWS["mark"]})
+    wait_until(lambda: len(external(lab.fw2)) == 2 and len(external(lab.fw1)) == 1, 10,
+               "flows over the other link", 0.1)
+    lab.link("fw1", "eth2", True)
+    for fw, which in zip(lab.fws, pair):
+        # 1.4.7 stays where it is until it is spoken to on another link.
+        if pair == ("ours", "ours") or incumbent(which):
+            wait_until(lambda fw=fw: active(fw) == "eth2", 20, fw.name + " is back", 0.1)
+    inject(lab.fw1, {"snat": FLOWS["snat"]})
+    wait_until(lambda: len(external(lab.fw2)) == 3, 10, "flows over the default link", 0.1)
+    if pair == ("ours", "ours") and ftfw_or_not == "FTFW":
+        assert asked == [fw.log().count("resync requested by other node") for fw in lab.fws]
+    for fw, which in zip(lab.fws, pair):
+        if not incumbent(which):
+            assert len(peers_named(fw)) == 1
+            assert "link_switches                              2\n" in stats(fw, "runtime")
+
+
+@pytest.mark.parametrize("kind", ["Multicast", "UDP", "TCP"])
+def test_a_link_that_carries_nothing_is_left(two_links, pair, kind):
+    lab = two_links(kind)
+    inject(lab.fw1, {"tcp": FLOWS["tcp"]})
+    wait_until(lambda: len(external(lab.fw2)) == 1, 8, "the first flow", 0.1)
+    silence(lab, "eth2", True)
+    inject(lab.fw1, {"udp": FLOWS["udp"]})
+    inject(lab.fw2, {"mark": FLOWS["mark"]})
+    wait_until(lambda: active(lab.fw1) == "eth3" and active(lab.fw2) == "eth3", 12,
+               "both change", 0.1)
+    wait_until(lambda: len(external(lab.fw2)) == 2 and len(external(lab.fw1)) == 1, 10,
+               "flows over the other link", 0.1)
+    assert roles(lab.fw1)["eth2"] == ("RUNNING", "BACKUP")
+    silence(lab, "eth2", False)
+    # It is tried after ten seconds, and if that was too early after twenty.
+    wait_until(lambda: active(lab.fw1) == "eth2" and active(lab.fw2) == "eth2", 60,
+               "both are back", 0.2)
+    inject(lab.fw1, {"snat": FLOWS["snat"]})
+    wait_until(lambda: len(external(lab.fw2)) == 3, 10, "flows over the default link", 0.1)
+    for fw, which in zip(lab.fws, pair):
+        if not incumbent(which):
+            assert len(peers_named(fw)) == 1
+
+
+def test_no_link_is_left(two_links):
+    lab = two_links("UDP")
+    fw = lab.fw1
+    fw.space.run("ip", "link", "set", "eth3", "down")
+    fw.space.run("ip", "link", "set", "eth2", "down")
+    wait_until(lambda: "[ERROR] no dedicated links available!" in fw.log() or incumbent("ours"),
+               5, "the error")
+    assert {status for status, _ in roles(fw).values()} == {"DOWN"}
+    inject(fw, {"tcp": FLOWS["tcp"]})
+    fw.space.run("ip", "link", "set", "eth3", "up")
+    wait_until(lambda: active(fw) == "eth3", 5, "the one that is there again", 0.05)
+    wait_until(lambda: len(external(lab.fw2)) == 1, 15, "the flow", 0.1)
+
+
+test_no_link_is_left.only_pairs = [("ours", "ours")]
+
+
+def test_the_mtu_of_the_link_in_use_counts(two_links):
+    """Datagrams made for a wide link leave in pieces when it is lost for a narrow one."""
+    lab = two_links("UDP")
+    for fw in lab.fws:
+        fw.space.run("ip", "link", "set", "eth3", "mtu", "700")
+    lab.fw1.space.run("nft", "add table inet look; add chain inet look out { type filter hook "
+                      "postrouting priority 300; }; "
+                      "add rule inet look out oifname eth3 ip frag-off & 0x3fff != 0 counter; "
+                      "add rule inet look out oifname eth3 meta length > 600 counter")
+    time.sleep(1.5)
+    lab.link("fw1", "eth2", False)
+    wait_until(lambda: active(lab.fw1) == "eth3", 5, "the narrow link")
+    inject(lab.fw1, {n: {"orig": ("192.168.1.10", "192.168.0.20", 6, 1024 + n, 80, 0),
+                         "tcp": (3, 0, 0, 0, 0), "status": 6} for n in range(200)})
+    lab.fw1.ct("-B", check=True)
+    wait_until(lambda: len(external(lab.fw2)) == 200, 10, "all flows", 0.1)
+    counts = re.findall(r"counter packets (\d+)", lab.fw1.space.run(
+        "nft", "list", "table", "inet", "look").stdout)
+    assert counts[0] == "0" and int(counts[1]) > 5
+    assert "Error send" in stats(lab.fw1)
+    assert set(re.findall(r"(\d+) Error send", stats(lab.fw1))) == {"0"}
+
+
+test_the_mtu_of_the_link_in_use_counts.only_pairs = [("ours", "ours")]
