@@ -380,6 +380,7 @@ open_node(struct daemon *d)
 
 	raise_limit(d->cfg, &cfg);
 	cfg.links = (uint8_t)d->cfg->links_count;
+	cfg.one_peer = d->cfg->links[0].transport != TRANSPORT_MULTICAST;
 	for (size_t i = 0; i < d->cfg->links_count; i++) {
 		if (d->cfg->links[i].is_default)
 			cfg.link_default = (uint8_t)i;

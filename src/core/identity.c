@@ -66,6 +66,22 @@ find_elsewhere(struct node *n, size_t link, uint32_t seq)
 	return found;
 }
 
+/* There is nobody else. */
+static struct peer *
+find_only(struct node *n, size_t link)
+{
+	struct peer *found = NULL;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX && n->cfg.one_peer; i++) {
+		if (!n->peers[i].used)
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = &n->peers[i];
+	}
+	return found != NULL && !found->paths[link].known ? found : NULL;
+}
+
 /*
  * A peer began anew while it was heard on another link, and was taken for somebody else there.  Now it
  * speaks from where its last process did: what that one had told is this one's.
@@ -97,6 +113,8 @@ peer_identify(struct node *n, const struct peer_addr *from, uint32_t seq, struct
 		p = other;
 	} else {
 		p = find_elsewhere(n, from->link, seq);
+		if (p == NULL)
+			p = find_only(n, from->link);
 	}
 	if (p != NULL)
 		peer_add_path(p, from);

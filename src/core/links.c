@@ -20,7 +20,7 @@ enum {
 	FOLLOW_MS = 1500,
 	/* On our choice the peer is to answer: heard elsewhere all the time, it does not hear us here. */
 	TRY_MS = 1500,
-	/* Nothing was heard since we came here: so long until we try the next one; doubled each time. */
+	/* Nothing was heard since we came here: so long until we try the next one; doubled after each round. */
 	ROTATE_FIRST_MS = 10 * 1000,
 	ROTATE_MS = 4 * 1000,
 	ROTATE_MAX_MS = 300 * 1000,
@@ -161,11 +161,15 @@ heard_elsewhere(const struct node *n)
 	return found;
 }
 
+/* From a link that carries the peer; from one that does not, all are tried in turn. */
 static bool
 may_return(const struct node *n, ms_t now)
 {
 	const struct node_link *d = &n->links[n->cfg.link_default];
+	const struct node_link *l = &n->links[n->link_active];
 
+	if (n->mode->alive && (l->heard.ms < n->link_since.ms || ms_since(now, l->heard) >= LINK_SILENT_MS))
+		return false;
 	return n->link_active != n->cfg.link_default && !d->down &&
 	    ms_since(now, d->up_since) >= BACK_MS && ms_reached(now, n->link_back_at);
 }
@@ -188,7 +192,8 @@ check_silence(struct node *n, ms_t now)
 	} else if (!carried && here_ms >= n->link_rotate_pause_ms) {
 		if (n->link_rotate_pause_ms == ROTATE_FIRST_MS)
 			n->link_rotate_pause_ms = ROTATE_MS;
-		n->link_rotate_pause_ms *= 2;
+		else if (next <= n->link_active)
+			n->link_rotate_pause_ms *= 2;
 		if (n->link_rotate_pause_ms > ROTATE_MAX_MS)
 			n->link_rotate_pause_ms = ROTATE_MAX_MS;
 		leave(n, next, SWITCH_SILENT, now);

@@ -41,6 +41,7 @@ struct node_cfg {
 	uint32_t first_seq;        /* random: number of our first message */
 	uint8_t links;             /* dedicated links (1), at most NODE_LINKS_MAX */
 	uint8_t link_default;      /* the one that is used while it can be */
+	bool one_peer;             /* all links lead to the same peer, and to nobody else */
 };
 
 /* Where a datagram came from.  A peer has one address on each link. */

@@ -82,7 +82,7 @@ size_t link_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_
  */
 ms_t link_step(struct link *l, ms_t now);
 
-/* Datagrams that wait for a connection are not to be sent any more: another link has taken over. */
+/* What a stream has taken and not delivered is not to be sent any more: another link has taken over. */
 void link_forget(struct link *l);
 
 /*

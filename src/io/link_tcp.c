@@ -81,28 +81,6 @@ keep(struct link *l, const void *buf, size_t len)
 	return SEND_KEPT;
 }
 
-static void
-tcp_forget(struct link *l)
-{
-	struct stream *s = l->stream;
-	struct kept first = {0};
-	size_t first_sent = s->head_sent;
-
-	/* What has begun must be ended, or the stream makes no sense any more. */
-	if (first_sent > 0) {
-		first = s->queue[s->head];
-		s->queue[s->head].data = NULL;
-		unkeep(s);
-	}
-	while (s->count > 0)
-		unkeep(s);
-	if (first_sent > 0) {
-		s->queue[s->head] = first;
-		s->count = 1;
-		s->head_sent = first_sent;
-	}
-}
-
 /* ---- the connection that we send on ---- */
 
 static void
@@ -122,6 +100,20 @@ lose_out(struct link *l)
 	shut_fd(&s->out_fd);
 	s->connected = false;
 	s->head_sent = 0;
+}
+
+/* What the connection has taken and not delivered would come late as well: it is cut off. */
+static void
+tcp_forget(struct link *l)
+{
+	struct stream *s = l->stream;
+	const struct linger now = {.l_onoff = 1};
+
+	if (s->out_fd >= 0)
+		(void)setsockopt(s->out_fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	lose_out(l);
+	while (s->count > 0)
+		unkeep(s);
 }
 
 /* A peer that is gone without a word is to be noticed. */

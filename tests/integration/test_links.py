@@ -271,7 +271,8 @@ def test_a_cable_is_pulled_and_put_in_again(two_links, pair, kind, ftfw_or_not):
     for fw, which in zip(lab.fws, pair):
         if not incumbent(which):
             assert len(peers_named(fw)) == 1
-            assert "link_switches                              2\n" in stats(fw, "runtime")
+        if pair == ("ours", "ours"):
+            assert re.search(r"link_switches +2\n", stats(fw, "runtime"))
 
 
 @pytest.mark.parametrize("kind", ["Multicast", "UDP", "TCP"])
