@@ -34,7 +34,7 @@ links_deadline(const struct daemon *d)
 	ms_t at = MS_NEVER;
 
 	for (size_t i = 0; i < d->links_count; i++)
-		at = ms_earlier(at, d->link_wait[i].step_at);
+		at = ms_earlier(at, link_deadline(d->links[i]));
 	return at;
 }
 
@@ -68,9 +68,9 @@ links_receive(struct daemon *d, ms_t now)
 		struct link_wait *w = &d->link_wait[i];
 		bool ready = is_ready(d, w);
 
-		if (!ready && !ms_reached(now, w->step_at))
+		if (!ready && !ms_reached(now, link_deadline(d->links[i])))
 			continue;
-		w->step_at = link_step(d->links[i], now);
+		link_step(d->links[i], now);
 		if (ready)
 			receive(d, d->links[i], now);
 	}

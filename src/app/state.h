@@ -47,11 +47,10 @@ struct waiter {
 	enum wait_for what;
 };
 
-/* What a link waits for in this turn: its descriptors in the loop's set, and a time. */
+/* What a link waits for in this turn: its descriptors in the loop's set. */
 struct link_wait {
 	int index[LINK_FDS_MAX];
 	size_t count;
-	ms_t step_at;
 	uint64_t strangers_told; /* how many strangers the log knows of */
 	ms_t strangers_next;     /* when it may hear of more */
 };

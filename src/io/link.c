@@ -216,11 +216,18 @@ link_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX])
 	return n;
 }
 
-ms_t
+void
 link_step(struct link *l, ms_t now)
 {
 	l->now = now;
-	return l->ops->step != NULL && l->ifindex != 0 ? l->ops->step(l) : MS_NEVER;
+	if (l->ops->step != NULL && l->ifindex != 0)
+		l->ops->step(l);
+}
+
+ms_t
+link_deadline(const struct link *l)
+{
+	return l->ops->deadline != NULL && l->ifindex != 0 ? l->ops->deadline(l) : MS_NEVER;
 }
 
 void

@@ -77,10 +77,11 @@ size_t link_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_
 
 /*
  * Goes on with what the transport has to do besides: accepts, connects, sends what is left.  Call it in
- * each turn before link_recv(), and link_send().  Returns when it wants to be called again if nothing
- * becomes ready.
+ * each turn in which something became ready, before link_recv(), or the deadline was reached.
  */
-ms_t link_step(struct link *l, ms_t now);
+void link_step(struct link *l, ms_t now);
+/* When it is to be called if nothing becomes ready.  It may change with each call of the others. */
+ms_t link_deadline(const struct link *l);
 
 /* What a stream has taken and not delivered is not to be sent any more: another link has taken over. */
 void link_forget(struct link *l);

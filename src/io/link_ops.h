@@ -34,7 +34,8 @@ struct link_ops {
 	int (*send)(struct link *l, const void *buf, size_t len);
 	/* These may be NULL: of a transport that has no more than recv_fd and send_fd. */
 	size_t (*poll)(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX]);
-	ms_t (*step)(struct link *l);
+	void (*step)(struct link *l);
+	ms_t (*deadline)(const struct link *l);
 	void (*forget)(struct link *l);
 	void (*free)(struct link *l);
 };

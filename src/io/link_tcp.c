@@ -461,6 +461,16 @@ tcp_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX])
 }
 
 static ms_t
+tcp_deadline(const struct link *l)
+{
+	const struct stream *s = l->stream;
+
+	if (s->out_fd < 0)
+		return s->connect_at;
+	return s->connected ? MS_NEVER : s->connect_until;
+}
+
+static void
 tcp_step(struct link *l)
 {
 	struct stream *s = l->stream;
@@ -473,9 +483,6 @@ tcp_step(struct link *l)
 	if (s->out_fd < 0 && ms_reached(l->now, s->connect_at))
 		begin_connect(l);
 	flush(l);
-	if (s->out_fd < 0)
-		return s->connect_at;
-	return s->connected ? MS_NEVER : s->connect_until;
 }
 
 bool
@@ -505,6 +512,7 @@ const struct link_ops link_tcp_ops = {
     .send = tcp_send,
     .poll = tcp_poll,
     .step = tcp_step,
+    .deadline = tcp_deadline,
     .forget = tcp_forget,
     .free = tcp_free,
 };
