@@ -39,6 +39,7 @@ enum {
 	EXPECT_OPS_MAX = 32,         /* the same, about expectations */
 	EXPECT_TRIES_MAX = 6,        /* for one whose master is not there yet, a second apart */
 	EXPECT_TIMEOUT_S = 300,      /* of one that came without */
+	EXPECT_MASTER_MS = 5 * 1000, /* so long it waits for its master to be told */
 
 	KEEPALIVE_MS = 1000,
 	PEER_SILENT_MS = 10 * 1000,
@@ -256,6 +257,7 @@ struct node {
 	struct expect_table local_expects, remote_expects;
 	uint32_t expects_pending; /* local ones to be sent */
 	uint32_t expects_unacked;
+	uint32_t expects_waiting; /* for their masters */
 	uint32_t expects_wanted;  /* remote ones to be written or deleted */
 	struct expect_op expect_ops[EXPECT_OPS_MAX];
 	uint32_t expect_ops_out;
@@ -440,10 +442,10 @@ void local_verify_done(struct node *n, ms_t now);
 /* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
 bool local_ask_which(struct node *n, uint32_t id);
 /*
- * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
+ * What the helper did to the master for a related flow or an expectation, its sequence numbers above all, raises no
  * event.  So it is asked for; where there is no slot for the question, the next flow asks.
  */
-void local_look_at_master(struct node *n, const struct flow *f);
+void local_look_at_master(struct node *n, const struct flow_key *master);
 /* Have packets changed the flow that we know, or the rules that they went through? */
 bool local_has_gone_on(const struct flow *known, const struct flow *f);
 /*
@@ -466,6 +468,8 @@ void local_found(struct node *n, const struct flow *f, ms_t now);
 
 /* expect_local.c: the kernel's expectations as we know them, and what of them leaves */
 void expect_event(struct node *n, const struct kernel_event *ev, ms_t now);
+/* A flow is there that some of them may have waited for. */
+void expect_master_came(struct node *n, const struct flow_key *master);
 /* A read is over: which of them it did not name is gone, if it saw all. */
 void expect_read_end(struct node *n, bool complete, ms_t now);
 /* We wrote this one for a peer (`copy`), or made it ours. */

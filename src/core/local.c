@@ -366,8 +366,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
+	if (n->expects_waiting > 0)
+		expect_master_came(n, &f->key);
 	if (ev->type == KEV_NEW && flow_is_related(f))
-		local_look_at_master(n, f);
+		local_look_at_master(n, &f->rare.master);
 }
 
 void
