@@ -19,7 +19,11 @@ struct node; /* opaque */
 
 enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4 };
 
-enum sync_mode_id { MODE_FTFW, MODE_ALARM };
+enum sync_mode_id {
+	MODE_FTFW,
+	MODE_ALARM,
+	MODE_STATS, /* nobody to replicate to: flows are only counted and shown */
+};
 
 /* Zero is the default wherever the comment names one. */
 struct node_cfg {
@@ -52,6 +56,16 @@ size_t node_size(const struct node_cfg *cfg);
 
 /* Builds a node in `mem`, which must be zero and stay valid; *cfg is copied, filter nets are not. */
 struct node *node_init(void *mem, const struct node_cfg *cfg, ms_t now);
+
+/*
+ * New settings for a node that runs: filter, timeouts, resend queue, acknowledgement window, window
+ * tracking.  All others stay as node_init() got them, whatever *cfg says.  *cfg is copied, filter nets
+ * are not: the old ones may go afterwards.
+ *
+ * Flows that a new filter leaves out are told to the peers as deletes.  For those that it lets in a
+ * notice asks for a read of the kernel table (READ_FILTER_CHANGED), which announces them.
+ */
+void node_reconfigure(struct node *n, const struct node_cfg *cfg, ms_t now);
 
 const struct node_cfg *node_config(const struct node *n);
 const struct node_stats *node_stats(const struct node *n);
@@ -152,6 +166,7 @@ enum read_why {
 	READ_EVENTS_LOST, /* the kernel dropped events */
 	READ_CUT_SHORT,   /* the last read did not see all */
 	READ_ROOM_AGAIN,  /* the table was full, and flows were left out */
+	READ_FILTER_CHANGED, /* the filter lets in what it did not before: at once */
 	READ_TO_ANSWER,   /* a peer has asked for everything, and the table was flushed: at once */
 };
 

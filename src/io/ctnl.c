@@ -277,13 +277,11 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 		return;
 	}
 	ev.own = nlh->nlmsg_pid == c->write_port;
-	ev.bytes = 0;
-	ev.packets = 0;
+	memset(&ev.usage, 0, sizeof(ev.usage));
 	if (type == IPCTNL_MSG_CT_DELETE) {
 		ev.type = KEV_DESTROY;
-		ctnl_msg_counters(nlh, &ev.bytes, &ev.packets);
-	}
-	else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
+		ctnl_msg_usage(nlh, &ev.usage);
+	} else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
 		ev.type = KEV_NEW;
 	else
 		ev.type = KEV_UPDATE;

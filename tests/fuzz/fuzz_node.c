@@ -446,7 +446,7 @@ event(struct bench *b, struct side *side)
 {
 	struct node_stats before = *node_stats(side->node);
 	uint8_t how = script_u8(&b->s);
-	struct kernel_event ev = {.type = how % 3, .own = how >= 0xe0, .bytes = 1, .packets = 1};
+	struct kernel_event ev = {.type = how % 3, .own = how >= 0xe0, .usage = {.bytes = {1}, .packets = {1}}};
 	uint64_t came_to;
 
 	ev.flow = any_flow(&b->s);
