@@ -37,6 +37,9 @@ void set_sched_type(struct parser *p, const struct value *v);
 void set_expectations(struct parser *p, const struct value *v);
 void set_stats_log_file(struct parser *p, const struct value *v);
 void set_stats_syslog(struct parser *p, const struct value *v);
-void set_policy_value(struct parser *p, const struct value *v);
+void set_queue_num(struct parser *p, const struct value *v);
+void set_queue_len(struct parser *p, const struct value *v);
+void set_expect_max(struct parser *p, const struct value *v);
+void set_expect_timeout(struct parser *p, const struct value *v);
 
 #endif

@@ -536,10 +536,6 @@ what_is_not_provided_is_refused_by_name(void **state)
 	assert_one_error(1, 20, "DisableExternalCache on, which");
 	assert_true(parse_string("Sync { Mode FTFW { DisableExternalCache off } " LINK "}"));
 	assert_int_equal(diags.count, 0);
-	assert_false(parse_string("General { Syslog local0 }\nStats { Syslog local1 LogFile on }"));
-	assert_one_error(2, 1, "a Stats section, which");
-	assert_false(parse_string("General { Syslog local1 }\nStats { Syslog local1 }"));
-	assert_int_equal(diags.count, 1);
 }
 
 static void
