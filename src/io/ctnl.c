@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 
+#include "ctnl_filter.h"
 #include "ctnl_msg.h"
 
 enum {
@@ -32,6 +32,8 @@ enum {
 	ANSWER_WAIT_MS = 1000,
 	/* Each op takes this many sequence numbers (REPLACE sends two messages). */
 	SEQS_PER_OP = 2,
+	/* Instructions of a socket filter, as many as the kernel takes. */
+	FILTER_MAX = 4096,
 	/* kernel_result.error while an exchange runs. */
 	UNANSWERED = -1,
 };
@@ -164,26 +166,37 @@ option_set(struct mnl_socket *nl, int option, int value)
 	return mnl_socket_setsockopt(nl, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/*
- * Drops what the write socket caused: the kernel names the requester in nlmsg_pid, in host order,
- * while a filter loads words from network order.  Filters run before the receive buffer is charged,
- * so a commit of any size cannot overrun the event socket.
- */
+/* Filters run before the receive buffer is charged, so a commit of any size cannot overrun the event
+ * socket. */
 static int
-filter_own(struct mnl_socket *nl, uint32_t own_port)
+filter_attach(struct ctnl *c, const struct filter *filter, bool addresses)
 {
-	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, 0),
-	    BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
-	};
-	struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog prog = {.filter = code};
 
-	if (setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) <
-	    0)
+	prog.len = (unsigned short)ctnl_filter_build(filter, addresses, c->write_port, code,
+	    ARRAY_LEN(code));
+	if (prog.len == 0)
+		return -E2BIG;
+	if (setsockopt(mnl_socket_get_fd(c->event), SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+		sizeof(prog)) < 0)
 		return -errno;
 	return 0;
+}
+
+int
+ctnl_filter_set(struct ctnl *c, const struct filter *filter)
+{
+	int err = filter_attach(c, filter, true);
+
+	if (filter == NULL || filter->addr_polarity == FILTER_NONE)
+		return err;
+	/* Many addresses are more than the kernel takes. */
+	if (err == -E2BIG || err == -ENOMEM) {
+		err = filter_attach(c, filter, false);
+		return err ? err : 1;
+	}
+	return err;
 }
 
 static int
@@ -202,8 +215,8 @@ event_open(struct ctnl *c, const struct ctnl_cfg *cfg)
 	if (!err && cfg->reliable)
 		err = option_set(c->event, NETLINK_NO_ENOBUFS, 1);
 	if (!err)
-		err = filter_own(c->event, c->write_port);
-	for (size_t i = 0; i < ARRAY_LEN(groups) && !err; i++)
+		err = filter_attach(c, NULL, false);
+	for (size_t i = 0; i < ARRAY_LEN(groups) && !err && !cfg->no_events; i++)
 		err = option_set(c->event, NETLINK_ADD_MEMBERSHIP, groups[i]);
 	return err;
 }
@@ -638,6 +651,19 @@ ctnl_rcvbuf_grow(struct ctnl *c)
 	if (rcvbuf_set(c->event, before * 2) < 0 || rcvbuf_get(c->event, &c->rcvbuf) < 0)
 		return false;
 	return c->rcvbuf > before;
+}
+
+int
+ctnl_rcvbuf_set(struct ctnl *c, uint32_t rcvbuf, uint32_t rcvbuf_max)
+{
+	int err = 0;
+
+	c->rcvbuf_max = rcvbuf_max;
+	if (rcvbuf > 0)
+		err = rcvbuf_set(c->event, rcvbuf);
+	if (!err)
+		err = rcvbuf_get(c->event, &c->rcvbuf);
+	return err;
 }
 
 const struct ctnl_counters *

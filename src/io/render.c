@@ -156,9 +156,18 @@ add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
 	text_add(t, " ");
 }
 
+static void
+add_counters(struct text *t, const struct kernel_usage *usage, size_t direction)
+{
+	if (usage != NULL && usage->counted)
+		text_add(t, "packets=%llu bytes=%llu ",
+		    (unsigned long long)usage->packets[direction],
+		    (unsigned long long)usage->bytes[direction]);
+}
+
 /* Everything between the start of the line and the ages, with a space at the end. */
 static void
-add_flow(struct text *t, const struct flow *f, bool with_reply)
+add_flow(struct text *t, const struct flow *f, bool with_reply, const struct kernel_usage *usage)
 {
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
@@ -167,11 +176,13 @@ add_flow(struct text *t, const struct flow *f, bool with_reply)
 	if (state)
 		text_add(t, "%s ", state);
 	add_tuple(t, &tp);
+	add_counters(t, usage, 0);
 	if ((f->has & HAS_STATUS) && !(f->status & ST_SEEN_REPLY))
 		text_add(t, "[UNREPLIED] ");
 	if (with_reply && (f->has & HAS_REPLY)) {
 		tp = tuple_reply(f);
 		add_tuple(t, &tp);
+		add_counters(t, usage, 1);
 	}
 	if (f->has & HAS_STATUS) {
 		if (f->status & ST_HW_OFFLOAD)
@@ -192,7 +203,7 @@ add_flow(struct text *t, const struct flow *f, bool with_reply)
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, table == TABLE_LOCAL);
+	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL);
 	if (v->expires_s >= 0)
 		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
 	text_add(t, "[active since %llds]\n", (long long)v->age_s);
@@ -201,7 +212,20 @@ render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 void
 render_flow_brief(struct text *t, const struct flow *f)
 {
-	add_flow(t, f, true);
+	render_flow_ended(t, f, NULL);
+}
+
+void
+render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usage *usage)
+{
+	const uint64_t second = 1000000000;
+
+	add_flow(t, f, true, usage);
+	if (usage != NULL && usage->timed)
+		text_add(t, "delta-time=%llu ",
+		    usage->stop_ns > usage->start_ns
+			? (unsigned long long)((usage->stop_ns - usage->start_ns) / second)
+			: 0ULL);
 	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
 		t->start[--t->len] = '\0';
 }
