@@ -43,6 +43,7 @@ struct ctnl {
 	struct mnl_socket *dump; /* NULL if it could not be opened again */
 	struct mnl_socket *write;
 	uint32_t write_port;
+	bool own_events;
 	uint32_t rcvbuf;
 	uint32_t rcvbuf_max;
 	uint32_t dump_seq;
@@ -174,8 +175,8 @@ filter_attach(struct ctnl *c, const struct filter *filter, bool addresses)
 	struct sock_filter code[FILTER_MAX];
 	struct sock_fprog prog = {.filter = code};
 
-	prog.len = (unsigned short)ctnl_filter_build(filter, addresses, c->write_port, code,
-	    ARRAY_LEN(code));
+	prog.len = (unsigned short)ctnl_filter_build(filter, addresses,
+	    c->own_events ? 0 : c->write_port, code, ARRAY_LEN(code));
 	if (prog.len == 0)
 		return -E2BIG;
 	if (setsockopt(mnl_socket_get_fd(c->event), SOL_SOCKET, SO_ATTACH_FILTER, &prog,
@@ -230,6 +231,7 @@ ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
 	if (!c)
 		return -ENOMEM;
 	c->rcvbuf_max = cfg->rcvbuf_max;
+	c->own_events = cfg->own_events;
 	err = socket_open(&c->write);
 	if (!err)
 		err = rcvbuf_set(c->write, ANSWER_RCVBUF);

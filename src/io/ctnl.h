@@ -19,6 +19,7 @@ struct ctnl_cfg {
 	uint32_t rcvbuf;     /* bytes wanted in force on the event socket; 0: kernel default */
 	uint32_t rcvbuf_max; /* bytes up to which ctnl_rcvbuf_grow() may go; 0: never */
 	bool reliable;       /* no event is lost silently: packets wait or are dropped instead */
+	bool own_events;     /* do not drop events of our own writes */
 	bool no_events;      /* subscribe to nothing: the table is going to be polled */
 };
 

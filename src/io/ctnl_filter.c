@@ -225,10 +225,12 @@ ctnl_filter_build(const struct filter *filter, bool addresses, uint32_t own_port
 {
 	struct program p = {.code = out, .cap = cap};
 
-	/* The kernel names the requester in host order; a filter loads words from network order. */
-	emit(&p, BPF_LD | BPF_W | BPF_ABS, AT_PORT, 0, 0);
-	if_equal(&p, htonl(own_port));
-	ret(&p, DROP);
+	if (own_port != 0) {
+		/* The kernel names the requester in host order; words are loaded from network order. */
+		emit(&p, BPF_LD | BPF_W | BPF_ABS, AT_PORT, 0, 0);
+		if_equal(&p, htonl(own_port));
+		ret(&p, DROP);
+	}
 	if (filter != NULL) {
 		emit(&p, BPF_LD | BPF_H | BPF_ABS, AT_TYPE, 0, 0);
 		emit(&p, BPF_JMP | BPF_JEQ | BPF_K,

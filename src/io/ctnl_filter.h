@@ -16,7 +16,8 @@
 
 /*
  * Writes the program into out[0..cap) and returns its length, 0 if it does not fit.  own_port: netlink
- * port whose requests' events are dropped.  filter: NULL for none.  Without `addresses` the address
+ * port whose requests' events are
+ * dropped, 0 for none.  filter: NULL for none.  Without `addresses` the address
  * test is left to the reader.
  */
 size_t ctnl_filter_build(const struct filter *filter, bool addresses, uint32_t own_port,
