@@ -466,10 +466,27 @@ open_links(struct daemon *d)
 	return true;
 }
 
+/*
+ * Who disables a cache expects no limit but the kernel's.  We keep book of what we have told and
+ * written all the same: room for it costs nothing until it is used.
+ */
+static void
+raise_limit(const struct config *c, struct node_cfg *cfg)
+{
+	uint32_t max = c->disable_internal || c->disable_external ? ctnl_flows_max() : 0;
+
+	if (max > NODE_LIMIT_MAX)
+		max = NODE_LIMIT_MAX;
+	if (max > cfg->limit)
+		cfg->limit = max;
+}
+
 static bool
 open_node(struct daemon *d)
 {
 	struct node_cfg cfg = d->cfg->node;
+
+	raise_limit(d->cfg, &cfg);
 
 	if (getrandom(cfg.secret, sizeof(cfg.secret), 0) != (ssize_t)sizeof(cfg.secret) ||
 	    getrandom(&cfg.first_seq, sizeof(cfg.first_seq), 0) != (ssize_t)sizeof(cfg.first_seq)) {
@@ -575,6 +592,7 @@ close_all(struct daemon *d)
 	requests_answer(d, WAIT_STOP, 0, NULL);
 	requests_answer(d, WAIT_COMMIT, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_READ, 1, "the daemon is stopping");
+	requests_answer(d, WAIT_SHOW, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_FLUSH, 1, "the daemon is stopping");
 	for (int i = 0; d->ctl != NULL && i < SHUTDOWN_TURNS; i++) {
 		loop_begin(&d->loop);
@@ -611,6 +629,10 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	d.started = loop_now();
 	if (cfg->systemd)
 		notify_open(&d.notify);
+	if (cfg->disable_internal)
+		log_write(log, LOG_LV_NOTICE, "disabling internal cache");
+	if (cfg->disable_external)
+		log_write(log, LOG_LV_NOTICE, "disabling external cache");
 	if (open_all(&d)) {
 		want_read(&d, READ_START);
 		while (!d.stopping)

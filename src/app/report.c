@@ -115,6 +115,7 @@ report_read_failed(struct daemon *d, int error)
 	if (why & READ_OVERRUN)
 		read_again(d, READ_CUT_SHORT);
 	requests_answer(d, WAIT_READ, 1, "can't get kernel conntrack table, see the log");
+	requests_answer(d, WAIT_SHOW, 1, "can't get kernel conntrack table, see the log");
 	if (why & READ_FLUSH)
 		requests_answer(d, WAIT_FLUSH, 1, "can't get kernel conntrack table, see the log");
 	if (why & READ_START) {
@@ -137,6 +138,8 @@ kernel_read_done(struct daemon *d)
 		d->ready = true;
 	if (why & READ_RESYNC)
 		requests_answer(d, WAIT_READ, 0, NULL);
+	if (why & READ_SHOW)
+		requests_answer(d, WAIT_SHOW, 0, NULL);
 	if (why & (READ_FLUSH | READ_PURGE)) {
 		node_command(d->node, CMD_FLUSH_KERNEL, loop_now());
 		/* Nothing else wakes us for it. */

@@ -29,7 +29,11 @@ requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char 
 		}
 		if (error != NULL)
 			ctl_err(w.client, "%s", error);
-		ctl_finish(w.client, exit_code);
+		/* The kernel has been read for it: what there is comes piece by piece. */
+		if (what == WAIT_SHOW && exit_code == 0)
+			ctl_want_more(w.client);
+		else
+			ctl_finish(w.client, exit_code);
 	}
 	d->waiters_count = kept;
 }
@@ -63,6 +67,8 @@ stats_input(const struct daemon *d)
 	    .netlink = *ctnl_counters(d->ctnl),
 	    .ctl = *ctl_counters(d->ctl),
 	    .kernel_flushes = d->kernel_flushes,
+	    .no_internal = d->cfg->disable_internal,
+	    .no_external = d->cfg->disable_external,
 	    .now = now,
 	};
 }
@@ -107,6 +113,8 @@ more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 			break;
 		if (xml)
 			render_flow_xml(&t, table, &view);
+		else if (table == TABLE_LOCAL && d->cfg->disable_internal)
+			render_flow_kernel(&t, &view);
 		else
 			render_flow(&t, table, &view);
 	}
@@ -145,9 +153,10 @@ flush_caches(struct daemon *d, bool internal, bool external)
 	    internal && external ? "flushing caches"
 		: internal	 ? "flushing internal cache"
 				 : "flushing external cache");
-	if (internal)
+	/* Of a cache that is disabled there is nothing to flush: the kernel's table is not meant. */
+	if (internal && !d->cfg->disable_internal)
 		node_command(d->node, CMD_FLUSH_INTERNAL, now);
-	if (external)
+	if (external && !d->cfg->disable_external)
 		node_command(d->node, CMD_FLUSH_EXTERNAL, now);
 }
 
@@ -257,6 +266,23 @@ is_of_peers(uint32_t request)
 	    request == CTL_BULK || request == CTL_REQUEST_RESYNC;
 }
 
+/* -i and -e. */
+static void
+dump(struct daemon *d, struct ctl_client *c, uint32_t request)
+{
+	bool internal = request == CTL_DUMP_INTERNAL || request == CTL_DUMP_INTERNAL_XML;
+
+	if (internal && d->cfg->disable_internal) {
+		/* What the kernel has, timeouts too, as it has it now. */
+		want_read(d, READ_SHOW);
+		wait_for(d, c, WAIT_SHOW);
+	} else if (!internal && d->cfg->disable_external) {
+		ctl_finish(c, 0);
+	} else {
+		ctl_want_more(c);
+	}
+}
+
 static void
 request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 {
@@ -284,7 +310,7 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	case CTL_DUMP_INTERNAL_XML:
 	case CTL_DUMP_EXTERNAL:
 	case CTL_DUMP_EXTERNAL_XML:
-		ctl_want_more(c);
+		dump(d, c, job->request);
 		return;
 	default:
 		break;

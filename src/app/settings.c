@@ -27,6 +27,8 @@ static const struct setting {
     {"ResendQueueSize", FIELD(node.resend_queue), LIVE},
     {"ACKWindowSize", FIELD(node.ack_window), LIVE},
     {"StartupResync", FIELD(startup_resync), LIVE},
+    {"DisableInternalCache", FIELD(disable_internal), 0},
+    {"DisableExternalCache", FIELD(disable_external), 0},
     {"CacheWriteThrough", FIELD(node.write_through), 0},
     {"TCPWindowTracking", FIELD(node.tcp_window_tracking), LIVE},
     {"HashSize", FIELD(hash_size), 0},

@@ -39,11 +39,12 @@ enum read_reason {
 	READ_FLUSH = 1 << 2,   /* -F: what is there is to be deleted */
 	READ_OVERRUN = 1 << 3, /* events were lost: differences are announced */
 	READ_PURGE = 1 << 4,   /* -t came due */
-	READ_POLL = 1 << 5,    /* PollSecs: differences are announced */
+	READ_SHOW = 1 << 5,    /* -i without a cache of our own */
+	READ_POLL = 1 << 6,    /* PollSecs: differences are announced */
 };
 
 /* What a client waits for. */
-enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_FLUSH, WAIT_STOP };
+enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP };
 
 struct waiter {
 	struct ctl_client *client;

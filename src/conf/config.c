@@ -66,12 +66,17 @@ print_mode(struct printer *pr, const struct config *c)
 {
 	const struct node_cfg *n = &c->node;
 
-	if (n->mode == MODE_ALARM) {
-		put(pr, "\tMode ALARM {\n");
-	} else {
-		put(pr, "\tMode FTFW {\n");
+	static const char *const names[] = {"FTFW", "ALARM", "NOTRACK"};
+
+	put(pr, "\tMode %s {\n", names[n->mode]);
+	if (n->mode == MODE_FTFW) {
 		put(pr, "\t\tResendQueueSize %u\n", n->resend_queue);
 		put(pr, "\t\tACKWindowSize %u\n", n->ack_window);
+	}
+	if (n->mode == MODE_NOTRACK)
+		put(pr, "\t\tDisableInternalCache %s\n", on_off(c->disable_internal));
+	if (n->mode != MODE_ALARM) {
+		put(pr, "\t\tDisableExternalCache %s\n", on_off(c->disable_external));
 		put(pr, "\t\tStartupResync %s\n", on_off(c->startup_resync));
 	}
 	put(pr, "\t}\n");
@@ -113,7 +118,7 @@ print_sync(struct printer *pr, const struct config *c)
 	print_mode(pr, c);
 	for (size_t i = 0; i < c->links_count; i++)
 		print_link(pr, &c->links[i]);
-	if (c->node.write_through)
+	if (c->node.write_through && !c->disable_external)
 		put(pr, "\tCacheWriteThrough on\n");
 	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n\t}\n}\n",
 	    on_off(c->node.tcp_window_tracking));

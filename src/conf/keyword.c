@@ -69,8 +69,8 @@ static const struct keyword keywords[] = {
 	.obsolete = "it counts bytes, say ResendQueueSize, which counts entries"},
     {"ACKWindowSize", IN_FTFW, ARG_INT, CONFIG(node.ack_window), .max = INT_MAX_OLD,
 	.zero = 300},
-    {"DisableInternalCache", IN_NOTRACK, ARG_BOOL, DRAFT(disable_internal)},
-    {"DisableExternalCache", IN_FTFW | IN_NOTRACK, ARG_BOOL, DRAFT(disable_external)},
+    {"DisableInternalCache", IN_NOTRACK, ARG_BOOL, CONFIG(disable_internal)},
+    {"DisableExternalCache", IN_FTFW | IN_NOTRACK, ARG_BOOL, CONFIG(disable_external)},
     {"StartupResync", IN_FTFW | IN_NOTRACK, ARG_BOOL, CONFIG(startup_resync)},
 
     /* Options */

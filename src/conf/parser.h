@@ -116,12 +116,11 @@ struct draft_link {
 enum filter_test { TEST_PROTOCOL, TEST_ADDRESS, TEST_STATE, TESTS_COUNT };
 
 struct draft {
-	bool has_mode, notrack;
+	bool has_mode;
 	struct pos mode_pos;
 	struct draft_link links[NODE_LINKS_MAX];
 	struct pos polarity_pos[TESTS_COUNT];
 	bool sync_checksum;
-	bool disable_internal, disable_external;
 	bool expectations;
 	uint32_t resend_bytes;
 	struct pos stats_syslog_pos;

@@ -102,10 +102,17 @@ enum {
 	/* After the start and -f internal, how long a full resend waits for the read that fills us. */
 	REFILL_WAIT_MS = 10 * 1000,
 
+	/* NOTRACK: after a loss everything is asked for; so long it waits if losses go on, the longest. */
+	LOSS_PAUSE_MIN_MS = 5 * 1000,
+	LOSS_PAUSE_MAX_MS = 60 * 1000,
+
 	/* ALARM has no acknowledgements: a delete is said this many times. */
 	ALARM_DELETES = 3,
 	ALARM_DELETE_MS = 1000,
 };
+
+/* What is still to be said of a full resend, see sync_bulk(). */
+enum bulk_mark { MARK_NONE, MARK_BEGIN, MARK_END };
 
 enum local_queue { Q_TX = 1, Q_UNACKED = 2, Q_BURIED = 3 };
 enum remote_queue { Q_INJECT = 1 };
@@ -115,6 +122,7 @@ struct sync_mode {
 	const char *name;
 	bool tracked;   /* numbers are checked, gaps asked for, messages acknowledged */
 	bool alive;     /* something is sent at least once a second */
+	bool marked;    /* gaps are noticed, and full resends say where they begin and end */
 	bool refreshed; /* every flow is sent again and again; peers' flows expire */
 	bool silent;    /* there are no peers: nothing is sent, nothing waits for that */
 };
@@ -171,6 +179,12 @@ struct peer {
 	uint32_t sweep_cursor;
 	uint32_t swept;
 	uint32_t flows;
+	bool marks;        /* its full resends say where they begin and end */
+	bool whole;        /* nothing of the one that has begun was lost so far */
+	bool lossy;        /* something was lost, and everything is to be asked for */
+	unsigned int loss_tries;
+	ms_t asked_at;     /* for a loss; and how long to wait after that */
+	int64_t loss_pause_ms;
 };
 
 /* Of a commit: flows on their own, flows that need a master, the kernel's own flows, what changed
@@ -250,6 +264,7 @@ struct node {
 	uint64_t bulk_flows;
 	unsigned int bulk_burst; /* datagrams left in this burst */
 	ms_t bulk_next;
+	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal */
@@ -338,6 +353,8 @@ void remote_flush(struct node *n);
 /* Queues a control message; false (and counted) if there is no room. */
 bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
+/* A full resend under way ends here, unfinished. */
+void sync_bulk_stop(struct node *n);
 /* ALARM: when the flow is next sent if nothing happens to it. */
 void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
 void sync_tick(struct node *n, ms_t now);
@@ -361,6 +378,16 @@ uint32_t sync_first_seq(const struct node *n);
  * the kernel, too, and says itself what it has: told back, it would outlive its own end.
  */
 bool sync_is_mirrored(const struct node *n, uint32_t id);
+
+/* What is left of a local flow's timeout if nothing has renewed it since it was noted: in seconds, 0 if
+ * it would have run out. */
+static inline uint32_t
+local_timeout_left(const struct flow *f, const struct entry *e, ms_t now)
+{
+	uint32_t passed = ms_second(now) - e->timeout_s;
+
+	return passed < f->timeout_s ? f->timeout_s - passed : 0;
+}
 
 /* local.c: the kernel's flows as we know them */
 enum local_news {

@@ -158,7 +158,7 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	}
 	table_bury(&n->local, id);
 	e->changed = now;
-	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
+	e->resends = n->mode->refreshed ? ALARM_DELETES - 1 : 0;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
 }
@@ -567,7 +567,7 @@ local_flush(struct node *n, ms_t now)
 	n->read_whole = false;
 	if (n->bulk_left > 0) {
 		/* Who asked for everything gets it when there is everything again. */
-		n->bulk_left = 0;
+		sync_bulk_stop(n);
 		n->bulk_waits = true;
 		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
 	}

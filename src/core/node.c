@@ -46,7 +46,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
 	 * need, so that has to be asked into the dark; others of that mode leave it aside.
 	 */
-	if (!n->mode->tracked)
+	if (n->mode->refreshed)
 		sync_control(n, WIRE_RESYNC, 0, 0);
 	return n;
 }
@@ -73,15 +73,15 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 	struct peer *p;
 
 	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
-	if (!n->mode->tracked && m->flags != 0 && class != CLASS_RESYNC) {
+	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC) {
 		n->stats.recv_flagged++;
 		return;
 	}
-	if (class == CLASS_BAD && !n->mode->tracked) {
+	if (class == CLASS_BAD && n->mode->refreshed) {
 		n->stats.recv_bad_type++;
 		return;
 	}
-	if (class == CLASS_BAD || (range && seq_cmp(m->to, m->from) < 0)) {
+	if (class == CLASS_BAD || (range && (!n->mode->tracked || seq_cmp(m->to, m->from) < 0))) {
 		n->stats.recv_bad_header++;
 		return;
 	}
@@ -232,7 +232,7 @@ node_deadline(const struct node *n)
 		d = ms_earlier(d, n->keepalive);
 	if (n->controls_count > 0)
 		d = ms_earlier(d, n->controls_next);
-	if (n->bulk_left > 0)
+	if (n->bulk_left > 0 || n->bulk_mark != MARK_NONE)
 		d = ms_earlier(d, n->bulk_next);
 	if (n->bulk_waits)
 		d = ms_earlier(d, n->bulk_waits_until);
@@ -259,6 +259,8 @@ view_flow(const struct node *n, enum node_table t, uint32_t id, struct flow_view
 	out->expires_s = -1;
 	if (t == TABLE_REMOTE && n->mode->refreshed)
 		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
+	if (t == TABLE_LOCAL)
+		out->timeout_left_s = local_timeout_left(&out->flow, e, now);
 	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)
 		out->peer = n->peers[e->peer].addr;
 }

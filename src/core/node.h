@@ -17,11 +17,12 @@
 
 struct node; /* opaque */
 
-enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4 };
+enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4, NODE_LIMIT_MAX = 1 << 24 };
 
 enum sync_mode_id {
 	MODE_FTFW,
 	MODE_ALARM,
+	MODE_NOTRACK,
 	MODE_STATS, /* nobody to replicate to: flows are only counted and shown */
 };
 
@@ -191,6 +192,7 @@ struct flow_view {
 	struct flow flow;
 	int64_t age_s;     /* since the flow was entered */
 	int64_t expires_s; /* remote flows in ALARM: seconds left; otherwise -1 */
+	uint32_t timeout_left_s; /* local flows: of the flow's timeout, if nothing has renewed it */
 	struct peer_addr peer; /* remote flows: who owns it */
 };
 

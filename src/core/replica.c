@@ -687,8 +687,10 @@ delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res
 		return;
 	}
 	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
-	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD)) {
+		n->stats.commit_removed++;
 		local_deleted(n, local, now);
+	}
 	dead_is_done(n, s);
 }
 

@@ -45,6 +45,7 @@
 	X(remote_destroy_failed, "deletes for flows that were not in the remote table")             \
 	X(remote_destroy_not_owner, "deletes from a peer that does not own the flow")               \
 	X(remote_expired, "peers' flows that were not refreshed in time")                           \
+	X(remote_overtaken, "messages that a later one about the same flow has overtaken")          \
 	X(remote_swept, "peers' flows that a full resend did not name again")                       \
 	/* datagrams and messages received */                                                      \
 	X(recv_datagrams, "datagrams received")                                                     \
@@ -92,6 +93,7 @@
 	X(commit_current, "flows whose kernel entry was already as good or newer")                  \
 	X(commit_degraded, "flows committed without an attribute that the kernel refused")          \
 	X(commit_ended, "own flows deleted at a takeover, as a peer saw their connections end")     \
+	X(commit_removed, "copies deleted from the kernel, as their flows ended at the peer")        \
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
 	X(commit_failed, "flows that could not be committed")                                       \
 	/* notices */                                                                              \

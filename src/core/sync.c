@@ -12,6 +12,7 @@
 const struct sync_mode sync_modes[] = {
     [MODE_FTFW] = {.name = "FTFW", .tracked = true, .alive = true},
     [MODE_ALARM] = {.name = "ALARM", .refreshed = true},
+    [MODE_NOTRACK] = {.name = "NOTRACK", .alive = true, .marked = true},
     [MODE_STATS] = {.name = "Stats", .silent = true},
 };
 
@@ -62,8 +63,16 @@ sync_bulk(struct node *n, ms_t now)
 	/* A full circle from where the cursor is. */
 	n->bulk_left = n->local.count > n->local.dead ? n->local.high : 0;
 	n->bulk_high = n->local.high;
+	n->bulk_mark = n->mode->marked ? MARK_BEGIN : MARK_NONE;
 	if (n->bulk_left == 0)
 		bulk_done(n);
+}
+
+void
+sync_bulk_stop(struct node *n)
+{
+	n->bulk_left = 0;
+	n->bulk_mark = MARK_NONE;
 }
 
 /* splitmix64: jitter, not secrets. */
@@ -524,9 +533,6 @@ attr_mask(struct node *n, const struct flow *f)
 
 	if (!n->cfg.tcp_window_tracking)
 		mask &= ~(uint32_t)HAS_WSCALE;
-	/* Whoever sets a timeout of his own for committed flows sends none (doc/WIRE.md 5.3). */
-	if (n->cfg.commit_timeout_s != 0)
-		mask &= ~(uint32_t)HAS_TIMEOUT;
 	if (f->key.l4 == L4_GRE && f->key.sport == 0 && f->key.dport == 0)
 		mask &= ~(uint32_t)HAS_PORTS;
 	if ((f->has & HAS_HELPER) && strlen(f->rare.helper) > 11) {
@@ -630,19 +636,38 @@ sync_is_mirrored(const struct node *n, uint32_t id)
 	return table_find(&n->remote, entry_key(e)) != ENTRY_NONE;
 }
 
+/*
+ * Without acknowledgements only the numbers tell a peer whether it has heard all of a full resend: so
+ * it is told where one begins, and where it ends.  False if the datagram is full.
+ */
+static bool
+put_mark(struct node *n, struct wbuf *wb)
+{
+	bool begin = n->bulk_mark == MARK_BEGIN;
+
+	if (!wire_put_control(wb, WIRE_ALIVE | (begin ? WIRE_HELLO : WIRE_HELLO_BACK), n->next_seq, 0,
+		0))
+		return false;
+	message_sent(n);
+	n->bulk_mark = begin ? MARK_END : MARK_NONE;
+	return true;
+}
+
 static void
 put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 {
 	size_t before = wbuf_len(wb);
 	bool full = false;
 
-	if (n->bulk_left == 0)
+	if (n->bulk_left == 0 && n->bulk_mark == MARK_NONE)
 		return;
 	if (n->bulk_burst == 0) {
 		if (!ms_reached(now, n->bulk_next))
 			return;
 		n->bulk_burst = BULK_BURST;
 	}
+	if (n->bulk_mark == MARK_BEGIN && !put_mark(n, wb))
+		return;
 	/* The circle has grown: without this, what lies before its start would be left out. */
 	n->bulk_left += n->local.high - n->bulk_high;
 	n->bulk_high = n->local.high;
@@ -668,6 +693,9 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		if (--n->bulk_left == 0)
 			bulk_done(n);
 	}
+	/* The last flow of all may have found no room, and begins the next datagram. */
+	if (n->bulk_left == 0 && n->bulk_mark == MARK_END && n->tx.head == ENTRY_NONE)
+		put_mark(n, wb);
 	if (wbuf_len(wb) > before && --n->bulk_burst == 0)
 		n->bulk_next = ms_add(now, BULK_PAUSE_MS);
 }

@@ -692,3 +692,21 @@ ctnl_events_always(void)
 	close(fd);
 	return r;
 }
+
+uint32_t
+ctnl_flows_max(void)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_max", O_RDONLY | O_CLOEXEC);
+	unsigned long value;
+	char text[24] = "";
+	ssize_t len;
+
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	value = strtoul(text, NULL, 10);
+	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}

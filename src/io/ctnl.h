@@ -107,6 +107,9 @@ bool ctnl_rcvbuf_grow(struct ctnl *c);
  */
 int ctnl_events_always(void);
 
+/* How many flows the kernel tracks at most (net.netfilter.nf_conntrack_max); 0 if that cannot be read. */
+uint32_t ctnl_flows_max(void);
+
 struct ctnl_counters {
 	uint64_t events_unknown; /* event messages of a type we do not know */
 	uint64_t events_bad;     /* event messages that did not parse */

@@ -167,12 +167,15 @@ add_counters(struct text *t, const struct kernel_usage *usage, size_t direction)
 
 /* Everything between the start of the line and the ages, with a space at the end. */
 static void
-add_flow(struct text *t, const struct flow *f, bool with_reply, const struct kernel_usage *usage)
+add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s,
+    const struct kernel_usage *usage)
 {
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
 
 	text_add(t, "%-8s %u ", l4_name(f->key.l4), f->key.l4);
+	if (timeout_s)
+		text_add(t, "%u ", *timeout_s);
 	if (state)
 		text_add(t, "%s ", state);
 	add_tuple(t, &tp);
@@ -203,10 +206,26 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const struct ker
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL);
+	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL, NULL);
 	if (v->expires_s >= 0)
 		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
 	text_add(t, "[active since %llds]\n", (long long)v->age_s);
+}
+
+/* Without the space that ends a line of add_flow(). */
+static void
+trim(struct text *t)
+{
+	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
+		t->start[--t->len] = '\0';
+}
+
+void
+render_flow_kernel(struct text *t, const struct flow_view *v)
+{
+	add_flow(t, &v->flow, true, &v->timeout_left_s, NULL);
+	trim(t);
+	text_add(t, "\n");
 }
 
 void
@@ -220,14 +239,13 @@ render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usag
 {
 	const uint64_t second = 1000000000;
 
-	add_flow(t, f, true, usage);
+	add_flow(t, f, true, NULL, usage);
 	if (usage != NULL && usage->timed)
 		text_add(t, "delta-time=%llu ",
 		    usage->stop_ns > usage->start_ns
 			? (unsigned long long)((usage->stop_ns - usage->start_ns) / second)
 			: 0ULL);
-	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
-		t->start[--t->len] = '\0';
+	trim(t);
 }
 
 /* ---- XML ---- */

@@ -110,6 +110,31 @@ table_extended(struct text *t, const struct node *n, enum node_table table)
 	text_add(t, "\n");
 }
 
+/* The same two without the cache: what went by, and what was written to the kernel. */
+static void
+bypass(struct text *t, const struct node *n)
+{
+	struct table_counters c = table_counters(node_stats(n), TABLE_LOCAL);
+
+	text_add(t, "internal bypass:\n");
+	row(t, "connections new:\t\t", 12, c.created);
+	row(t, "connections updated:\t\t", 12, c.updated);
+	row(t, "connections destroyed:\t\t", 12, c.destroyed);
+	text_add(t, "\n");
+}
+
+static void
+inject(struct text *t, const struct node *n)
+{
+	const struct node_stats *s = node_stats(n);
+
+	text_add(t, "external inject:\n");
+	row_failed(t, "connections created:\t\t", s->commit_created, s->commit_failed);
+	row_failed(t, "connections updated:\t\t", s->commit_updated + s->commit_replaced, 0);
+	row_failed(t, "connections destroyed:\t\t", s->commit_removed, s->remote_destroy_failed);
+	text_add(t, "\n");
+}
+
 static const char *
 transport_name(const struct link *l)
 {
@@ -165,8 +190,13 @@ stats_general(struct text *t, const struct stats_input *in)
 {
 	const struct node_stats *s = node_stats(in->node);
 
-	table_general(t, in->node, TABLE_LOCAL);
-	if (!is_stats_mode(in->node))
+	if (in->no_internal)
+		bypass(t, in->node);
+	else
+		table_general(t, in->node, TABLE_LOCAL);
+	if (in->no_external)
+		inject(t, in->node);
+	else if (!is_stats_mode(in->node))
 		table_general(t, in->node, TABLE_REMOTE);
 	text_add(t, "traffic processed:\n%20llu Bytes      %20llu Pckts\n\n",
 	    (unsigned long long)s->kernel_bytes, (unsigned long long)s->kernel_packets);
@@ -344,8 +374,13 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 			stats_network(t, in);
 		break;
 	case STATS_CACHE:
-		table_extended(t, in->node, TABLE_LOCAL);
-		if (!is_stats_mode(in->node))
+		if (in->no_internal)
+			bypass(t, in->node);
+		else
+			table_extended(t, in->node, TABLE_LOCAL);
+		if (in->no_external)
+			inject(t, in->node);
+		else if (!is_stats_mode(in->node))
 			table_extended(t, in->node, TABLE_REMOTE);
 		break;
 	case STATS_RUNTIME:

@@ -197,6 +197,16 @@ draw_neighbour(struct plan *p)
 		p->clock_step = ONE_OF(&d, 1, 60, 3600, 100000);
 }
 
+/* NOTRACK among our own kind.  Dice of its own, again. */
+static void
+draw_notrack(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0x207ULL};
+
+	if (p->mode == 0 && p->incumbents == 0 && dice_chance(&d, 15))
+		p->mode = 2;
+}
+
 /* Dice of its own, again. */
 static void
 draw_numbers(struct plan *p)
@@ -243,6 +253,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	draw_link(p, &d);
 	draw_host(p, &d);
 	draw_neighbour(p);
+	draw_notrack(p);
 	draw_numbers(p);
 	draw_crowd(p);
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
@@ -321,8 +332,9 @@ plan_read(struct plan *p, FILE *in, const char *name)
 		fprintf(stderr, "%s:%u: neither a knob nor an act: %s", name, number, line);
 		return false;
 	}
-	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1) {
-		fprintf(stderr, "%s: nodes (2-5), tuples (1-400) or limit out of range\n", name);
+	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1 ||
+	    p->mode < 0 || p->mode > 2) {
+		fprintf(stderr, "%s: nodes (2-5), tuples (1-400), limit or mode out of range\n", name);
 		return false;
 	}
 	return true;

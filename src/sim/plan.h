@@ -16,7 +16,7 @@
 #define PLAN_KNOBS(X)                                                                              \
 	X(seed, "what everything was drawn from")                                                  \
 	X(nodes, "2 to 5")                                                                         \
-	X(mode, "0 FT-FW, 1 ALARM")                                                                \
+	X(mode, "0 FT-FW, 1 ALARM, 2 NOTRACK")                                                       \
 	X(regime, "where traffic goes: 0 to the master, 1 each node has its own, 2 anywhere")      \
 	X(tuples, "connections that clients may have, at most 400")                                \
 	X(limit, "flows per table")                                                                \

@@ -196,8 +196,10 @@ refuse(void *ctx, size_t node, const struct kernel_op *op, bool *after)
 static struct node_cfg
 config_of(const struct plan *p)
 {
+	static const enum sync_mode_id modes[] = {MODE_FTFW, MODE_ALARM, MODE_NOTRACK};
+
 	return (struct node_cfg){
-	    .mode = p->mode == 1 ? MODE_ALARM : MODE_FTFW,
+	    .mode = modes[p->mode],
 	    .limit = (uint32_t)p->limit,
 	    .refresh_s = (uint32_t)p->refresh_s,
 	    .cache_timeout_s = (uint32_t)p->cache_timeout_s,

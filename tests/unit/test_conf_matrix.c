@@ -82,7 +82,7 @@ static const struct row rows[] = {
     {31, "Group 99999", REFUSE, 6, "from 1 to 65535", .in_link = "Group 99999"},
     {32, "Sync and Stats", REFUSE, 11, "Stats beside Sync", .end = "Stats { }"},
     {33, "Stats and Sync", REFUSE, 1, "Stats beside Sync", .whole = "Stats { }\n" SYNC_ONLY},
-    {34, "CommitTimeout and DisableExternalCache", REFUSE, 1, "DisableExternalCache on, which",
+    {34, "CommitTimeout and DisableExternalCache", WARN, 1, "can't be combined",
 	.in_mode = "CommitTimeout 9 DisableExternalCache on"},
     {35, "DisableInternalCache in FTFW", REFUSE, 1, "'DisableInternalCache'",
 	.in_mode = "DisableInternalCache on"},
