@@ -97,12 +97,11 @@ class Node(lab.Firewall):
             for flow in flows:
                 table.delete(flow)
 
-    def cached(self, count, which="-i", timeout_s=5):
-        """Waits until so many flows are shown; their lines."""
-        def enough():
-            return len(self.ct(which, check=True).stdout.splitlines()) == count
-        wait_until(enough, timeout_s, "%d flows shown by %s" % (count, which), 0.05)
-        return self.ct(which, check=True).stdout.splitlines()
+    def cached(self, count, which="-i", timeout_s=5, match="src=192.168.1.10 "):
+        """Waits until so many of the test's flows are shown; their lines."""
+        wait_until(lambda: len(self.dump(which, match)) == count, timeout_s,
+                   "%d flows shown by %s" % (count, which), 0.05)
+        return self.dump(which, match)
 
     def says(self, text, timeout_s=5):
         wait_until(lambda: text in self.log(), timeout_s, "the log says: " + text)
