@@ -25,10 +25,9 @@ helpers_warn(struct daemon *d)
 		const char *module = config_helper_module(h->name);
 
 		log_write(d->log, LOG_LV_WARNING,
-		    "Helper: user-space helper `%s' (%s, %s) is not provided by this daemon: %s%s",
+		    "Helper: user-space helper `%s' (%s, %s) is not provided: %s%s does its work",
 		    h->name, family(h), protocol(h),
-		    module != NULL ? "load the kernel module that does its work, "
-				   : "and no kernel module does its work",
+		    module != NULL ? "kernel module " : "no kernel module",
 		    module != NULL ? module : "");
 	}
 }

@@ -313,7 +313,7 @@ a_filter_test_has_one_polarity(void **state)
 	(void)state;
 	assert_false(parse_with("", "General { Filter { Protocol Accept { TCP }\n"
 	    "Protocol Ignore { UDP } } }"));
-	assert_one_error(4, 1, "Accept as in line 3");
+	assert_one_error(4, 1, "Accept as in line 3, column");
 	assert_false(parse_with("", "General { Filter { Address Accept { } } }\n"
 	    "IgnoreTrafficFor { IPv4_address 10.0.0.1 }"));
 	assert_one_error(4, 1, "Address Ignore, expected Accept");
