@@ -17,7 +17,7 @@ from space import wait_until
 
 BURST = 3000
 @contextlib.contextmanager
-def storm(fw):
+def storm(fw, pause_s=0.001):
     """Flows come and go, hundreds in one system call: more at once than a small buffer holds, however
     quick its reader is."""
     def flow(i):
@@ -29,7 +29,7 @@ def storm(fw):
                                           ctnl.build_flow({"orig": flow(i)})) for i in range(300))
             take = b"".join(table.message(ctnl.CT_DELETE, 0, socket.AF_INET, ctnl.build_tuple(
                 ctnl.TUPLE_ORIG, flow(i))) for i in range(300))
-            while not over.wait(0.001):
+            while not over.wait(pause_s):
                 table.sock.sendall(make)
                 table.sock.sendall(take)
     over = threading.Event()
@@ -142,14 +142,17 @@ def test_after_a_read_for_lost_events_the_next_one_waits(node):
     assert 2 < time.monotonic() - first < 6
 
 
-def test_a_storm_without_end_puts_nothing_off_for_ever(make_lab):
-    """The buffer overflows again and again; meanwhile the table is read, and clients are served."""
+@pytest.mark.parametrize("size, limit, pause_s", [(4608, 100, 0.001), (200000, 1, 0)])
+def test_a_storm_without_end_puts_nothing_off_for_ever(make_lab, size, limit, pause_s):
+    """The buffer overflows again and again, or is never empty; meanwhile the table is read, and clients
+    are served."""
     lab = make_lab()
     lab.configure("FTFW")
-    lab.fw1.configure(pair_conf("NetlinkBufferSize 4608 NetlinkBufferSizeMaxGrowth 4608\n\t"
-                                "NetlinkOverrunResync 1"))
+    lab.fw1.configure(pair_conf("NetlinkBufferSize %d NetlinkBufferSizeMaxGrowth %d\n\t"
+                                "NetlinkOverrunResync 1\n\tEventIterationLimit %d" % (
+                                    size, size, limit)))
     lab.start_daemons()
-    with storm(lab.fw1):
+    with storm(lab.fw1, pause_s):
         wait_until(lambda: runtime(lab.fw1, "netlink overrun:") > 5, 5, "overruns")
         with lab.fw1.table() as table:
             for flow in many(500):

@@ -161,6 +161,29 @@ what_is_let_in_during_a_read_is_announced(void **state)
 	stage_down(&s);
 }
 
+/* -R had been ordered before, and its read begins first. */
+static void
+whichever_read_comes_next_announces(void **state)
+{
+	struct node_cfg cfg = stage_cfg();
+	struct flow f = tcp_flow(1);
+	struct stage s;
+
+	(void)state;
+	cfg.filter = ignoring(&client_net);
+	s = stage_up(cfg);
+	stage_say(&s, WIRE_ALIVE, 0, 0);
+	stage_sent(&s, WIRE_CTL, NULL);
+	cfg.filter = (struct filter){0};
+	node_reconfigure(s.n, &cfg, s.now);
+	node_kernel_read_begin(s.n, false, s.now);
+	node_kernel_read_flow(s.n, &f, s.now);
+	node_kernel_read_end(s.n, true, s.now);
+	stage_idle(&s);
+	assert_int_equal(stage_sent(&s, WIRE_CT_NEW, NULL), 1);
+	stage_down(&s);
+}
+
 static void
 the_same_filter_causes_no_read(void **state)
 {
@@ -359,6 +382,7 @@ main(void)
 	    cmocka_unit_test(what_a_new_filter_lets_in_is_read_and_announced_in_alarm),
 	    cmocka_unit_test(a_filter_that_is_taken_back_leaves_all_as_it_was),
 	    cmocka_unit_test(what_is_let_in_during_a_read_is_announced),
+	    cmocka_unit_test(whichever_read_comes_next_announces),
 	    cmocka_unit_test(the_same_filter_causes_no_read),
 	    cmocka_unit_test(a_copy_of_a_peers_flow_stays_known),
 	    cmocka_unit_test(settings_that_need_a_restart_stay),
