@@ -85,9 +85,12 @@ on_event(void *ctx, const struct kernel_event *ev)
 static void
 grow_buffer(struct daemon *d, ms_t now)
 {
+	uint32_t before = ctnl_rcvbuf(d->ctnl);
+
 	if (ctnl_rcvbuf_grow(d->ctnl)) {
 		log_write(d->log, LOG_LV_NOTICE,
-		    "netlink event socket buffer size has been doubled to %u bytes",
+		    "netlink event socket buffer size has been %s to %u bytes",
+		    ctnl_rcvbuf(d->ctnl) == 2 * before ? "doubled" : "increased",
 		    ctnl_rcvbuf(d->ctnl));
 		return;
 	}
@@ -546,6 +549,7 @@ open_ctnl(struct daemon *d)
 	}
 	if (cfg.no_events) {
 		log_write(d->log, LOG_LV_NOTICE, "running in polling mode");
+		apply_filter(d, d->cfg);
 		return true;
 	}
 	log_write(d->log, LOG_LV_NOTICE,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static int
 run_daemon(const struct config *cfg, const char *config_path, struct log *log, bool background)
 {
 	char path[PATH_MAX];
+	sigset_t early;
 	int code = 1;
 
 	/* The way back to it does not depend on where we are. */
@@ -57,6 +59,10 @@ run_daemon(const struct config *cfg, const char *config_path, struct log *log, b
 		strncat(path, "/", sizeof(path) - strlen(path) - 1);
 	strncat(path, config_path, sizeof(path) - strlen(path) - 1);
 
+	/* Whoever tells us to reload, too soon, is heard once there is something to reload. */
+	sigemptyset(&early);
+	sigaddset(&early, SIGHUP);
+	sigprocmask(SIG_BLOCK, &early, NULL);
 	umask(0177);
 	/* A script that starts us wants to hear of trouble only; the log has the rest. */
 	if (background)

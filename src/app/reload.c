@@ -43,7 +43,9 @@ void
 apply_filter(struct daemon *d, const struct config *cfg)
 {
 	const struct filter *f = &cfg->node.filter;
-	int r = ctnl_filter_set(d->ctnl, cfg->filter_in_kernel ? f : NULL);
+	/* A table that is polled the kernel gives as it is. */
+	bool in_kernel = cfg->filter_in_kernel && d->cfg->poll_s == 0;
+	int r = ctnl_filter_set(d->ctnl, in_kernel ? f : NULL);
 
 	if (r < 0)
 		log_write(d->log, LOG_LV_WARNING,
@@ -53,7 +55,7 @@ apply_filter(struct daemon *d, const struct config *cfg)
 	if (!has_filter(f))
 		return;
 	log_write(d->log, LOG_LV_NOTICE, "using %s event filtering",
-	    cfg->filter_in_kernel && r >= 0 ? "kernel-space" : "user-space");
+	    in_kernel && r >= 0 ? "kernel-space" : "user-space");
 	if (r == 1)
 		log_write(d->log, LOG_LV_NOTICE,
 		    "the filter has more addresses than the kernel takes: they are looked at in "

@@ -158,7 +158,7 @@ struct commit_tally {
 	uint32_t replaced; /* an older entry was in the way: deleted, the new one created */
 	uint32_t current;  /* kernel entry as good or newer: left alone */
 	uint32_t ended;    /* kernel entries of connections that ended at a peer: deleted */
-	uint32_t degraded; /* of created, updated, replaced: an attribute was refused */
+	uint32_t degraded; /* of created, updated, replaced, or found written: an attribute was refused */
 	uint32_t failed;
 	int64_t took_ms;
 };
