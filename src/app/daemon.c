@@ -44,20 +44,31 @@ read_start(struct daemon *d, ms_t now)
 }
 
 static void
-on_dump_flow(void *ctx, const struct flow *flow)
+on_dumped(void *ctx, const struct kernel_event *found)
 {
 	struct daemon *d = ctx;
 
-	node_kernel_read_flow(d->node, flow, loop_now());
+	if (found->type == KEV_EXPECT_NEW)
+		node_kernel_read_expect(d->node, &found->expect, loop_now());
+	else
+		node_kernel_read_flow(d->node, &found->flow, loop_now());
 }
 
 static void
 read_step(struct daemon *d, ms_t now)
 {
-	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dump_flow, d);
+	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dumped, d);
 
 	if (r > 0)
 		return;
+	/* After the flows, without which they mean nothing. */
+	if (r == 0 && d->cfg->node.expects > 0 && !d->dump_expects) {
+		d->dump_expects = true;
+		r = ctnl_dump_expects_start(d->ctnl);
+		if (r == 0)
+			return;
+	}
+	d->dump_expects = false;
 	d->dump_open = false;
 	/* -EINTR: read to the end, but the table changed shape and flows may be missing. */
 	if (r < 0 && r != -EINTR)
@@ -535,6 +546,7 @@ open_ctnl(struct daemon *d)
 	struct ctnl_cfg cfg = {
 	    .rcvbuf = d->cfg->netlink_rcvbuf,
 	    .rcvbuf_max = d->cfg->netlink_rcvbuf_max,
+	    .expects = d->cfg->node.expects > 0,
 	    .reliable = d->cfg->netlink_reliable,
 	    .no_events = d->cfg->poll_s != 0,
 	    /* What -F ends is in the statistics, too. */

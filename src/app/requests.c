@@ -123,6 +123,43 @@ more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 		ctl_finish(c, 0);
 }
 
+/* The same of expectations. */
+static void
+more_expects(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
+{
+	bool xml = job->request == CTL_DUMP_INTERNAL_EXP_XML ||
+	    job->request == CTL_DUMP_EXTERNAL_EXP_XML;
+	enum node_table table = job->request == CTL_DUMP_INTERNAL_EXP ||
+		job->request == CTL_DUMP_INTERNAL_EXP_XML
+	    ? TABLE_LOCAL
+	    : TABLE_REMOTE;
+	char buf[CTL_CHUNK_MAX];
+	struct expect_view view;
+	struct text t;
+	bool left = true;
+
+	text_init(&t, buf, sizeof(buf));
+	while (t.len + RENDER_FLOW_MAX <= sizeof(buf)) {
+		left = node_next_expect(d->node, table, &job->cursor, &view, loop_now());
+		if (!left)
+			break;
+		if (xml)
+			render_expect_xml(&t, &view);
+		else
+			render_expect(&t, &view);
+	}
+	ctl_out(c, buf, t.len);
+	if (!left)
+		ctl_finish(c, 0);
+}
+
+static bool
+is_expects_dump(uint32_t request)
+{
+	return request == CTL_DUMP_INTERNAL_EXP || request == CTL_DUMP_EXTERNAL_EXP ||
+	    request == CTL_DUMP_INTERNAL_EXP_XML || request == CTL_DUMP_EXTERNAL_EXP_XML;
+}
+
 static void
 more(void *ctx, struct ctl_client *c, struct ctl_job *job)
 {
@@ -131,6 +168,10 @@ more(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	struct text t;
 	bool left;
 
+	if (is_expects_dump(job->request)) {
+		more_expects(d, c, job);
+		return;
+	}
 	if (job->request != CTL_STATS_RSQUEUE) {
 		more_flows(d, c, job);
 		return;
@@ -172,7 +213,7 @@ purge_later(struct daemon *d)
 
 /* A commit that is asked for while one runs is that one. */
 static void
-commit(struct daemon *d, bool flows_only)
+commit(struct daemon *d, enum node_cmd cmd)
 {
 	d->purge_at = MS_NEVER;
 	if (d->commit_began_us != 0) {
@@ -181,8 +222,33 @@ commit(struct daemon *d, bool flows_only)
 	}
 	d->commit_began_us = loop_now_us();
 	log_write(d->log, LOG_LV_NOTICE, "%s",
-	    flows_only ? "committing conntrack cache" : "committing all external caches");
-	node_command(d->node, CMD_COMMIT, loop_now());
+	    cmd == CMD_COMMIT_FLOWS	   ? "committing conntrack cache"
+		: cmd == CMD_COMMIT_EXPECTS ? "committing expectation cache"
+					    : "committing all external caches");
+	node_command(d->node, cmd, loop_now());
+}
+
+/* What concerns expectations, where they are replicated; elsewhere there is nothing to do. */
+static enum wait_for
+order_expects(struct daemon *d, uint32_t request)
+{
+	if (d->cfg->node.expects == 0)
+		return WAIT_NOTHING;
+	switch (request) {
+	case CTL_COMMIT_EXP:
+		commit(d, CMD_COMMIT_EXPECTS);
+		return WAIT_COMMIT;
+	case CTL_RESYNC_KERNEL_EXP:
+		log_write(d->log, LOG_LV_NOTICE, "resync with master expect table");
+		want_read(d, READ_RESYNC);
+		return WAIT_READ;
+	case CTL_FLUSH_KERNEL_EXP:
+		log_write(d->log, LOG_LV_NOTICE, "flushing kernel expect table");
+		want_read(d, READ_FLUSH_EXPECTS);
+		return WAIT_FLUSH;
+	default:
+		return WAIT_NOTHING;
+	}
 }
 
 /* Orders: those that are done at once are finished by the caller. */
@@ -194,11 +260,13 @@ order(struct daemon *d, uint32_t request)
 	switch (request) {
 	case CTL_COMMIT:
 	case CTL_COMMIT_CT:
-		commit(d, request == CTL_COMMIT_CT);
+		commit(d, request == CTL_COMMIT_CT ? CMD_COMMIT_FLOWS : CMD_COMMIT);
 		return WAIT_COMMIT;
 	case CTL_RESYNC_KERNEL:
 	case CTL_RESYNC_KERNEL_CT:
 		log_write(d->log, LOG_LV_NOTICE, "resync with master conntrack table");
+		if (request == CTL_RESYNC_KERNEL && d->cfg->node.expects > 0)
+			log_write(d->log, LOG_LV_NOTICE, "resync with master expect table");
 		want_read(d, READ_RESYNC);
 		return WAIT_READ;
 	case CTL_FLUSH_KERNEL:
@@ -229,8 +297,7 @@ order(struct daemon *d, uint32_t request)
 		d->stopping = true;
 		return WAIT_STOP;
 	default:
-		/* What concerns expectations: nothing is replicated, so there is nothing to do. */
-		break;
+		return order_expects(d, request);
 	}
 	return WAIT_NOTHING;
 }
@@ -311,6 +378,12 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	case CTL_DUMP_EXTERNAL:
 	case CTL_DUMP_EXTERNAL_XML:
 		dump(d, c, job->request);
+		return;
+	case CTL_DUMP_INTERNAL_EXP:
+	case CTL_DUMP_EXTERNAL_EXP:
+	case CTL_DUMP_INTERNAL_EXP_XML:
+	case CTL_DUMP_EXTERNAL_EXP_XML:
+		ctl_want_more(c);
 		return;
 	default:
 		break;

@@ -31,6 +31,8 @@ static const struct setting {
     {"DisableExternalCache", FIELD(disable_external), 0},
     {"CacheWriteThrough", FIELD(node.write_through), 0},
     {"TCPWindowTracking", FIELD(node.tcp_window_tracking), LIVE},
+    {"ExpectationSync", FIELD(node.expects), 0},
+    {"ExpectationSync", FIELD(node.expect_helpers), 0},
     {"HashSize", FIELD(hash_size), 0},
     {"HashLimit", FIELD(node.limit), 0},
     {"LogFile", FIELD(has_log_file), LIVE},

@@ -53,10 +53,11 @@ void
 stats_log_event(struct daemon *d, const struct kernel_event *ev)
 {
 	struct flow_view known;
-	struct flow f = ev->flow;
+	struct flow f;
 
 	if (d->stats_log == NULL || ev->type != KEV_DESTROY)
 		return;
+	f = ev->flow;
 	/* The end says less of a flow than its life did. */
 	if (node_find_flow(d->node, TABLE_LOCAL, &f.key, &known, loop_now()) &&
 	    !flow_is_another(&known.flow, &f)) {

@@ -163,10 +163,6 @@ check_provided(struct parser *p)
 		    ": use Multicast");
 	if (c->links_count > 1)
 		not_provided(p, p->d.links[1].pos, "a second link", ": keep one");
-	if (p->d.expectations)
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "ExpectationSync", IN_OPTIONS),
-		    "found ExpectationSync, which has no effect: expectations are not "
-		    "replicated by this version");
 }
 
 static void

@@ -110,6 +110,19 @@ print_link(struct printer *pr, const struct config_link *l)
 }
 
 static void
+print_expects(struct printer *pr, const struct node_cfg *n)
+{
+	if (n->expects == 0 || n->expect_helpers.count == 0) {
+		put(pr, "\t\tExpectationSync %s\n", on_off(n->expects > 0));
+		return;
+	}
+	put(pr, "\t\tExpectationSync {");
+	for (size_t i = 0; i < n->expect_helpers.count; i++)
+		put(pr, " %s", n->expect_helpers.name[i]);
+	put(pr, " }\n");
+}
+
+static void
 print_sync(struct printer *pr, const struct config *c)
 {
 	if (!c->has_sync)
@@ -120,8 +133,9 @@ print_sync(struct printer *pr, const struct config *c)
 		print_link(pr, &c->links[i]);
 	if (c->node.write_through && !c->disable_external)
 		put(pr, "\tCacheWriteThrough on\n");
-	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n\t}\n}\n",
-	    on_off(c->node.tcp_window_tracking));
+	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n", on_off(c->node.tcp_window_tracking));
+	print_expects(pr, &c->node);
+	put(pr, "\t}\n}\n");
 }
 
 static void

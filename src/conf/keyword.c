@@ -75,8 +75,8 @@ static const struct keyword keywords[] = {
 
     /* Options */
     {"TCPWindowTracking", IN_OPTIONS, ARG_BOOL, CONFIG(node.tcp_window_tracking)},
-    {"ExpectationSync", IN_OPTIONS, ARG_BOOL_OR_WORDS, DRAFT(expectations),
-	.set = set_expectations},
+    {"ExpectationSync", IN_OPTIONS, ARG_BOOL_OR_WORDS, .store = STORE_NOTHING,
+	.set = set_expectations, .word = add_expect_helper},
 
     /* Links */
     {"IPv4_address", IN_MULTICAST, ARG_IPV4, .set = set_group},

@@ -70,7 +70,27 @@ enter_mode(struct parser *p, struct pos pos, uint32_t *scope)
 void
 set_expectations(struct parser *p, const struct value *v)
 {
-	p->d.expectations = v->flag;
+	p->c->node.expects = v->flag ? NODE_EXPECTS : 0;
+	/* Said anew, the switch is about all helpers. */
+	if (v->is_bool)
+		p->c->node.expect_helpers.count = 0;
+}
+
+void
+add_expect_helper(struct parser *p, const struct token *word)
+{
+	struct expect_helpers *h = &p->c->node.expect_helpers;
+	char shown[SHOWN_MAX];
+
+	if (word->len >= FLOW_HELPER_LEN)
+		parse_diag(p, DIAG_ERROR, word->pos,
+		    "found %s, expected a helper's name of at most %d letters", token_show(word, shown),
+		    FLOW_HELPER_LEN - 1);
+	else if (h->count == EXPECT_HELPERS_MAX)
+		parse_diag(p, DIAG_ERROR, word->pos, "found %s, expected at most %d helpers",
+		    token_show(word, shown), EXPECT_HELPERS_MAX);
+	else
+		token_copy(word, h->name[h->count++], FLOW_HELPER_LEN);
 }
 
 /* ---- links ---- */

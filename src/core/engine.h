@@ -8,11 +8,13 @@
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
+ *   expect_remote.c  peers' expectations, to the kernel too
  *   commit.c     which replica goes to the kernel when
  *   replica.c    one replica to the kernel, and what the answers make of it
  *   local.c      kernel events and reads into the local table
  *   slot.c       the requests to the kernel under way
  *   sync.c       what leaves this node, and when
+ *   expect_local.c   the kernel's expectations, and what of them leaves
  *   records.c    how flows wait in, and leave, the two tables
  *   notice.c     what there is to say
  */
@@ -20,6 +22,7 @@
 #define CORE_ENGINE_H
 
 #include "commit.h"
+#include "expect_table.h"
 #include "node.h"
 #include "table.h"
 #include "wire.h"
@@ -34,6 +37,10 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	EXPECT_OPS_MAX = 32,         /* the same, about expectations */
+	EXPECT_TRIES_MAX = 6,        /* for one whose master is not there yet, a second apart */
+	EXPECT_TIMEOUT_S = 300,      /* of one that came without */
+	EXPECT_MASTER_MS = 5 * 1000, /* so long it waits for its master to be told */
 
 	KEEPALIVE_MS = 1000,
 	PEER_SILENT_MS = 10 * 1000,
@@ -187,9 +194,9 @@ struct peer {
 	int64_t loss_pause_ms;
 };
 
-/* Of a commit: flows on their own, flows that need a master, the kernel's own flows, what changed
- * behind the walk. */
-enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_LAST };
+/* Of a commit: flows on their own, flows that need a master, the kernel's own flows, expectations, what
+ * changed behind the walk. */
+enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_EXPECTS, PHASE_LAST };
 
 /* The jobs that write to or ask the kernel. */
 enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
@@ -202,6 +209,7 @@ struct job {
 	uint32_t walks; /* of this phase, before the one under way */
 	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
 	bool last_walk; /* nothing is put off any more */
+	bool expects;   /* commit: expectations, too */
 	uint64_t count; /* flush: entries deleted; commit: changes still to be followed at its end */
 	ms_t started;
 };
@@ -224,6 +232,16 @@ struct op_slot {
 	struct kernel_op op;
 };
 
+/* A request about an expectation. */
+struct expect_op {
+	bool out;
+	bool counted;
+	bool flush;   /* about a local one, by order */
+	enum kernel_op_type type;
+	uint32_t id, birth;
+	struct expect e;
+};
+
 struct node {
 	struct node_cfg cfg;
 	const struct sync_mode *mode;
@@ -237,6 +255,19 @@ struct node {
 	struct queue buried;  /* the same for flows that are dead */
 	struct queue inject;  /* remote flows waiting to be written to the kernel */
 	uint32_t rewrites;    /* remote flows that come back to it, see ENTRY_REWRITE */
+
+	struct expect_table local_expects, remote_expects;
+	uint32_t expects_pending; /* local ones to be sent */
+	uint32_t expects_unacked;
+	uint32_t expects_waiting; /* for their masters */
+	uint32_t expects_wanted;  /* remote ones to be written or deleted */
+	struct expect_op expect_ops[EXPECT_OPS_MAX];
+	uint32_t expect_ops_out;
+	bool expects_full_told;
+	bool expects_flushing;    /* -F expect */
+	uint32_t expects_cursor;  /* of that walk */
+	uint64_t expects_flushed;
+	unsigned int expect_errors_told;
 
 	struct peer peers[NODE_PEERS_MAX];
 
@@ -265,6 +296,7 @@ struct node {
 	unsigned int bulk_burst; /* datagrams left in this burst */
 	ms_t bulk_next;
 	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
+	bool bulk_expects;    /* expectations are still to follow */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal */
@@ -416,10 +448,10 @@ void local_verify_done(struct node *n, ms_t now);
 /* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
 bool local_ask_which(struct node *n, uint32_t id);
 /*
- * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
+ * What the helper did to the master for a related flow or an expectation, its sequence numbers above all, raises no
  * event.  So it is asked for; where there is no slot for the question, the next flow asks.
  */
-void local_look_at_master(struct node *n, const struct flow *f);
+void local_look_at_master(struct node *n, const struct flow_key *master);
 /* Have packets changed the flow that we know, or the rules that they went through? */
 bool local_has_gone_on(const struct flow *known, const struct flow *f);
 /*
@@ -439,6 +471,49 @@ void local_alive(struct node *n, const struct flow *f, ms_t now);
 void local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now);
 /* The kernel was asked what has a tuple that we have nothing of by now, and says that. */
 void local_found(struct node *n, const struct flow *f, ms_t now);
+
+/* expect_local.c: the kernel's expectations as we know them, and what of them leaves */
+void expect_event(struct node *n, const struct kernel_event *ev, ms_t now);
+/* A flow is there that some of them may have waited for. */
+void expect_master_came(struct node *n, const struct flow_key *master);
+/* A read is over: which of them it did not name is gone, if it saw all. */
+void expect_read_end(struct node *n, bool complete, ms_t now);
+/* We wrote this one for a peer (`copy`), or made it ours. */
+void expect_written(struct node *n, const struct expect *e, bool copy, ms_t now);
+/* It has left the kernel. */
+void expect_gone(struct node *n, uint32_t id, bool tell, ms_t now);
+/* Appends those that wait to be sent; false if the datagram is full. */
+bool expect_put(struct node *n, struct wbuf *wb, uint8_t flags, ms_t now);
+/* What a peer says of those that were sent with numbers of an age between the two. */
+void expect_acked(struct node *n, uint8_t bit, uint32_t oldest, uint32_t youngest);
+bool expect_nacked(struct node *n, uint32_t oldest, uint32_t youngest);
+void expect_forgiven(struct node *n, uint8_t bit);
+/* All are to be sent, and the ends that this peer did not acknowledge. */
+void expect_bulk(struct node *n);
+void expect_tell_dead(struct node *n, uint8_t bit);
+/* What is older than this and unacknowledged is said again. */
+void expect_again(struct node *n, uint32_t age, uint8_t mask);
+void expect_tick(struct node *n, ms_t now);
+void expect_flush_local(struct node *n);
+/* The number of the message that has just been written. */
+uint32_t sync_message_sent(struct node *n);
+/* ALARM: how long until something is said again, drawn anew each time. */
+int64_t sync_refresh_ms(struct node *n);
+
+/* expect_remote.c: peers' expectations, and their way to the kernel */
+void expect_told(struct node *n, struct peer *p, const struct wire_msg *m, const struct expect *e,
+    ms_t now);
+void expect_sweep(struct node *n, struct peer *p);
+void expect_orphan(struct node *n, const struct peer *p);
+void expect_expire(struct node *n, ms_t now);
+void expect_flush_remote(struct node *n);
+/* The running commit has come to them. */
+void expect_commit(struct node *n);
+/* Is nothing of it left to be done? */
+bool expect_committed(const struct node *n);
+void expect_flush_kernel(struct node *n);
+bool expect_pull(struct node *n, struct kernel_op *op, ms_t now);
+void expect_answered(struct node *n, const struct kernel_result *res, ms_t now);
 
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);
@@ -464,7 +539,7 @@ bool replica_goes_on(struct node *n, struct op_slot *s);
 void replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
 
 /* commit.c: which replica goes to the kernel when */
-void commit_start(struct node *n, ms_t now);
+void commit_start(struct node *n, bool flows, bool expects, ms_t now);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
 /* The next request of the commit's walk; of its care for the kernel's own flows; for what changed. */

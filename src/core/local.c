@@ -325,6 +325,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	bool doubtful;
 	uint32_t id;
 
+	if (ev->type >= KEV_EXPECT_NEW) {
+		expect_event(n, ev, now);
+		return;
+	}
 	n->stats.kernel_events++;
 	if (!flow_is_complete(f)) {
 		n->stats.kernel_incomplete++;
@@ -362,8 +366,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
+	if (n->expects_waiting > 0)
+		expect_master_came(n, &f->key);
 	if (ev->type == KEV_NEW && flow_is_related(f))
-		local_look_at_master(n, f);
+		local_look_at_master(n, &f->rare.master);
 }
 
 void
@@ -561,6 +567,7 @@ local_flush(struct node *n, ms_t now)
 		else
 			local_drop(n, id);
 	}
+	expect_flush_local(n);
 	n->jobs[JOB_VERIFY].running = false;
 	n->flush_internal = false;
 	n->local_emptied = true;

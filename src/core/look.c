@@ -20,9 +20,9 @@ local_ask_which(struct node *n, uint32_t id)
 }
 
 void
-local_look_at_master(struct node *n, const struct flow *f)
+local_look_at_master(struct node *n, const struct flow_key *master)
 {
-	uint32_t id = table_find(&n->local, &f->rare.master);
+	uint32_t id = table_find(&n->local, master);
 	struct op_slot *s;
 
 	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))

@@ -87,6 +87,7 @@ place_for_peer(struct node *n, ms_t now)
 	if (oldest != NULL) {
 		give_up(n, oldest);
 		remote_orphan(n, oldest);
+		expect_orphan(n, oldest);
 	}
 	return oldest;
 }
@@ -584,6 +585,7 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 	case RESYNC_SWEEP:
 		if (p->silent || !remote_sweep(n, p, 65536))
 			break;
+		expect_sweep(n, p);
 		p->resync = RESYNC_NONE;
 		if (p->swept > 0) {
 			struct notice *note = node_notice(n, NOTE_SWEPT);

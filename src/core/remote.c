@@ -186,8 +186,12 @@ remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 
 		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) != ATTR_OK)
 			n->stats.recv_bad_payload++;
-		else
+		else if (n->cfg.expects == 0)
 			n->stats.recv_expect_ignored++;
+		else if (!expect_is_complete(&e))
+			n->stats.recv_incomplete++;
+		else
+			expect_told(n, p, m, &e, now);
 		count_skipped(n, &skipped);
 		return;
 	}

@@ -351,6 +351,8 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 	case KOP_DELETE:
 	case KOP_GET:
 	case KOP_GET_REPLY:
+	case KOP_EXPECT_CREATE:
+	case KOP_EXPECT_DELETE:
 		break;
 	}
 	count_degraded(n, s);

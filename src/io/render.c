@@ -143,12 +143,12 @@ add_tuple(struct text *t, const struct tuple *tp)
 	}
 }
 
-/* A helper name may come from a peer: nothing in it may end the line or move the cursor. */
+/* A name may come from a peer: nothing in it may end the line or move the cursor. */
 static void
-add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+add_name(struct text *t, const char *what, const char *name, size_t cap)
 {
-	text_add(t, "helper=");
-	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
+	text_add(t, "%s=", what);
+	for (size_t i = 0; i < cap && name[i]; i++) {
 		bool plain = name[i] > ' ' && name[i] <= '~';
 
 		text_add(t, "%c", plain ? name[i] : '?');
@@ -200,7 +200,7 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *
 	if (f->has & HAS_ZONE)
 		text_add(t, "zone=%u ", f->key.zone);
 	if (f->has & HAS_HELPER)
-		add_helper(t, f->rare.helper);
+		add_name(t, "helper", f->rare.helper, FLOW_HELPER_LEN);
 }
 
 void
@@ -251,9 +251,9 @@ render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usag
 /* ---- XML ---- */
 
 static void
-xml_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+xml_helper(struct text *t, const char *element, const char name[FLOW_HELPER_LEN])
 {
-	text_add(t, "<helper>");
+	text_add(t, "<%s>", element);
 	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
 		switch (name[i]) {
 		case '&':
@@ -270,7 +270,7 @@ xml_helper(struct text *t, const char name[FLOW_HELPER_LEN])
 			break;
 		}
 	}
-	text_add(t, "</helper>");
+	text_add(t, "</%s>", element);
 }
 
 static void
@@ -343,6 +343,6 @@ render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v
 	}
 	xml_independent(t, f, table == TABLE_LOCAL && (f->has & HAS_ID));
 	if (f->has & HAS_HELPER)
-		xml_helper(t, f->rare.helper);
+		xml_helper(t, "helper", f->rare.helper);
 	text_add(t, "</flow>\n");
 }

@@ -26,7 +26,7 @@ const struct oracle *
 oracle_at(size_t i)
 {
 	static const struct oracle *const tables[] = {
-	    oracles_flow, oracles_limit, oracles_healed, oracles_kernel,
+	    oracles_flow, oracles_limit, oracles_healed, oracles_expect, oracles_kernel,
 	    oracles_old_peer};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
@@ -208,6 +208,7 @@ config_of(const struct plan *p)
 	    .ack_window = (uint32_t)p->ack_window,
 	    .tcp_window_tracking = p->window_tracking != 0,
 	    .write_through = p->write_through != 0,
+	    .expects = p->expects != 0 ? 48 : 0,
 	};
 }
 
