@@ -44,20 +44,31 @@ read_start(struct daemon *d, ms_t now)
 }
 
 static void
-on_dump_flow(void *ctx, const struct flow *flow)
+on_dumped(void *ctx, const struct kernel_event *found)
 {
 	struct daemon *d = ctx;
 
-	node_kernel_read_flow(d->node, flow, loop_now());
+	if (found->type == KEV_EXPECT_NEW)
+		node_kernel_read_expect(d->node, &found->expect, loop_now());
+	else
+		node_kernel_read_flow(d->node, &found->flow, loop_now());
 }
 
 static void
 read_step(struct daemon *d, ms_t now)
 {
-	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dump_flow, d);
+	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dumped, d);
 
 	if (r > 0)
 		return;
+	/* After the flows, without which they mean nothing. */
+	if (r == 0 && d->cfg->node.expects > 0 && !d->dump_expects) {
+		d->dump_expects = true;
+		r = ctnl_dump_expects_start(d->ctnl);
+		if (r == 0)
+			return;
+	}
+	d->dump_expects = false;
 	d->dump_open = false;
 	/* -EINTR: read to the end, but the table changed shape and flows may be missing. */
 	if (r < 0 && r != -EINTR)
@@ -451,10 +462,27 @@ open_links(struct daemon *d)
 	return true;
 }
 
+/*
+ * Who disables a cache expects no limit but the kernel's.  We keep book of what we have told and
+ * written all the same: room for it costs nothing until it is used.
+ */
+static void
+raise_limit(const struct config *c, struct node_cfg *cfg)
+{
+	uint32_t max = c->disable_internal || c->disable_external ? ctnl_flows_max() : 0;
+
+	if (max > NODE_LIMIT_MAX)
+		max = NODE_LIMIT_MAX;
+	if (max > cfg->limit)
+		cfg->limit = max;
+}
+
 static bool
 open_node(struct daemon *d)
 {
 	struct node_cfg cfg = d->cfg->node;
+
+	raise_limit(d->cfg, &cfg);
 
 	if (getrandom(cfg.secret, sizeof(cfg.secret), 0) != (ssize_t)sizeof(cfg.secret) ||
 	    getrandom(&cfg.first_seq, sizeof(cfg.first_seq), 0) != (ssize_t)sizeof(cfg.first_seq)) {
@@ -500,6 +528,7 @@ open_ctnl(struct daemon *d)
 	struct ctnl_cfg cfg = {
 	    .rcvbuf = d->cfg->netlink_rcvbuf,
 	    .rcvbuf_max = d->cfg->netlink_rcvbuf_max,
+	    .expects = d->cfg->node.expects > 0,
 	    .reliable = d->cfg->netlink_reliable,
 	};
 	int r = ctnl_open(&d->ctnl, &cfg);
@@ -564,6 +593,7 @@ close_all(struct daemon *d)
 	requests_answer(d, WAIT_STOP, 0, NULL);
 	requests_answer(d, WAIT_COMMIT, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_READ, 1, "the daemon is stopping");
+	requests_answer(d, WAIT_SHOW, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_FLUSH, 1, "the daemon is stopping");
 	for (int i = 0; d->ctl != NULL && i < SHUTDOWN_TURNS; i++) {
 		loop_begin(&d->loop);
@@ -605,6 +635,10 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 	d.started = loop_now();
 	if (cfg->systemd)
 		notify_open(&d.notify);
+	if (cfg->disable_internal)
+		log_write(log, LOG_LV_NOTICE, "disabling internal cache");
+	if (cfg->disable_external)
+		log_write(log, LOG_LV_NOTICE, "disabling external cache");
 	if (has_filter(&cfg->node.filter))
 		log_write(log, LOG_LV_NOTICE, "using user-space event filtering");
 	if (open_all(&d)) {

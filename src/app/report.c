@@ -35,12 +35,20 @@ log_flow(struct daemon *d, enum log_level level, const char *what, const struct 
 }
 
 static void
-commit_done(struct daemon *d, const struct commit_tally *c)
+log_expect(struct daemon *d, const char *what, const struct expect *e, int error)
 {
-	int64_t took_us = loop_now_us() - d->commit_began_us;
-	char why[160];
+	char line[RENDER_FLOW_MAX];
+	struct text t;
 
-	d->commit_began_us = 0;
+	text_init(&t, line, sizeof(line));
+	render_expect_brief(&t, e);
+	log_write(d->log, LOG_LV_ERROR, "%s: %s: %s", what, strerror(error), line);
+}
+
+/* What the tally says of flows. */
+static void
+log_committed(struct daemon *d, const struct commit_tally *c)
+{
 	log_write(d->log, LOG_LV_NOTICE, "Committed %u new entries",
 	    c->created + c->updated + c->replaced);
 	if (c->current > 0)
@@ -59,11 +67,32 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 		    c->degraded);
 	if (c->failed > 0)
 		log_write(d->log, LOG_LV_ERROR, "%u entries can't be committed", c->failed);
+}
+
+static void
+commit_done(struct daemon *d, const struct commit_tally *c)
+{
+	int64_t took_us = loop_now_us() - d->commit_began_us;
+	char why[160];
+
+	d->commit_began_us = 0;
+	if (c->flows)
+		log_committed(d, c);
+	if (c->expects)
+		log_write(d->log, LOG_LV_NOTICE, "Committed %u new expectations",
+		    c->expects_created);
+	if (c->expects_failed > 0)
+		log_write(d->log, LOG_LV_ERROR, "%u expectations can't be committed",
+		    c->expects_failed);
 	log_write(d->log, LOG_LV_NOTICE, "commit has taken %lld.%06lld seconds",
 	    (long long)(took_us / 1000000), (long long)(took_us % 1000000));
 	if (c->failed > 0) {
 		snprintf(why, sizeof(why), "%u of %u entries can't be committed, see the log",
 		    c->failed, c->total);
+		requests_answer(d, WAIT_COMMIT, 1, why);
+	} else if (c->expects_failed > 0) {
+		snprintf(why, sizeof(why), "%u expectations can't be committed, see the log",
+		    c->expects_failed);
 		requests_answer(d, WAIT_COMMIT, 1, why);
 	} else {
 		requests_answer(d, WAIT_COMMIT, 0, NULL);
@@ -112,7 +141,8 @@ report_read_failed(struct daemon *d, int error)
 	if (why & READ_OVERRUN)
 		read_again(d, READ_CUT_SHORT);
 	requests_answer(d, WAIT_READ, 1, "can't get kernel conntrack table, see the log");
-	if (why & READ_FLUSH)
+	requests_answer(d, WAIT_SHOW, 1, "can't get kernel conntrack table, see the log");
+	if (why & (READ_FLUSH | READ_FLUSH_EXPECTS))
 		requests_answer(d, WAIT_FLUSH, 1, "can't get kernel conntrack table, see the log");
 	if (why & READ_START) {
 		d->failed = true;
@@ -134,9 +164,15 @@ kernel_read_done(struct daemon *d)
 		d->ready = true;
 	if (why & READ_RESYNC)
 		requests_answer(d, WAIT_READ, 0, NULL);
+	if (why & READ_SHOW)
+		requests_answer(d, WAIT_SHOW, 0, NULL);
 	if (why & (READ_FLUSH | READ_PURGE)) {
 		node_command(d->node, CMD_FLUSH_KERNEL, loop_now());
 		/* Nothing else wakes us for it. */
+		d->more_kernel_work = true;
+	}
+	if (why & READ_FLUSH_EXPECTS) {
+		node_command(d->node, CMD_FLUSH_EXPECTS, loop_now());
 		d->more_kernel_work = true;
 	}
 	if (why & READ_PURGE)
@@ -216,6 +252,9 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_COMMIT_ERROR:
 		log_flow(d, LOG_LV_ERROR, "commit-create", &note->flow, note->error);
 		break;
+	case NOTE_COMMIT_EXPECT_ERROR:
+		log_expect(d, "commit-create", &note->expect, note->error);
+		break;
 	case NOTE_COMMIT_CONFLICT:
 		log_flow(d, LOG_LV_WARNING, "commit: an older kernel entry stood in the way, replaced",
 		    &note->flow, 0);
@@ -232,6 +271,10 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_LOCAL_FULL:
 		log_write(d->log, LOG_LV_ERROR,
 		    "internal cache full: HashLimit is %llu; further flows are not replicated", count);
+		break;
+	case NOTE_EXPECTS_FULL:
+		log_write(d->log, LOG_LV_ERROR,
+		    "there are more than %llu expectations; further ones are not replicated", count);
 		break;
 	case NOTE_REMOTE_FULL:
 		log_write(d->log, LOG_LV_ERROR,

@@ -29,7 +29,11 @@ requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char 
 		}
 		if (error != NULL)
 			ctl_err(w.client, "%s", error);
-		ctl_finish(w.client, exit_code);
+		/* The kernel has been read for it: what there is comes piece by piece. */
+		if (what == WAIT_SHOW && exit_code == 0)
+			ctl_want_more(w.client);
+		else
+			ctl_finish(w.client, exit_code);
 	}
 	d->waiters_count = kept;
 }
@@ -63,6 +67,8 @@ stats_input(const struct daemon *d)
 	    .netlink = *ctnl_counters(d->ctnl),
 	    .ctl = *ctl_counters(d->ctl),
 	    .kernel_flushes = d->kernel_flushes,
+	    .no_internal = d->cfg->disable_internal,
+	    .no_external = d->cfg->disable_external,
 	    .now = now,
 	};
 }
@@ -105,12 +111,51 @@ more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 			break;
 		if (xml)
 			render_flow_xml(&t, table, &view);
+		else if (table == TABLE_LOCAL && d->cfg->disable_internal)
+			render_flow_kernel(&t, &view);
 		else
 			render_flow(&t, table, &view);
 	}
 	ctl_out(c, buf, t.len);
 	if (!left)
 		ctl_finish(c, 0);
+}
+
+/* The same of expectations. */
+static void
+more_expects(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
+{
+	bool xml = job->request == CTL_DUMP_INTERNAL_EXP_XML ||
+	    job->request == CTL_DUMP_EXTERNAL_EXP_XML;
+	enum node_table table = job->request == CTL_DUMP_INTERNAL_EXP ||
+		job->request == CTL_DUMP_INTERNAL_EXP_XML
+	    ? TABLE_LOCAL
+	    : TABLE_REMOTE;
+	char buf[CTL_CHUNK_MAX];
+	struct expect_view view;
+	struct text t;
+	bool left = true;
+
+	text_init(&t, buf, sizeof(buf));
+	while (t.len + RENDER_FLOW_MAX <= sizeof(buf)) {
+		left = node_next_expect(d->node, table, &job->cursor, &view, loop_now());
+		if (!left)
+			break;
+		if (xml)
+			render_expect_xml(&t, &view);
+		else
+			render_expect(&t, &view);
+	}
+	ctl_out(c, buf, t.len);
+	if (!left)
+		ctl_finish(c, 0);
+}
+
+static bool
+is_expects_dump(uint32_t request)
+{
+	return request == CTL_DUMP_INTERNAL_EXP || request == CTL_DUMP_EXTERNAL_EXP ||
+	    request == CTL_DUMP_INTERNAL_EXP_XML || request == CTL_DUMP_EXTERNAL_EXP_XML;
 }
 
 static void
@@ -121,6 +166,10 @@ more(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	struct text t;
 	bool left;
 
+	if (is_expects_dump(job->request)) {
+		more_expects(d, c, job);
+		return;
+	}
 	if (job->request != CTL_STATS_RSQUEUE) {
 		more_flows(d, c, job);
 		return;
@@ -143,9 +192,10 @@ flush_caches(struct daemon *d, bool internal, bool external)
 	    internal && external ? "flushing caches"
 		: internal	 ? "flushing internal cache"
 				 : "flushing external cache");
-	if (internal)
+	/* Of a cache that is disabled there is nothing to flush: the kernel's table is not meant. */
+	if (internal && !d->cfg->disable_internal)
 		node_command(d->node, CMD_FLUSH_INTERNAL, now);
-	if (external)
+	if (external && !d->cfg->disable_external)
 		node_command(d->node, CMD_FLUSH_EXTERNAL, now);
 }
 
@@ -161,7 +211,7 @@ purge_later(struct daemon *d)
 
 /* A commit that is asked for while one runs is that one. */
 static void
-commit(struct daemon *d, bool flows_only)
+commit(struct daemon *d, enum node_cmd cmd)
 {
 	d->purge_at = MS_NEVER;
 	if (d->commit_began_us != 0) {
@@ -170,8 +220,33 @@ commit(struct daemon *d, bool flows_only)
 	}
 	d->commit_began_us = loop_now_us();
 	log_write(d->log, LOG_LV_NOTICE, "%s",
-	    flows_only ? "committing conntrack cache" : "committing all external caches");
-	node_command(d->node, CMD_COMMIT, loop_now());
+	    cmd == CMD_COMMIT_FLOWS	   ? "committing conntrack cache"
+		: cmd == CMD_COMMIT_EXPECTS ? "committing expectation cache"
+					    : "committing all external caches");
+	node_command(d->node, cmd, loop_now());
+}
+
+/* What concerns expectations, where they are replicated; elsewhere there is nothing to do. */
+static enum wait_for
+order_expects(struct daemon *d, uint32_t request)
+{
+	if (d->cfg->node.expects == 0)
+		return WAIT_NOTHING;
+	switch (request) {
+	case CTL_COMMIT_EXP:
+		commit(d, CMD_COMMIT_EXPECTS);
+		return WAIT_COMMIT;
+	case CTL_RESYNC_KERNEL_EXP:
+		log_write(d->log, LOG_LV_NOTICE, "resync with master expect table");
+		want_read(d, READ_RESYNC);
+		return WAIT_READ;
+	case CTL_FLUSH_KERNEL_EXP:
+		log_write(d->log, LOG_LV_NOTICE, "flushing kernel expect table");
+		want_read(d, READ_FLUSH_EXPECTS);
+		return WAIT_FLUSH;
+	default:
+		return WAIT_NOTHING;
+	}
 }
 
 /* Orders: those that are done at once are finished by the caller. */
@@ -183,11 +258,13 @@ order(struct daemon *d, uint32_t request)
 	switch (request) {
 	case CTL_COMMIT:
 	case CTL_COMMIT_CT:
-		commit(d, request == CTL_COMMIT_CT);
+		commit(d, request == CTL_COMMIT_CT ? CMD_COMMIT_FLOWS : CMD_COMMIT);
 		return WAIT_COMMIT;
 	case CTL_RESYNC_KERNEL:
 	case CTL_RESYNC_KERNEL_CT:
 		log_write(d->log, LOG_LV_NOTICE, "resync with master conntrack table");
+		if (request == CTL_RESYNC_KERNEL && d->cfg->node.expects > 0)
+			log_write(d->log, LOG_LV_NOTICE, "resync with master expect table");
 		want_read(d, READ_RESYNC);
 		return WAIT_READ;
 	case CTL_FLUSH_KERNEL:
@@ -218,8 +295,7 @@ order(struct daemon *d, uint32_t request)
 		d->stopping = true;
 		return WAIT_STOP;
 	default:
-		/* What concerns expectations: nothing is replicated, so there is nothing to do. */
-		break;
+		return order_expects(d, request);
 	}
 	return WAIT_NOTHING;
 }
@@ -247,6 +323,23 @@ is_stats(uint32_t request, enum stats_what *what)
 	return false;
 }
 
+/* -i and -e. */
+static void
+dump(struct daemon *d, struct ctl_client *c, uint32_t request)
+{
+	bool internal = request == CTL_DUMP_INTERNAL || request == CTL_DUMP_INTERNAL_XML;
+
+	if (internal && d->cfg->disable_internal) {
+		/* What the kernel has, timeouts too, as it has it now. */
+		want_read(d, READ_SHOW);
+		wait_for(d, c, WAIT_SHOW);
+	} else if (!internal && d->cfg->disable_external) {
+		ctl_finish(c, 0);
+	} else {
+		ctl_want_more(c);
+	}
+}
+
 static void
 request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 {
@@ -270,6 +363,12 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	case CTL_DUMP_INTERNAL_XML:
 	case CTL_DUMP_EXTERNAL:
 	case CTL_DUMP_EXTERNAL_XML:
+		dump(d, c, job->request);
+		return;
+	case CTL_DUMP_INTERNAL_EXP:
+	case CTL_DUMP_EXTERNAL_EXP:
+	case CTL_DUMP_INTERNAL_EXP_XML:
+	case CTL_DUMP_EXTERNAL_EXP_XML:
 		ctl_want_more(c);
 		return;
 	default:

@@ -34,10 +34,12 @@ enum read_reason {
 	READ_FLUSH = 1 << 2,   /* -F: what is there is to be deleted */
 	READ_OVERRUN = 1 << 3, /* events were lost: differences are announced */
 	READ_PURGE = 1 << 4,   /* -t came due */
+	READ_FLUSH_EXPECTS = 1 << 6, /* -F expect */
+	READ_SHOW = 1 << 5,    /* -i without a cache of our own */
 };
 
 /* What a client waits for. */
-enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_FLUSH, WAIT_STOP };
+enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP };
 
 struct waiter {
 	struct ctl_client *client;
@@ -67,6 +69,7 @@ struct daemon {
 	unsigned int read_wanted; /* enum read_reason, or'ed */
 	unsigned int read_active;
 	bool dump_open;           /* the dump itself is still coming in */
+	bool dump_expects;        /* that of expectations, by now */
 	int read_error;           /* negative errno value that ended it early, or 0 */
 	bool more_kernel_work;
 	bool growth_told;

@@ -87,6 +87,23 @@ check_timeouts(struct parser *p)
 		    "the peer will come and go", n->cache_timeout_s, n->refresh_s);
 }
 
+/* What peers tell goes to the kernel at once, with the timeout that they tell. */
+static void
+finish_caches(struct parser *p)
+{
+	struct config *c = p->c;
+	struct pos pos = parse_seen(p, "CommitTimeout", IN_SYNC);
+
+	if (!c->disable_external)
+		return;
+	c->node.write_through = true;
+	if (c->node.commit_timeout_s != 0)
+		parse_diag(p, DIAG_WARNING, pos,
+		    "found CommitTimeout %u, which can't be combined with DisableExternalCache: "
+		    "ignoring it", c->node.commit_timeout_s);
+	c->node.commit_timeout_s = 0;
+}
+
 static void
 check_filter(struct parser *p)
 {
@@ -122,8 +139,6 @@ check_provided(struct parser *p)
 	struct pos helper = parse_seen(p, "Helper", IN_TOP);
 	bool multicast = c->links_count == 0 || c->links[0].transport == TRANSPORT_MULTICAST;
 
-	if (p->d.notrack)
-		not_provided(p, p->d.mode_pos, "Mode NOTRACK", ": use FTFW or ALARM");
 	if (!multicast)
 		not_provided(p, p->d.links[0].pos,
 		    c->links[0].transport == TRANSPORT_UDP ? "a UDP link" : "a TCP link",
@@ -132,21 +147,9 @@ check_provided(struct parser *p)
 		not_provided(p, p->d.links[1].pos, "a second link", ": keep one");
 	if (stats.line != 0 && !c->has_sync)
 		not_provided(p, stats, "a Stats section", "");
-	if (p->d.disable_internal)
-		not_provided(p, parse_seen(p, "DisableInternalCache", IN_NOTRACK),
-		    "DisableInternalCache on", "");
-	if (p->d.disable_external)
-		not_provided(p, parse_seen(p, "DisableExternalCache", IN_FTFW),
-		    "DisableExternalCache on",
-		    ": CacheWriteThrough on (in Sync) writes the peer's flows to the kernel "
-		    "at once");
 	if (p->d.poll_s != 0)
 		not_provided(p, parse_seen(p, "PollSecs", IN_GENERAL), "PollSecs",
 		    ": events are always used");
-	if (p->d.expectations)
-		parse_diag(p, DIAG_WARNING, parse_seen(p, "ExpectationSync", IN_OPTIONS),
-		    "found ExpectationSync, which has no effect: expectations are not "
-		    "replicated by this version");
 	if (helper.line != 0)
 		parse_diag(p, DIAG_WARNING, helper,
 		    "found Helper, which has no effect: userspace helpers are not run by this "
@@ -180,6 +183,7 @@ check_whole(struct parser *p)
 	if (p->diags->errors > 0)
 		return;
 	check_timeouts(p);
+	finish_caches(p);
 	check_filter(p);
 	check_buffer(p);
 }

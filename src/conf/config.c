@@ -65,12 +65,17 @@ print_mode(struct printer *pr, const struct config *c)
 {
 	const struct node_cfg *n = &c->node;
 
-	if (n->mode == MODE_ALARM) {
-		put(pr, "\tMode ALARM {\n");
-	} else {
-		put(pr, "\tMode FTFW {\n");
+	static const char *const names[] = {"FTFW", "ALARM", "NOTRACK"};
+
+	put(pr, "\tMode %s {\n", names[n->mode]);
+	if (n->mode == MODE_FTFW) {
 		put(pr, "\t\tResendQueueSize %u\n", n->resend_queue);
 		put(pr, "\t\tACKWindowSize %u\n", n->ack_window);
+	}
+	if (n->mode == MODE_NOTRACK)
+		put(pr, "\t\tDisableInternalCache %s\n", on_off(c->disable_internal));
+	if (n->mode != MODE_ALARM) {
+		put(pr, "\t\tDisableExternalCache %s\n", on_off(c->disable_external));
 		put(pr, "\t\tStartupResync %s\n", on_off(c->startup_resync));
 	}
 	put(pr, "\t}\n");
@@ -104,6 +109,19 @@ print_link(struct printer *pr, const struct config_link *l)
 }
 
 static void
+print_expects(struct printer *pr, const struct node_cfg *n)
+{
+	if (n->expects == 0 || n->expect_helpers.count == 0) {
+		put(pr, "\t\tExpectationSync %s\n", on_off(n->expects > 0));
+		return;
+	}
+	put(pr, "\t\tExpectationSync {");
+	for (size_t i = 0; i < n->expect_helpers.count; i++)
+		put(pr, " %s", n->expect_helpers.name[i]);
+	put(pr, " }\n");
+}
+
+static void
 print_sync(struct printer *pr, const struct config *c)
 {
 	if (!c->has_sync)
@@ -112,10 +130,11 @@ print_sync(struct printer *pr, const struct config *c)
 	print_mode(pr, c);
 	for (size_t i = 0; i < c->links_count; i++)
 		print_link(pr, &c->links[i]);
-	if (c->node.write_through)
+	if (c->node.write_through && !c->disable_external)
 		put(pr, "\tCacheWriteThrough on\n");
-	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n\t}\n}\n",
-	    on_off(c->node.tcp_window_tracking));
+	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n", on_off(c->node.tcp_window_tracking));
+	print_expects(pr, &c->node);
+	put(pr, "\t}\n}\n");
 }
 
 static const char *

@@ -57,6 +57,8 @@ struct config {
 	enum config_sched sched_type;
 	uint32_t sched_priority; /* 1..99; 0: no real-time scheduling */
 	bool sched_asked;        /* the file says something about it */
+	bool disable_internal;     /* no cache of ours is shown, filled or flushed on order */
+	bool disable_external;     /* none of the peers' either: what they tell is written at once */
 	bool startup_resync;       /* ask for everything at once, and not only who is heard */
 	bool systemd;            /* tell the service manager about start, watchdog and stop */
 };

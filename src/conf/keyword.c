@@ -68,14 +68,14 @@ static const struct keyword keywords[] = {
 	.obsolete = "it counts bytes, say ResendQueueSize, which counts entries"},
     {"ACKWindowSize", IN_FTFW, ARG_INT, CONFIG(node.ack_window), .max = INT_MAX_OLD,
 	.zero = 300},
-    {"DisableInternalCache", IN_NOTRACK, ARG_BOOL, DRAFT(disable_internal)},
-    {"DisableExternalCache", IN_FTFW | IN_NOTRACK, ARG_BOOL, DRAFT(disable_external)},
+    {"DisableInternalCache", IN_NOTRACK, ARG_BOOL, CONFIG(disable_internal)},
+    {"DisableExternalCache", IN_FTFW | IN_NOTRACK, ARG_BOOL, CONFIG(disable_external)},
     {"StartupResync", IN_FTFW | IN_NOTRACK, ARG_BOOL, CONFIG(startup_resync)},
 
     /* Options */
     {"TCPWindowTracking", IN_OPTIONS, ARG_BOOL, CONFIG(node.tcp_window_tracking)},
-    {"ExpectationSync", IN_OPTIONS, ARG_BOOL_OR_WORDS, DRAFT(expectations),
-	.set = set_expectations},
+    {"ExpectationSync", IN_OPTIONS, ARG_BOOL_OR_WORDS, .store = STORE_NOTHING,
+	.set = set_expectations, .word = add_expect_helper},
 
     /* Links */
     {"IPv4_address", IN_MULTICAST, ARG_IPV4, .set = set_group},

@@ -85,6 +85,8 @@ struct keyword {
 	const char *obsolete; /* one warning: what to do instead */
 	/* Derived settings: called with a value that passed these checks, after it was stored. */
 	void (*set)(struct parser *p, const struct value *v);
+	/* A list of words: called for each. */
+	void (*word)(struct parser *p, const struct token *word);
 	/* Blocks: reads what stands between the keyword and '{'; false if the block makes no sense
 	 * without it (an error is noted). */
 	bool (*enter)(struct parser *p, struct pos pos, uint32_t *scope);
@@ -116,13 +118,11 @@ struct draft_link {
 enum filter_test { TEST_PROTOCOL, TEST_ADDRESS, TEST_STATE, TESTS_COUNT };
 
 struct draft {
-	bool has_mode, notrack;
+	bool has_mode;
 	struct pos mode_pos;
 	struct draft_link links[NODE_LINKS_MAX];
 	struct pos polarity_pos[TESTS_COUNT];
 	bool sync_checksum;
-	bool disable_internal, disable_external;
-	bool expectations;
 	uint32_t poll_s;
 	uint32_t resend_bytes;
 	char stats_log[CONFIG_PATH_MAX];

@@ -23,23 +23,16 @@ struct mode_name {
 	const char *name;
 	const char *now; /* its name today, if it had another */
 	uint32_t scope;
+	enum sync_mode_id mode;
 };
 
 static const struct mode_name modes[] = {
-    {"FTFW", NULL, IN_FTFW},
-    {"ALARM", NULL, IN_ALARM},
-    {"NOTRACK", NULL, IN_NOTRACK},
-    {"NACK", "FTFW", IN_FTFW},
-    {"PERSISTENT", "ALARM", IN_ALARM},
+    {"FTFW", NULL, IN_FTFW, MODE_FTFW},
+    {"ALARM", NULL, IN_ALARM, MODE_ALARM},
+    {"NOTRACK", NULL, IN_NOTRACK, MODE_NOTRACK},
+    {"NACK", "FTFW", IN_FTFW, MODE_FTFW},
+    {"PERSISTENT", "ALARM", IN_ALARM, MODE_ALARM},
 };
-
-static uint32_t
-mode_scope(const struct parser *p)
-{
-	if (p->d.notrack)
-		return IN_NOTRACK;
-	return p->c->node.mode == MODE_ALARM ? IN_ALARM : IN_FTFW;
-}
 
 bool
 enter_mode(struct parser *p, struct pos pos, uint32_t *scope)
@@ -59,7 +52,7 @@ enter_mode(struct parser *p, struct pos pos, uint32_t *scope)
 	if (m->now != NULL)
 		parse_diag(p, DIAG_WARNING, p->tok.pos, "found %s, expected its name of today: %s",
 		    token_show(&p->tok, shown), m->now);
-	if (p->d.has_mode && mode_scope(p) != m->scope) {
+	if (p->d.has_mode && p->c->node.mode != m->mode) {
 		parse_diag(p, DIAG_ERROR, pos, "found a second Mode, expected only that of line %u",
 		    p->d.mode_pos.line);
 	} else {
@@ -68,8 +61,7 @@ enter_mode(struct parser *p, struct pos pos, uint32_t *scope)
 			    p->d.mode_pos.line);
 		p->d.has_mode = true;
 		p->d.mode_pos = pos;
-		p->d.notrack = m->scope == IN_NOTRACK;
-		p->c->node.mode = m->scope == IN_ALARM ? MODE_ALARM : MODE_FTFW;
+		p->c->node.mode = m->mode;
 	}
 	parse_advance(p);
 	return true;
@@ -78,7 +70,27 @@ enter_mode(struct parser *p, struct pos pos, uint32_t *scope)
 void
 set_expectations(struct parser *p, const struct value *v)
 {
-	p->d.expectations = v->flag;
+	p->c->node.expects = v->flag ? NODE_EXPECTS : 0;
+	/* Said anew, the switch is about all helpers. */
+	if (v->is_bool)
+		p->c->node.expect_helpers.count = 0;
+}
+
+void
+add_expect_helper(struct parser *p, const struct token *word)
+{
+	struct expect_helpers *h = &p->c->node.expect_helpers;
+	char shown[SHOWN_MAX];
+
+	if (word->len >= FLOW_HELPER_LEN)
+		parse_diag(p, DIAG_ERROR, word->pos,
+		    "found %s, expected a helper's name of at most %d letters", token_show(word, shown),
+		    FLOW_HELPER_LEN - 1);
+	else if (h->count == EXPECT_HELPERS_MAX)
+		parse_diag(p, DIAG_ERROR, word->pos, "found %s, expected at most %d helpers",
+		    token_show(word, shown), EXPECT_HELPERS_MAX);
+	else
+		token_copy(word, h->name[h->count++], FLOW_HELPER_LEN);
 }
 
 /* ---- links ---- */

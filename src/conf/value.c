@@ -222,10 +222,14 @@ words_argument(struct parser *p, const struct keyword *kw, struct value *v)
 
 	if (p->tok.type == TOK_OPEN) {
 		v->flag = true;
-		do
+		for (;;) {
 			parse_advance(p);
-		while (p->tok.type == TOK_BAD ||
-		    (p->tok.type == TOK_WORD && !parse_closes_early(p)));
+			if (p->tok.type != TOK_BAD &&
+			    (p->tok.type != TOK_WORD || parse_closes_early(p)))
+				break;
+			if (p->tok.type == TOK_WORD)
+				kw->word(p, &p->tok);
+		}
 		if (p->tok.type == TOK_CLOSE)
 			store_flag(p, kw, true);
 		if (p->tok.type != TOK_OPEN)

@@ -29,7 +29,7 @@ commit_passed(const struct node *n, uint32_t id)
 
 	if (!job->running || job->phase == PHASE_LAST)
 		return false;
-	if (job->phase == PHASE_OWN)
+	if (job->phase >= PHASE_OWN)
 		return true;
 	if (is_related(n, id))
 		return job->phase == PHASE_RELATED && id <= job->cursor;
@@ -47,8 +47,32 @@ commit_follow(struct node *n, uint32_t id)
 		queue_push(&n->remote, &n->inject, id);
 }
 
+/* The flows are through, and their expectations come after them. */
+static void
+begin_expects(struct node *n)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+
+	job->phase = PHASE_EXPECTS;
+	if (job->expects)
+		expect_commit(n);
+}
+
+/* And those are, too: what changed behind the walk is left. */
+static bool
+end_expects(struct node *n)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+
+	if (job->running && job->phase == PHASE_EXPECTS && expect_committed(n)) {
+		job->phase = PHASE_LAST;
+		job->count = n->inject.count + n->rewrites + n->jobs[JOB_INJECT].out;
+	}
+	return job->phase == PHASE_LAST;
+}
+
 void
-commit_start(struct node *n, ms_t now)
+commit_start(struct node *n, bool flows, bool expects, ms_t now)
 {
 	struct job *job = &n->jobs[JOB_COMMIT];
 
@@ -60,7 +84,12 @@ commit_start(struct node *n, ms_t now)
 	n->commit_conflicts_told = 0;
 	job->running = true;
 	job->started = now;
+	job->expects = expects && n->cfg.expects > 0;
+	n->tally.flows = flows;
+	n->tally.expects = job->expects;
 	n->stats.commits++;
+	if (!flows)
+		begin_expects(n);
 }
 
 bool
@@ -252,8 +281,7 @@ commit_pull_own(struct node *n, struct kernel_op *op)
 		if (id == ENTRY_NONE) {
 			if (job->out > 0)
 				return false;
-			job->phase = PHASE_LAST;
-			job->count = n->inject.count + n->rewrites + n->jobs[JOB_INJECT].out;
+			begin_expects(n);
 			return false;
 		}
 		job->cursor = id;
@@ -275,7 +303,7 @@ commit_settle(struct node *n, ms_t now)
 	struct job *job = &n->jobs[JOB_COMMIT];
 	struct notice *note;
 
-	if (!job->running || job->phase != PHASE_LAST || job->count > 0)
+	if (!job->running || !end_expects(n) || job->count > 0)
 		return;
 	job->running = false;
 	if (n->flush_external)

@@ -7,11 +7,13 @@
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
+ *   expect_remote.c  peers' expectations, to the kernel too
  *   commit.c     which replica goes to the kernel when
  *   replica.c    one replica to the kernel, and what the answers make of it
  *   local.c      kernel events and reads into the local table
  *   slot.c       the requests to the kernel under way
  *   sync.c       what leaves this node, and when
+ *   expect_local.c   the kernel's expectations, and what of them leaves
  *   records.c    how flows wait in, and leave, the two tables
  *   notice.c     what there is to say
  */
@@ -19,6 +21,7 @@
 #define CORE_ENGINE_H
 
 #include "commit.h"
+#include "expect_table.h"
 #include "node.h"
 #include "table.h"
 #include "wire.h"
@@ -33,6 +36,9 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	EXPECT_OPS_MAX = 32,         /* the same, about expectations */
+	EXPECT_TRIES_MAX = 6,        /* for one whose master is not there yet, a second apart */
+	EXPECT_TIMEOUT_S = 300,      /* of one that came without */
 
 	KEEPALIVE_MS = 1000,
 	PEER_SILENT_MS = 10 * 1000,
@@ -101,10 +107,17 @@ enum {
 	/* After the start and -f internal, how long a full resend waits for the read that fills us. */
 	REFILL_WAIT_MS = 10 * 1000,
 
+	/* NOTRACK: after a loss everything is asked for; so long it waits if losses go on, the longest. */
+	LOSS_PAUSE_MIN_MS = 5 * 1000,
+	LOSS_PAUSE_MAX_MS = 60 * 1000,
+
 	/* ALARM has no acknowledgements: a delete is said this many times. */
 	ALARM_DELETES = 3,
 	ALARM_DELETE_MS = 1000,
 };
+
+/* What is still to be said of a full resend, see sync_bulk(). */
+enum bulk_mark { MARK_NONE, MARK_BEGIN, MARK_END };
 
 enum local_queue { Q_TX = 1, Q_UNACKED = 2, Q_BURIED = 3 };
 enum remote_queue { Q_INJECT = 1 };
@@ -114,6 +127,7 @@ struct sync_mode {
 	const char *name;
 	bool tracked;   /* numbers are checked, gaps asked for, messages acknowledged */
 	bool alive;     /* something is sent at least once a second */
+	bool marked;    /* gaps are noticed, and full resends say where they begin and end */
 	bool refreshed; /* every flow is sent again and again; peers' flows expire */
 };
 
@@ -169,11 +183,17 @@ struct peer {
 	uint32_t sweep_cursor;
 	uint32_t swept;
 	uint32_t flows;
+	bool marks;        /* its full resends say where they begin and end */
+	bool whole;        /* nothing of the one that has begun was lost so far */
+	bool lossy;        /* something was lost, and everything is to be asked for */
+	unsigned int loss_tries;
+	ms_t asked_at;     /* for a loss; and how long to wait after that */
+	int64_t loss_pause_ms;
 };
 
-/* Of a commit: flows on their own, flows that need a master, the kernel's own flows, what changed
- * behind the walk. */
-enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_LAST };
+/* Of a commit: flows on their own, flows that need a master, the kernel's own flows, expectations, what
+ * changed behind the walk. */
+enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_EXPECTS, PHASE_LAST };
 
 /* The jobs that write to or ask the kernel. */
 enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
@@ -186,6 +206,7 @@ struct job {
 	uint32_t walks; /* of this phase, before the one under way */
 	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
 	bool last_walk; /* nothing is put off any more */
+	bool expects;   /* commit: expectations, too */
 	uint64_t count; /* flush: entries deleted; commit: changes still to be followed at its end */
 	ms_t started;
 };
@@ -208,6 +229,16 @@ struct op_slot {
 	struct kernel_op op;
 };
 
+/* A request about an expectation. */
+struct expect_op {
+	bool out;
+	bool counted;
+	bool flush;   /* about a local one, by order */
+	enum kernel_op_type type;
+	uint32_t id, birth;
+	struct expect e;
+};
+
 struct node {
 	struct node_cfg cfg;
 	const struct sync_mode *mode;
@@ -221,6 +252,18 @@ struct node {
 	struct queue buried;  /* the same for flows that are dead */
 	struct queue inject;  /* remote flows waiting to be written to the kernel */
 	uint32_t rewrites;    /* remote flows that come back to it, see ENTRY_REWRITE */
+
+	struct expect_table local_expects, remote_expects;
+	uint32_t expects_pending; /* local ones to be sent */
+	uint32_t expects_unacked;
+	uint32_t expects_wanted;  /* remote ones to be written or deleted */
+	struct expect_op expect_ops[EXPECT_OPS_MAX];
+	uint32_t expect_ops_out;
+	bool expects_full_told;
+	bool expects_flushing;    /* -F expect */
+	uint32_t expects_cursor;  /* of that walk */
+	uint64_t expects_flushed;
+	unsigned int expect_errors_told;
 
 	struct peer peers[NODE_PEERS_MAX];
 
@@ -248,6 +291,8 @@ struct node {
 	uint64_t bulk_flows;
 	unsigned int bulk_burst; /* datagrams left in this burst */
 	ms_t bulk_next;
+	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
+	bool bulk_expects;    /* expectations are still to follow */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal */
@@ -332,6 +377,8 @@ void remote_flush(struct node *n);
 /* Queues a control message; false (and counted) if there is no room. */
 bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
+/* A full resend under way ends here, unfinished. */
+void sync_bulk_stop(struct node *n);
 /* ALARM: when the flow is next sent if nothing happens to it. */
 void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
 void sync_tick(struct node *n, ms_t now);
@@ -355,6 +402,16 @@ uint32_t sync_first_seq(const struct node *n);
  * the kernel, too, and says itself what it has: told back, it would outlive its own end.
  */
 bool sync_is_mirrored(const struct node *n, uint32_t id);
+
+/* What is left of a local flow's timeout if nothing has renewed it since it was noted: in seconds, 0 if
+ * it would have run out. */
+static inline uint32_t
+local_timeout_left(const struct flow *f, const struct entry *e, ms_t now)
+{
+	uint32_t passed = ms_second(now) - e->timeout_s;
+
+	return passed < f->timeout_s ? f->timeout_s - passed : 0;
+}
 
 /* local.c: the kernel's flows as we know them */
 enum local_news {
@@ -407,6 +464,47 @@ void local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now);
 /* The kernel was asked what has a tuple that we have nothing of by now, and says that. */
 void local_found(struct node *n, const struct flow *f, ms_t now);
 
+/* expect_local.c: the kernel's expectations as we know them, and what of them leaves */
+void expect_event(struct node *n, const struct kernel_event *ev, ms_t now);
+/* A read is over: which of them it did not name is gone, if it saw all. */
+void expect_read_end(struct node *n, bool complete, ms_t now);
+/* We wrote this one for a peer (`copy`), or made it ours. */
+void expect_written(struct node *n, const struct expect *e, bool copy, ms_t now);
+/* It has left the kernel. */
+void expect_gone(struct node *n, uint32_t id, bool tell, ms_t now);
+/* Appends those that wait to be sent; false if the datagram is full. */
+bool expect_put(struct node *n, struct wbuf *wb, uint8_t flags, ms_t now);
+/* What a peer says of those that were sent with numbers of an age between the two. */
+void expect_acked(struct node *n, uint8_t bit, uint32_t oldest, uint32_t youngest);
+bool expect_nacked(struct node *n, uint32_t oldest, uint32_t youngest);
+void expect_forgiven(struct node *n, uint8_t bit);
+/* All are to be sent, and the ends that this peer did not acknowledge. */
+void expect_bulk(struct node *n);
+void expect_tell_dead(struct node *n, uint8_t bit);
+/* What is older than this and unacknowledged is said again. */
+void expect_again(struct node *n, uint32_t age, uint8_t mask);
+void expect_tick(struct node *n, ms_t now);
+void expect_flush_local(struct node *n);
+/* The number of the message that has just been written. */
+uint32_t sync_message_sent(struct node *n);
+/* ALARM: how long until something is said again, drawn anew each time. */
+int64_t sync_refresh_ms(struct node *n);
+
+/* expect_remote.c: peers' expectations, and their way to the kernel */
+void expect_told(struct node *n, struct peer *p, const struct wire_msg *m, const struct expect *e,
+    ms_t now);
+void expect_sweep(struct node *n, struct peer *p);
+void expect_orphan(struct node *n, const struct peer *p);
+void expect_expire(struct node *n, ms_t now);
+void expect_flush_remote(struct node *n);
+/* The running commit has come to them. */
+void expect_commit(struct node *n);
+/* Is nothing of it left to be done? */
+bool expect_committed(const struct node *n);
+void expect_flush_kernel(struct node *n);
+bool expect_pull(struct node *n, struct kernel_op *op, ms_t now);
+void expect_answered(struct node *n, const struct kernel_result *res, ms_t now);
+
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);
 /* A slot for a request of this job about an entry of the table; NULL if all are taken. */
@@ -431,7 +529,7 @@ bool replica_goes_on(struct node *n, struct op_slot *s);
 void replica_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
 
 /* commit.c: which replica goes to the kernel when */
-void commit_start(struct node *n, ms_t now);
+void commit_start(struct node *n, bool flows, bool expects, ms_t now);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
 /* The next request of the commit's walk; of its care for the kernel's own flows; for what changed. */

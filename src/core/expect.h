@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * expect.h: one expectation, as the wire carries it (doc/WIRE.md 3.5).
+ * expect.h: one expectation: a connection that a helper has announced, such as the data connection of
+ * an FTP session (doc/WIRE.md 3.5, linux/netfilter/nfnetlink_conntrack.h).
  */
 #ifndef CORE_EXPECT_H
 #define CORE_EXPECT_H
@@ -30,11 +31,14 @@ enum expect_has {
 
 enum { EXPECT_FN_LEN = 28 };
 
+/* Of the kernel's flags (NF_CT_EXPECT_*). */
+enum { EXPECT_PERMANENT = 1, EXPECT_INACTIVE = 2, EXPECT_USERSPACE = 4 };
+
 struct expect {
-	struct flow_key master;
-	struct flow_key tuple;
-	struct flow_key mask;
-	struct flow_key nat;
+	struct flow_key master; /* original tuple of the flow that it belongs to, with its zone */
+	struct flow_key tuple;  /* what is expected; zone as the master's */
+	struct flow_key mask;   /* which bits of it count */
+	struct flow_key nat;    /* src, sport: what it is translated back to */
 	uint32_t has; /* enum expect_has */
 	uint32_t timeout_s;
 	uint32_t flags;
@@ -43,5 +47,25 @@ struct expect {
 	char helper[FLOW_HELPER_LEN];
 	char fn[EXPECT_FN_LEN];
 };
+
+/* Does it say what is expected, of whom, and within which mask? */
+bool expect_is_complete(const struct expect *e);
+
+/* The same expectation: of the same master, for the same tuple and mask? */
+bool expect_is_same(const struct expect *a, const struct expect *b);
+
+/* The same in all but the timeout? */
+bool expect_same_content(const struct expect *a, const struct expect *b);
+
+enum { EXPECT_HELPERS_MAX = 16 };
+
+/* Which helpers' expectations are replicated; none named: those of all. */
+struct expect_helpers {
+	char name[EXPECT_HELPERS_MAX][FLOW_HELPER_LEN];
+	uint8_t count;
+};
+
+/* Does one of the names begin the name of its helper, in any case? */
+bool expect_is_wanted(const struct expect_helpers *helpers, const struct expect *e);
 
 #endif

@@ -6,14 +6,23 @@
 #ifndef CORE_KERNEL_H
 #define CORE_KERNEL_H
 
-#include "flow.h"
+#include "expect.h"
 
-enum kernel_event_type { KEV_NEW, KEV_UPDATE, KEV_DESTROY };
+enum kernel_event_type {
+	KEV_NEW,
+	KEV_UPDATE,
+	KEV_DESTROY,
+	KEV_EXPECT_NEW, /* of an expectation, also one that was renewed */
+	KEV_EXPECT_DESTROY,
+};
 
 struct kernel_event {
 	enum kernel_event_type type;
 	bool own; /* caused by one of our own writes (netlink port of the write socket) */
-	struct flow flow;
+	union {
+		struct flow flow;
+		struct expect expect; /* KEV_EXPECT_* */
+	};
 	/* DESTROY: what went through in both directions; 0 if the kernel does not count
 	 * (net.netfilter.nf_conntrack_acct). */
 	uint64_t bytes, packets;
@@ -26,6 +35,8 @@ enum kernel_op_type {
 	KOP_DELETE,  /* by original tuple and zone, and by id if HAS_ID; ENOENT if there is none */
 	KOP_GET,     /* by original tuple and zone; the answer carries the flow */
 	KOP_GET_REPLY, /* who holds the reply tuple, in either direction; the answer carries that flow */
+	KOP_EXPECT_CREATE, /* EEXIST if it is there; ENOENT without its master; EBUSY if another is */
+	KOP_EXPECT_DELETE, /* ENOENT if it is not there */
 };
 
 /*
@@ -43,8 +54,18 @@ struct kernel_op {
 	/* REPLACE: what makes way, mostly the flow's own key; of the same protocol. */
 	struct flow_key victim;
 	uint32_t victim_id; /* 0: whatever has the key */
-	struct flow flow;
+	union {
+		struct flow flow;
+		struct expect expect; /* KOP_EXPECT_* */
+	};
 };
+
+/* Is this request about an expectation? */
+static inline bool
+kernel_op_is_expect(const struct kernel_op *op)
+{
+	return op->type == KOP_EXPECT_CREATE || op->type == KOP_EXPECT_DELETE;
+}
 
 struct kernel_result {
 	uint32_t cookie;

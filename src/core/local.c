@@ -158,7 +158,7 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	}
 	table_bury(&n->local, id);
 	e->changed = now;
-	e->resends = n->mode->tracked ? 0 : ALARM_DELETES - 1;
+	e->resends = n->mode->refreshed ? ALARM_DELETES - 1 : 0;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
 }
@@ -325,6 +325,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	bool doubtful;
 	uint32_t id;
 
+	if (ev->type >= KEV_EXPECT_NEW) {
+		expect_event(n, ev, now);
+		return;
+	}
 	n->stats.kernel_events++;
 	if (!flow_is_complete(f)) {
 		n->stats.kernel_incomplete++;
@@ -561,13 +565,14 @@ local_flush(struct node *n, ms_t now)
 		else
 			local_drop(n, id);
 	}
+	expect_flush_local(n);
 	n->jobs[JOB_VERIFY].running = false;
 	n->flush_internal = false;
 	n->local_emptied = true;
 	n->read_whole = false;
 	if (n->bulk_left > 0) {
 		/* Who asked for everything gets it when there is everything again. */
-		n->bulk_left = 0;
+		sync_bulk_stop(n);
 		n->bulk_waits = true;
 		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
 	}

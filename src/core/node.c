@@ -14,7 +14,8 @@ align64(size_t n)
 size_t
 node_size(const struct node_cfg *cfg)
 {
-	return align64(sizeof(struct node)) + 2 * table_size(cfg->limit);
+	return align64(sizeof(struct node)) + 2 * align64(table_size(cfg->limit)) +
+	    2 * expects_size(cfg->expects);
 }
 
 static uint32_t
@@ -41,8 +42,12 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	n->rng = cfg->secret[0] ^ (cfg->secret[1] << 1);
 	p += align64(sizeof(struct node));
 	table_init(&n->local, p, cfg->limit, cfg->secret, now);
-	p += table_size(cfg->limit);
+	p += align64(table_size(cfg->limit));
 	table_init(&n->remote, p, cfg->limit, cfg->secret, now);
+	p += align64(table_size(cfg->limit));
+	expects_init(&n->local_expects, p, cfg->expects, cfg->secret);
+	p += expects_size(cfg->expects);
+	expects_init(&n->remote_expects, p, cfg->expects, cfg->secret);
 	n->tx.id = Q_TX;
 	n->unacked.id = Q_UNACKED;
 	n->buried.id = Q_BURIED;
@@ -57,7 +62,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
 	 * need, so that has to be asked into the dark; others of that mode leave it aside.
 	 */
-	if (!n->mode->tracked)
+	if (n->mode->refreshed)
 		sync_control(n, WIRE_RESYNC, 0, 0);
 	return n;
 }
@@ -84,15 +89,15 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 	struct peer *p;
 
 	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
-	if (!n->mode->tracked && m->flags != 0 && class != CLASS_RESYNC) {
+	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC) {
 		n->stats.recv_flagged++;
 		return;
 	}
-	if (class == CLASS_BAD && !n->mode->tracked) {
+	if (class == CLASS_BAD && n->mode->refreshed) {
 		n->stats.recv_bad_type++;
 		return;
 	}
-	if (class == CLASS_BAD || (range && seq_cmp(m->to, m->from) < 0)) {
+	if (class == CLASS_BAD || (range && (!n->mode->tracked || seq_cmp(m->to, m->from) < 0))) {
 		n->stats.recv_bad_header++;
 		return;
 	}
@@ -144,6 +149,7 @@ node_kernel_read_end(struct node *n, bool complete, ms_t now)
 	if (!n->reading)
 		return;
 	local_read_end(n, complete);
+	expect_read_end(n, complete, now);
 	if (complete)
 		kernel_verify_start(n, now);
 	else
@@ -161,7 +167,16 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 {
 	switch (cmd) {
 	case CMD_COMMIT:
-		commit_start(n, now);
+		commit_start(n, true, true, now);
+		return CMD_PENDING;
+	case CMD_COMMIT_FLOWS:
+		commit_start(n, true, false, now);
+		return CMD_PENDING;
+	case CMD_COMMIT_EXPECTS:
+		commit_start(n, false, true, now);
+		return CMD_PENDING;
+	case CMD_FLUSH_EXPECTS:
+		expect_flush_kernel(n);
 		return CMD_PENDING;
 	case CMD_FLUSH_KERNEL:
 		kernel_flush_start(n, now);
@@ -216,6 +231,7 @@ node_tick(struct node *n, ms_t now)
 {
 	sync_tick(n, now);
 	remote_expire(n, now);
+	expect_expire(n, now);
 	if (ms_reached(now, n->housekeeping)) {
 		peer_housekeeping(n, now);
 		sync_again(n);
@@ -241,7 +257,7 @@ node_deadline(const struct node *n)
 		d = ms_earlier(d, n->keepalive);
 	if (n->controls_count > 0)
 		d = ms_earlier(d, n->controls_next);
-	if (n->bulk_left > 0)
+	if (n->bulk_left > 0 || n->bulk_mark != MARK_NONE || n->bulk_expects)
 		d = ms_earlier(d, n->bulk_next);
 	if (n->bulk_waits)
 		d = ms_earlier(d, n->bulk_waits_until);
@@ -268,6 +284,8 @@ view_flow(const struct node *n, enum node_table t, uint32_t id, struct flow_view
 	out->expires_s = -1;
 	if (t == TABLE_REMOTE && n->mode->refreshed)
 		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
+	if (t == TABLE_LOCAL)
+		out->timeout_left_s = local_timeout_left(&out->flow, e, now);
 	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)
 		out->peer = n->peers[e->peer].addr;
 }
@@ -297,6 +315,39 @@ node_find_flow(const struct node *n, enum node_table t, const struct flow_key *k
 		return false;
 	view_flow(n, t, id, out, now);
 	return true;
+}
+
+bool
+node_next_expect(const struct node *n, enum node_table t, uint32_t *cursor, struct expect_view *out,
+    ms_t now)
+{
+	const struct expect_table *table = t == TABLE_LOCAL ? &n->local_expects : &n->remote_expects;
+	const struct expect_entry *x;
+
+	do {
+		*cursor = expects_next(table, *cursor);
+		if (*cursor == 0)
+			return false;
+		x = expects_entry(table, *cursor);
+	} while (x->flags & EXPECT_DEAD);
+	memset(out, 0, sizeof(*out));
+	out->expect = x->e;
+	out->age_s = ms_since(now, x->created) / 1000;
+	out->expires_s = -1;
+	if (t == TABLE_REMOTE && n->mode->refreshed)
+		out->expires_s = ms_since(x->deadline, now) > 0 ? ms_since(x->deadline, now) / 1000 : 0;
+	if (t == TABLE_REMOTE && x->peer < NODE_PEERS_MAX)
+		out->peer = n->peers[x->peer].addr;
+	return true;
+}
+
+struct table_view
+node_expects_view(const struct node *n, enum node_table t)
+{
+	const struct expect_table *table = t == TABLE_LOCAL ? &n->local_expects : &n->remote_expects;
+
+	return (struct table_view){
+	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};
 }
 
 struct table_view
@@ -330,8 +381,9 @@ node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now)
 struct queue_view
 node_queue_view(const struct node *n)
 {
-	return (struct queue_view){.tx = n->tx.count + n->controls_count,
-	    .unacked = n->unacked.count + n->buried.count + n->sent_count - n->sent_done,
+	return (struct queue_view){.tx = n->tx.count + n->expects_pending + n->controls_count,
+	    .unacked = n->unacked.count + n->buried.count + n->expects_unacked + n->sent_count -
+		n->sent_done,
 	    .unacked_max = n->cfg.resend_queue};
 }
 

@@ -17,9 +17,11 @@
 
 struct node; /* opaque */
 
-enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4 };
+enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4, NODE_LIMIT_MAX = 1 << 24,
+	/* More than the kernel has by default (net.netfilter.nf_conntrack_expect_max). */
+	NODE_EXPECTS = 8192 };
 
-enum sync_mode_id { MODE_FTFW, MODE_ALARM };
+enum sync_mode_id { MODE_FTFW, MODE_ALARM, MODE_NOTRACK };
 
 /* Zero is the default wherever the comment names one. */
 struct node_cfg {
@@ -32,6 +34,8 @@ struct node_cfg {
 	uint32_t ack_window;       /* FT-FW: messages per acknowledgement (300), at least 16 */
 	bool tcp_window_tracking;  /* replicate window scale and keep window checks on */
 	bool write_through;        /* write peers' flows to the kernel as they arrive */
+	uint32_t expects;          /* expectations per table; 0: they are not replicated */
+	struct expect_helpers expect_helpers; /* whose; none named: all */
 	struct filter filter;
 	uint64_t secret[2];        /* 128 random bits: table hashing, refresh jitter */
 	uint32_t first_seq;        /* random: number of our first message */
@@ -71,6 +75,8 @@ void node_kernel_overrun(struct node *n, ms_t now);
  */
 void node_kernel_read_begin(struct node *n, bool announce, ms_t now);
 void node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now);
+/* An expectation, after all flows: those that are replicated and not named are gone. */
+void node_kernel_read_expect(struct node *n, const struct expect *e, ms_t now);
 /* `complete` is false if the read was cut short: then nothing is taken for destroyed. */
 void node_kernel_read_end(struct node *n, bool complete, ms_t now);
 
@@ -81,11 +87,14 @@ void node_datagram(struct node *n, const struct peer_addr *from, const void *dat
     ms_t now);
 
 enum node_cmd {
-	CMD_COMMIT,         /* -c: remote table to the kernel; NOTE_COMMIT_DONE follows */
+	CMD_COMMIT,         /* -c: what peers told to the kernel; NOTE_COMMIT_DONE follows */
+	CMD_COMMIT_FLOWS,   /* -c ct: flows only */
+	CMD_COMMIT_EXPECTS, /* -c expect: expectations only */
 	CMD_FLUSH_INTERNAL, /* -f internal */
 	CMD_FLUSH_EXTERNAL, /* -f external */
 	CMD_FLUSH_KERNEL,   /* -F: delete from the kernel what the local table names;
 	                       NOTE_KERNEL_FLUSH_DONE follows.  Read the kernel first. */
+	CMD_FLUSH_EXPECTS,  /* -F expect: the same of expectations; NOTE_KERNEL_FLUSH_DONE follows */
 	CMD_REQUEST_RESYNC, /* -n */
 	CMD_BULK,           /* -B */
 };
@@ -125,12 +134,14 @@ enum notice_type {
 	NOTE_BULK_DONE,         /* count: flows sent */
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
+	NOTE_COMMIT_EXPECT_ERROR, /* expect, error: one that could not be committed (rate-limited) */
 	NOTE_COMMIT_CONFLICT,   /* flow: an older kernel entry was in its way, replaced (rate-limited) */
 	NOTE_KERNEL_READ_NEEDED, /* read_why: read the kernel table */
 	NOTE_KERNEL_READ_DONE,  /* count: flows in the local table */
 	NOTE_KERNEL_FLUSH_DONE, /* count: entries deleted */
 	NOTE_LOCAL_FULL,        /* once per spell */
 	NOTE_REMOTE_FULL,       /* once per spell */
+	NOTE_EXPECTS_FULL,      /* count: the limit; once */
 	NOTE_SEQ_JUMP,          /* peer: numbers jumped too far, messages held back */
 	NOTE_EVICTED,           /* deletes forgotten unacknowledged: peers may keep dead flows */
 	NOTE_SWEPT,             /* peer, count: flows its full resend did not name again */
@@ -145,6 +156,9 @@ struct commit_tally {
 	uint32_t ended;    /* kernel entries of connections that ended at a peer: deleted */
 	uint32_t degraded; /* of created, updated, replaced: an attribute was refused */
 	uint32_t failed;
+	uint32_t expects_created;
+	uint32_t expects_failed;
+	bool flows, expects; /* which of them it was about */
 	int64_t took_ms;
 };
 
@@ -162,6 +176,7 @@ struct notice {
 	uint64_t count;
 	int error; /* errno value */
 	struct flow flow;
+	struct expect expect;
 	struct commit_tally commit;
 };
 
@@ -176,6 +191,7 @@ struct flow_view {
 	struct flow flow;
 	int64_t age_s;     /* since the flow was entered */
 	int64_t expires_s; /* remote flows in ALARM: seconds left; otherwise -1 */
+	uint32_t timeout_left_s; /* local flows: of the flow's timeout, if nothing has renewed it */
 	struct peer_addr peer; /* remote flows: who owns it */
 };
 
@@ -191,6 +207,17 @@ bool node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor,
 bool node_find_flow(const struct node *n, enum node_table t, const struct flow_key *key,
     struct flow_view *out, ms_t now);
 
+struct expect_view {
+	struct expect expect;
+	int64_t age_s;
+	int64_t expires_s; /* as in struct flow_view */
+	struct peer_addr peer;
+};
+
+/* Walks the expectations of a table as node_next_flow() does flows. */
+bool node_next_expect(const struct node *n, enum node_table t, uint32_t *cursor,
+    struct expect_view *out, ms_t now);
+
 struct table_view {
 	uint32_t active; /* flows, without dead ones */
 	uint32_t total;  /* with those that wait for acknowledgement */
@@ -198,6 +225,7 @@ struct table_view {
 };
 
 struct table_view node_table_view(const struct node *n, enum node_table t);
+struct table_view node_expects_view(const struct node *n, enum node_table t);
 
 struct peer_view {
 	struct peer_addr addr;

@@ -49,6 +49,9 @@ new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->jump_noted = false;
 	p->unsure = false;
 	p->alives = 0;
+	p->marks = false;
+	p->whole = false;
+	p->loss_tries = 0;
 	want_resync(p, now);
 	sync_greet(n, p, now);
 }
@@ -84,6 +87,7 @@ place_for_peer(struct node *n, ms_t now)
 	if (oldest != NULL) {
 		give_up(n, oldest);
 		remote_orphan(n, oldest);
+		expect_orphan(n, oldest);
 	}
 	return oldest;
 }
@@ -332,11 +336,93 @@ accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->last = seq;
 }
 
+/* A message before this one was lost, or is late; what has begun of a full resend is not whole. */
+static void
+miss(struct node *n, struct peer *p, uint32_t count)
+{
+	n->stats.seq_lost += count;
+	p->whole = false;
+	p->lossy = true;
+	p->loss_tries = 0;
+}
+
+/*
+ * NOTRACK: messages are taken as they come, and nothing is asked for twice.  The numbers only tell that
+ * something was lost, and that another process speaks.
+ */
+static bool
+peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
+{
+	uint32_t seq = m->seq;
+	int32_t ahead = p->seq_set ? seq_cmp(seq, p->last) : 1;
+	bool far = ahead > SEQ_FAR || ahead < -SEQ_FAR;
+
+	p->seq_set = true;
+	if (far && (ms_since(now, p->began) < LATE_MS || has_overslept(n, now))) {
+		n->stats.seq_old_process++;
+		return false;
+	}
+	if (ahead <= 0 && !far)
+		n->stats.seq_before++;
+	if (far ? jump_believed(n, p, seq) : ahead <= 0 && behind_believed(n, p, seq, now)) {
+		new_instance(n, p, seq, now);
+		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+	} else if (far || ahead <= 0) {
+		/* Which of two about a flow is the later, the flow knows; orders are late or twice. */
+		return m->type != WIRE_CTL;
+	} else if (ahead > 1) {
+		miss(n, p, (uint32_t)ahead - 1);
+	}
+	p->last = seq;
+	p->advanced = now;
+	return true;
+}
+
+/* Where a full resend of the peer begins, and ends.  What it did not name then it does not have. */
+static void
+peer_mark(struct peer *p, uint8_t flags, ms_t now)
+{
+	if (flags & WIRE_HELLO) {
+		/* It can be asked sooner now: it tells how far it has come. */
+		if (!p->marks)
+			p->loss_pause_ms = LOSS_PAUSE_MIN_MS;
+		p->marks = true;
+		p->whole = true;
+		p->lossy = false;
+		p->epoch++;
+		p->resync = RESYNC_ACKED;
+		p->resync_at = now;
+	} else if ((flags & WIRE_HELLO_BACK) && p->resync == RESYNC_ACKED) {
+		p->resync = p->whole ? RESYNC_SWEEP : RESYNC_NONE;
+		p->sweep_cursor = 0;
+		p->swept = 0;
+	}
+}
+
+/* Something was lost: everything is asked for, the less often the longer losses go on. */
+static void
+ask_for_lost(struct peer *p, ms_t now)
+{
+	if (!p->lossy || p->silent || ms_since(now, p->asked_at) < p->loss_pause_ms)
+		return;
+	p->lossy = false;
+	if (ms_since(now, p->asked_at) >= 2 * LOSS_PAUSE_MAX_MS)
+		p->loss_pause_ms = 0;
+	p->loss_pause_ms = p->loss_pause_ms == 0 ? LOSS_PAUSE_MIN_MS : p->loss_pause_ms * 2;
+	/* One that does not mark its resends cannot pace them either. */
+	if (p->loss_pause_ms > LOSS_PAUSE_MAX_MS || !p->marks)
+		p->loss_pause_ms = LOSS_PAUSE_MAX_MS;
+	p->asked_at = now;
+	want_resync(p, now);
+}
+
 bool
 peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 {
 	int32_t ahead;
 
+	if (n->mode->marked)
+		return peer_watch(n, p, m, now);
 	if (!n->mode->tracked)
 		return true;
 	if (m->flags & WIRE_HELLO)
@@ -434,7 +520,10 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 		sync_tell_all(n, p, now);
 		break;
 	case CLASS_ALIVE:
-		has_heard_nothing(n, p);
+		if (n->mode->marked)
+			peer_mark(p, m->flags, now);
+		else
+			has_heard_nothing(n, p);
 		break;
 	case CLASS_STATE:
 	case CLASS_BAD:
@@ -461,8 +550,14 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 		node_notice(n, NOTE_RESYNC_SENT)->peer = p->addr;
 		p->resync_tries++;
 		p->resync_at = now;
-		/* Without acknowledgements nobody knows when the answer is complete. */
-		p->resync = n->mode->tracked ? RESYNC_ASKED : RESYNC_NONE;
+		/* Without acknowledgements or marks nobody knows when the answer is complete. */
+		p->resync = n->mode->tracked || p->marks ? RESYNC_ASKED : RESYNC_NONE;
+		if (n->mode->marked && !p->marks) {
+			/* Nor whether it was heard at all. */
+			p->lossy = p->loss_tries++ < RESYNC_TRIES;
+			p->asked_at = now;
+			p->loss_pause_ms = LOSS_PAUSE_MAX_MS;
+		}
 		break;
 	case RESYNC_ASKED:
 		if (ms_since(now, p->resync_at) < RESYNC_RETRY_MS || p->silent)
@@ -470,8 +565,12 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 		/* It may not hear us; or it acknowledges nothing, and sends all each time. */
 		p->unanswered = p->resync_tries >= RESYNC_TRIES;
 		p->resync = p->unanswered ? RESYNC_NONE : RESYNC_WANTED;
+		/* What was lost may be the requests. */
+		p->lossy |= p->unanswered;
 		break;
 	case RESYNC_ACKED:
+		if (n->mode->marked)
+			break;
 		/* That a peer names nothing while nothing is heard of it says nothing. */
 		if (ms_since(now, p->heard) >= RESYNC_QUIET_MS)
 			p->old_named = now;
@@ -486,6 +585,7 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 	case RESYNC_SWEEP:
 		if (p->silent || !remote_sweep(n, p, 65536))
 			break;
+		expect_sweep(n, p);
 		p->resync = RESYNC_NONE;
 		if (p->swept > 0) {
 			struct notice *note = node_notice(n, NOTE_SWEPT);
@@ -523,6 +623,8 @@ peer_housekeeping(struct node *n, ms_t now)
 			give_up(n, p);
 		sure_again(n, p, now);
 		ask_for_missed(n, p, now);
+		if (n->mode->marked)
+			ask_for_lost(p, now);
 		resync_step(n, p, now);
 	}
 }

@@ -148,4 +148,5 @@ remote_flush(struct node *n)
 		n->stats.remote_destroyed += !(table_entry(&n->remote, id)->flags & ENTRY_DEAD);
 		remote_remove(n, id);
 	}
+	expect_flush_remote(n);
 }

@@ -23,14 +23,39 @@ is_news(const struct flow *known, const struct flow *f)
 	return is_newer_timeout(known, f) || !flow_same_content(&before, &now);
 }
 
+/*
+ * Where nothing is said twice, has a later message about this flow, whose number was `seq`, come a
+ * moment ago?  The link delivered them in the other order.
+ */
+static bool
+is_overtaken(const struct node *n, const struct entry *e, const struct peer *p, uint32_t seq, ms_t now)
+{
+	int32_t ahead = seq_cmp(seq, e->seq);
+
+	return !n->mode->tracked && e->peer == (uint8_t)(p - n->peers) && ahead <= 0 &&
+	    ahead > -HELLO_GAP_MAX && (uint32_t)now.ms - e->told_ms < LATE_MS;
+}
+
 static void
-remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace, ms_t now)
+told(struct entry *e, uint32_t seq, ms_t now)
+{
+	e->seq = seq;
+	e->told_ms = (uint32_t)now.ms;
+}
+
+static void
+remote_upsert(struct node *n, struct peer *p, const struct flow *f, const struct wire_msg *m, ms_t now)
 {
 	uint32_t id = table_find(&n->remote, &f->key);
+	bool replace = m->type == WIRE_CT_NEW;
 	struct flow known;
 	struct entry *e;
 	bool news = true, first;
 
+	if (id != ENTRY_NONE && is_overtaken(n, table_entry(&n->remote, id), p, m->seq, now)) {
+		n->stats.remote_overtaken++;
+		return;
+	}
 	first = id == ENTRY_NONE || table_entry(&n->remote, id)->peer != (uint8_t)(p - n->peers);
 	if (id == ENTRY_NONE) {
 		id = table_insert(&n->remote, f, now);
@@ -65,6 +90,7 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 		n->stats.remote_updated++;
 	}
 	remote_own(n, e, p);
+	told(e, m->seq, now);
 	e->gen = p->epoch;
 	/* Said once more in a full resend or a refresh it is as old as it was; heard for the first time,
 	 * in a full resend, it may be of any age. */
@@ -75,7 +101,18 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, bool replace
 	}
 	if (n->mode->refreshed)
 		timer_set(&n->remote, id, ms_add(now, (int64_t)n->cfg.cache_timeout_s * 1000));
+	else
+		timer_stop(&n->remote, id);
 	commit_follow(n, id);
+}
+
+/* Has the kernel followed a flow that died, or had it nothing to follow? */
+static bool
+is_done(const struct node *n, uint32_t id)
+{
+	const struct entry *e = table_entry(&n->remote, id);
+
+	return e->queue == 0 && !(e->flags & ENTRY_REWRITE) && e->t_slot == 0;
 }
 
 /* The flow is gone at its owner; it stays until the kernel has followed, where it has to. */
@@ -84,8 +121,7 @@ remote_died(struct node *n, uint32_t id)
 {
 	table_bury(&n->remote, id);
 	commit_follow(n, id);
-	if (table_entry(&n->remote, id)->queue == 0 &&
-	    !(table_entry(&n->remote, id)->flags & ENTRY_REWRITE))
+	if (is_done(n, id))
 		remote_remove(n, id);
 }
 
@@ -99,7 +135,7 @@ is_over(const struct flow *f)
 }
 
 static void
-remote_delete(struct node *n, struct peer *p, const struct flow *f)
+remote_delete(struct node *n, struct peer *p, const struct flow *f, uint32_t seq, ms_t now)
 {
 	uint32_t id = table_find(&n->remote, &f->key);
 	struct flow known;
@@ -110,6 +146,10 @@ remote_delete(struct node *n, struct peer *p, const struct flow *f)
 		return;
 	}
 	e = table_entry(&n->remote, id);
+	if (is_overtaken(n, e, p, seq, now)) {
+		n->stats.remote_overtaken++;
+		return;
+	}
 	/* Its old copy has expired there; whoever told us last still has the flow. */
 	if (e->peer != PEER_NONE && e->peer != (uint8_t)(p - n->peers)) {
 		n->stats.remote_destroy_not_owner++;
@@ -119,6 +159,12 @@ remote_delete(struct node *n, struct peer *p, const struct flow *f)
 	table_load(&n->remote, id, &known);
 	if (is_over(f) || is_over(&known))
 		local_over(n, &f->key, e->changed);
+	told(e, seq, now);
+	/* What the link still holds of it must not raise it: its place is kept for a moment. */
+	if (n->mode->tracked)
+		timer_stop(&n->remote, id);
+	else
+		timer_set(&n->remote, id, ms_add(now, LATE_MS));
 	remote_died(n, id);
 }
 
@@ -140,8 +186,12 @@ remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 
 		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) != ATTR_OK)
 			n->stats.recv_bad_payload++;
-		else
+		else if (n->cfg.expects == 0)
 			n->stats.recv_expect_ignored++;
+		else if (!expect_is_complete(&e))
+			n->stats.recv_incomplete++;
+		else
+			expect_told(n, p, m, &e, now);
 		count_skipped(n, &skipped);
 		return;
 	}
@@ -155,9 +205,9 @@ remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		return;
 	}
 	if (m->type == WIRE_CT_DEL)
-		remote_delete(n, p, &f);
+		remote_delete(n, p, &f, m->seq, now);
 	else
-		remote_upsert(n, p, &f, m->type == WIRE_CT_NEW, now);
+		remote_upsert(n, p, &f, m, now);
 }
 
 void
@@ -166,9 +216,12 @@ remote_expire(struct node *n, ms_t now)
 	uint32_t id;
 
 	while ((id = timer_expired(&n->remote, now)) != ENTRY_NONE) {
-		n->stats.remote_expired++;
-		if (!(table_entry(&n->remote, id)->flags & ENTRY_DEAD))
+		if (!(table_entry(&n->remote, id)->flags & ENTRY_DEAD)) {
+			n->stats.remote_expired++;
 			remote_remove(n, id);
+		} else if (is_done(n, id) && slot_of_replica(n, id) == NULL) {
+			remote_remove(n, id);
+		}
 	}
 }
 

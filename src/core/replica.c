@@ -351,6 +351,8 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 	case KOP_DELETE:
 	case KOP_GET:
 	case KOP_GET_REPLY:
+	case KOP_EXPECT_CREATE:
+	case KOP_EXPECT_DELETE:
 		break;
 	}
 	count_degraded(n, s);
@@ -687,8 +689,10 @@ delete_result(struct node *n, struct op_slot *s, const struct kernel_result *res
 		return;
 	}
 	if ((res->error == 0 || res->error == ENOENT) && local != ENTRY_NONE &&
-	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+	    !(table_entry(&n->local, local)->flags & ENTRY_DEAD)) {
+		n->stats.commit_removed++;
 		local_deleted(n, local, now);
+	}
 	dead_is_done(n, s);
 }
 

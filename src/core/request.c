@@ -85,6 +85,15 @@ settle(struct node *n, ms_t now)
 	}
 }
 
+/* Are expectations written by order?  Others come after the flows that they belong to. */
+static bool
+has_an_end(const struct node *n)
+{
+	const struct job *commit = &n->jobs[JOB_COMMIT];
+
+	return n->expects_flushing || (commit->running && commit->phase == PHASE_EXPECTS);
+}
+
 bool
 request_pull(struct node *n, struct kernel_op *op, ms_t now)
 {
@@ -101,7 +110,8 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 	}
 	/* What has an end comes first: the stream of the peers' changes has none. */
 	if (commit_pull(n, op, now) || commit_pull_own(n, op) || pull_walk(n, JOB_VERIFY, op) ||
-	    pull_walk(n, JOB_FLUSH, op) || commit_pull_changed(n, op, now))
+	    pull_walk(n, JOB_FLUSH, op) || (has_an_end(n) && expect_pull(n, op, now)) ||
+	    commit_pull_changed(n, op, now) || expect_pull(n, op, now))
 		return true;
 	settle(n, now);
 	return false;
@@ -139,6 +149,12 @@ request_answered(struct node *n, const struct kernel_result *res, ms_t now)
 {
 	struct op_slot *s;
 
+	if (res->cookie >= OPS_MAX && res->cookie - OPS_MAX < EXPECT_OPS_MAX &&
+	    n->expect_ops[res->cookie - OPS_MAX].out) {
+		expect_answered(n, res, now);
+		settle(n, now);
+		return;
+	}
 	if (res->cookie >= OPS_MAX || n->ops[res->cookie].state != SLOT_OUT) {
 		n->stats.kernel_result_stray++;
 		return;

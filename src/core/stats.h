@@ -45,6 +45,7 @@
 	X(remote_destroy_failed, "deletes for flows that were not in the remote table")             \
 	X(remote_destroy_not_owner, "deletes from a peer that does not own the flow")               \
 	X(remote_expired, "peers' flows that were not refreshed in time")                           \
+	X(remote_overtaken, "messages that a later one about the same flow has overtaken")          \
 	X(remote_swept, "peers' flows that a full resend did not name again")                       \
 	/* datagrams and messages received */                                                      \
 	X(recv_datagrams, "datagrams received")                                                     \
@@ -59,7 +60,7 @@
 	X(recv_unknown_attr, "attributes skipped because they are unknown")                         \
 	X(recv_misfit, "parts of messages left out as they do not fit the rest")                   \
 	X(recv_flagged, "messages left out because of their flags (ALARM)")                         \
-	X(recv_expect_ignored, "expectation messages, which are not replicated yet")                \
+	X(recv_expect_ignored, "messages about expectations, which are not replicated here")        \
 	X(recv_no_peer_slot, "datagrams from more peers than we keep")                              \
 	/* sequence tracking */                                                                    \
 	X(seq_lost, "messages that were missing when a later one arrived")                          \
@@ -92,8 +93,30 @@
 	X(commit_current, "flows whose kernel entry was already as good or newer")                  \
 	X(commit_degraded, "flows committed without an attribute that the kernel refused")          \
 	X(commit_ended, "own flows deleted at a takeover, as a peer saw their connections end")     \
+	X(commit_removed, "copies deleted from the kernel, as their flows ended at the peer")        \
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
 	X(commit_failed, "flows that could not be committed")                                       \
+	/* expectations */                                                                         \
+	X(expect_events, "events of expectations taken from the kernel")                           \
+	X(expect_incomplete, "of these, left out as something of them was missing")                \
+	X(expect_filtered, "of these, of helpers that are not replicated")                         \
+	X(expect_no_master, "of these, whose master is not replicated")                            \
+	X(expect_zoned, "of these, of a zone, which the wire cannot tell")                         \
+	X(expect_own, "of these, caused by our own writes")                                        \
+	X(expect_local_created, "expectations entered in the local table")                         \
+	X(expect_local_updated, "updates to expectations of the local table")                      \
+	X(expect_local_destroyed, "expectations removed from the local table")                     \
+	X(expect_local_full, "expectations not entered as there were too many")                    \
+	X(expect_remote_created, "peers' expectations entered in the remote table")                \
+	X(expect_remote_updated, "updates to peers' expectations")                                 \
+	X(expect_remote_destroyed, "peers' expectations removed from the remote table")            \
+	X(expect_remote_unknown, "deletes of peers' expectations that were not there")             \
+	X(expect_remote_full, "peers' expectations not entered as there were too many")            \
+	X(expect_committed, "expectations created in the kernel")                                  \
+	X(expect_current, "expectations that the kernel had already")                              \
+	X(expect_run_out, "expectations not written as their time was up")                         \
+	X(expect_failed, "expectations that the kernel refused")                                   \
+	X(expect_removed, "copies of expectations deleted from the kernel")                        \
 	/* notices */                                                                              \
 	X(notices_lost, "notices nobody fetched in time")
 

@@ -12,6 +12,7 @@
 const struct sync_mode sync_modes[] = {
     [MODE_FTFW] = {.name = "FTFW", .tracked = true, .alive = true},
     [MODE_ALARM] = {.name = "ALARM", .refreshed = true},
+    [MODE_NOTRACK] = {.name = "NOTRACK", .alive = true, .marked = true},
 };
 
 bool
@@ -57,8 +58,18 @@ sync_bulk(struct node *n, ms_t now)
 	/* A full circle from where the cursor is. */
 	n->bulk_left = n->local.count > n->local.dead ? n->local.high : 0;
 	n->bulk_high = n->local.high;
+	n->bulk_mark = n->mode->marked ? MARK_BEGIN : MARK_NONE;
+	n->bulk_expects = n->cfg.expects > 0;
 	if (n->bulk_left == 0)
 		bulk_done(n);
+}
+
+void
+sync_bulk_stop(struct node *n)
+{
+	n->bulk_left = 0;
+	n->bulk_mark = MARK_NONE;
+	n->bulk_expects = false;
 }
 
 /* splitmix64: jitter, not secrets. */
@@ -72,16 +83,22 @@ random_bits(struct node *n)
 	return z ^ (z >> 31);
 }
 
-void
-sync_refresh_later(struct node *n, uint32_t id, ms_t now)
+int64_t
+sync_refresh_ms(struct node *n)
 {
 	/* doc/WIRE.md 5.1: whole seconds up to RefreshTime, and up to one more. */
 	uint64_t r = random_bits(n);
 	int64_t whole = 1 + (int64_t)(r % n->cfg.refresh_s);
 	int64_t part = 200 * (1 + (int64_t)((r >> 32) % 5));
 
+	return whole * 1000 + part;
+}
+
+void
+sync_refresh_later(struct node *n, uint32_t id, ms_t now)
+{
 	if (n->mode->refreshed)
-		timer_set(&n->local, id, ms_add(now, whole * 1000 + part));
+		timer_set(&n->local, id, ms_add(now, sync_refresh_ms(n)));
 }
 
 void
@@ -90,6 +107,7 @@ sync_tick(struct node *n, ms_t now)
 	bool said = false;
 
 	local_expire(n, now);
+	expect_tick(n, now);
 	if (n->bulk_waits && ms_reached(now, n->bulk_waits_until)) {
 		/* Nobody has thought of filling the table again, and half of it must not be sent. */
 		n->bulk_waits_until = ms_add(now, REFILL_WAIT_MS);
@@ -278,6 +296,7 @@ sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now)
 
 	queue_acked(n, &n->unacked, bit, from, to);
 	queue_acked(n, &n->buried, bit, from, to);
+	expect_acked(n, bit, age_of(n, from), age_of(n, to));
 	for (uint32_t i = sent_seek(n, age_of(n, from)); i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
@@ -320,6 +339,7 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	bool any = queue_nacked(n, &n->unacked, from, to);
 
 	any |= queue_nacked(n, &n->buried, from, to);
+	any |= expect_nacked(n, age_of(n, from), age_of(n, to));
 	for (uint32_t i = sent_seek(n, age_of(n, from)); i < n->sent_count; i++) {
 		struct control *c = sent_at(n, i);
 
@@ -392,6 +412,7 @@ sync_again(struct node *n)
 	if (n->mode->tracked && n->seconds >= UNACKED_S) {
 		queue_again(n, &n->unacked, age_of(n, *then));
 		queue_again(n, &n->buried, age_of(n, *then));
+		expect_again(n, age_of(n, *then), listening(n));
 	}
 	*then = n->next_seq;
 	n->seconds++;
@@ -402,6 +423,7 @@ flows_forgiven(struct node *n, const struct peer *p)
 {
 	queue_forgiven(n, &n->unacked, peer_bit(n, p));
 	queue_forgiven(n, &n->buried, peer_bit(n, p));
+	expect_forgiven(n, peer_bit(n, p));
 }
 
 void
@@ -426,6 +448,7 @@ sync_tell_all(struct node *n, struct peer *p, ms_t now)
 		if (!(table_entry(&n->local, id)->acked & bit))
 			local_pending(n, id);
 	}
+	expect_tell_dead(n, bit);
 	sync_bulk(n, now);
 }
 
@@ -461,8 +484,8 @@ hello_flags(const struct node *n)
 	return flags;
 }
 
-static uint32_t
-message_sent(struct node *n)
+uint32_t
+sync_message_sent(struct node *n)
 {
 	n->owe_hello_back = false;
 	n->stats.send_messages++;
@@ -503,7 +526,7 @@ put_controls(struct node *n, struct wbuf *wb, ms_t now)
 			n->controls_next = ms_add(now, CONTROLS_PAUSE_MS);
 			return false;
 		}
-		remember(n, c, message_sent(n));
+		remember(n, c, sync_message_sent(n));
 		n->controls_head = (n->controls_head + 1) % CONTROLS_MAX;
 		n->controls_count--;
 	}
@@ -519,9 +542,6 @@ attr_mask(struct node *n, const struct flow *f)
 
 	if (!n->cfg.tcp_window_tracking)
 		mask &= ~(uint32_t)HAS_WSCALE;
-	/* Whoever sets a timeout of his own for committed flows sends none (doc/WIRE.md 5.3). */
-	if (n->cfg.commit_timeout_s != 0)
-		mask &= ~(uint32_t)HAS_TIMEOUT;
 	if (f->key.l4 == L4_GRE && f->key.sport == 0 && f->key.dport == 0)
 		mask &= ~(uint32_t)HAS_PORTS;
 	if ((f->has & HAS_HELPER) && strlen(f->rare.helper) > 11) {
@@ -536,7 +556,7 @@ flow_sent(struct node *n, uint32_t id, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
 
-	e->seq = message_sent(n);
+	e->seq = sync_message_sent(n);
 	e->acked = 0;
 	e->flags |= ENTRY_ANNOUNCED;
 	if (n->mode->tracked && (e->flags & (ENTRY_DEAD | ENTRY_ENDED))) {
@@ -625,21 +645,41 @@ sync_is_mirrored(const struct node *n, uint32_t id)
 	return table_find(&n->remote, entry_key(e)) != ENTRY_NONE;
 }
 
+/*
+ * Without acknowledgements only the numbers tell a peer whether it has heard all of a full resend: so
+ * it is told where one begins, and where it ends.  False if the datagram is full.
+ */
+static bool
+put_mark(struct node *n, struct wbuf *wb)
+{
+	bool begin = n->bulk_mark == MARK_BEGIN;
+
+	if (!wire_put_control(wb, WIRE_ALIVE | (begin ? WIRE_HELLO : WIRE_HELLO_BACK), n->next_seq, 0,
+		0))
+		return false;
+	sync_message_sent(n);
+	n->bulk_mark = begin ? MARK_END : MARK_NONE;
+	return true;
+}
+
 static void
 put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 {
 	size_t before = wbuf_len(wb);
 	bool full = false;
 
-	if (n->bulk_left == 0)
+	if (n->bulk_left == 0 && n->bulk_mark == MARK_NONE && !n->bulk_expects)
 		return;
 	if (n->bulk_burst == 0) {
 		if (!ms_reached(now, n->bulk_next))
 			return;
 		n->bulk_burst = BULK_BURST;
 	}
+	if (n->bulk_mark == MARK_BEGIN && !put_mark(n, wb))
+		return;
 	/* The circle has grown: without this, what lies before its start would be left out. */
-	n->bulk_left += n->local.high - n->bulk_high;
+	if (n->bulk_left > 0)
+		n->bulk_left += n->local.high - n->bulk_high;
 	n->bulk_high = n->local.high;
 	while (n->bulk_left > 0 && !full) {
 		uint32_t id = n->bulk_cursor >= n->local.high ? 1 : n->bulk_cursor + 1;
@@ -663,6 +703,17 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		if (--n->bulk_left == 0)
 			bulk_done(n);
 	}
+	/* After their masters. */
+	if (n->bulk_left == 0 && n->bulk_expects) {
+		n->bulk_expects = false;
+		expect_bulk(n);
+		if (!full && n->tx.head == ENTRY_NONE)
+			expect_put(n, wb, hello_flags(n), now);
+	}
+	/* The last flow of all may have found no room, and begins the next datagram. */
+	if (n->bulk_left == 0 && n->bulk_mark == MARK_END && n->tx.head == ENTRY_NONE &&
+	    n->expects_pending == 0)
+		put_mark(n, wb);
 	if (wbuf_len(wb) > before && --n->bulk_burst == 0)
 		n->bulk_next = ms_add(now, BULK_PAUSE_MS);
 }
@@ -673,7 +724,8 @@ node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now)
 	struct wbuf wb;
 
 	wbuf_init(&wb, buf, cap);
-	if (put_controls(n, &wb, now) && put_pending(n, &wb, now))
+	if (put_controls(n, &wb, now) && put_pending(n, &wb, now) &&
+	    expect_put(n, &wb, hello_flags(n), now))
 		put_bulk(n, &wb, now);
 	if (wbuf_len(&wb) == 0)
 		return 0;

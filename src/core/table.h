@@ -44,7 +44,7 @@ struct entry {
 	uint32_t q_next;
 	uint32_t t_prev; /* links of its timer slot */
 	uint32_t t_next;
-	uint32_t seq;    /* number it was last sent with */
+	uint32_t seq;    /* number it was last sent, or told, with */
 	uint32_t gen;    /* generation that last named it */
 	uint32_t birth;  /* tells two flows apart that used the same entry */
 	uint16_t flags;  /* enum entry_flag */
@@ -53,7 +53,10 @@ struct entry {
 	uint8_t acked;   /* bit set of peers that acknowledged seq */
 	uint8_t resends; /* ALARM: deletes still to be sent */
 	uint16_t t_slot; /* timer slot + 1; 0: no timer */
-	uint32_t timeout_s; /* local flows: the monotonic second that the flow's timeout is of */
+	union {
+		uint32_t timeout_s; /* local flows: the monotonic second that their timeout is of */
+		uint32_t told_ms;   /* remote flows: when they were last told, modulo 2^32 */
+	};
 	ms_t created;
 	ms_t changed;    /* last news about it, not counting our own writes */
 	ms_t deadline;   /* of its timer */

@@ -127,6 +127,16 @@ is_flow_message(const struct nlmsghdr *nlh, uint8_t *type)
 	return *type == IPCTNL_MSG_CT_NEW || *type == IPCTNL_MSG_CT_DELETE;
 }
 
+/* The same for an expectation. */
+static bool
+is_expect_message(const struct nlmsghdr *nlh, uint8_t *type)
+{
+	if (NFNL_SUBSYS_ID(nlh->nlmsg_type) != NFNL_SUBSYS_CTNETLINK_EXP)
+		return false;
+	*type = NFNL_MSG_TYPE(nlh->nlmsg_type);
+	return *type == IPCTNL_MSG_EXP_NEW || *type == IPCTNL_MSG_EXP_DELETE;
+}
+
 /*
  * The kernel takes a request of n bytes to mean 2n bytes of its own accounting, and tells 2n from
  * then on.  The configuration counts in what it tells (doc/WIRE.md 6.1).
@@ -189,8 +199,10 @@ filter_own(struct mnl_socket *nl, uint32_t own_port)
 static int
 event_open(struct ctnl *c, const struct ctnl_cfg *cfg)
 {
-	const int groups[] = {
-	    NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY};
+	const int groups[] = {NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE,
+	    NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW, NFNLGRP_CONNTRACK_EXP_UPDATE,
+	    NFNLGRP_CONNTRACK_EXP_DESTROY};
+	const size_t groups_count = cfg->expects ? ARRAY_LEN(groups) : 3;
 	int err = socket_open(&c->event);
 
 	if (!err && cfg->rcvbuf > 0)
@@ -203,7 +215,7 @@ event_open(struct ctnl *c, const struct ctnl_cfg *cfg)
 		err = option_set(c->event, NETLINK_NO_ENOBUFS, 1);
 	if (!err)
 		err = filter_own(c->event, c->write_port);
-	for (size_t i = 0; i < ARRAY_LEN(groups) && !err; i++)
+	for (size_t i = 0; i < groups_count && !err; i++)
 		err = option_set(c->event, NETLINK_ADD_MEMBERSHIP, groups[i]);
 	return err;
 }
@@ -268,6 +280,15 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 	struct kernel_event ev;
 	uint8_t type;
 
+	if (is_expect_message(nlh, &type)) {
+		ev.type = type == IPCTNL_MSG_EXP_DELETE ? KEV_EXPECT_DESTROY : KEV_EXPECT_NEW;
+		ev.own = nlh->nlmsg_pid == c->write_port;
+		if (ctnl_msg_parse_expect(nlh, &ev.expect))
+			fn(ctx, &ev);
+		else
+			c->counters.events_bad++;
+		return;
+	}
 	if (!is_flow_message(nlh, &type)) {
 		c->counters.events_unknown++;
 		return;
@@ -322,8 +343,9 @@ dump_end(struct ctnl *c)
 	(void)socket_open(&c->dump);
 }
 
-int
-ctnl_dump_start(struct ctnl *c)
+/* Asks for everything of a subsystem. */
+static int
+dump_ask(struct ctnl *c, uint16_t type)
 {
 	char buf[MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg)];
 	struct nfgenmsg *nfg;
@@ -338,7 +360,7 @@ ctnl_dump_start(struct ctnl *c)
 			return err;
 	}
 	nlh = mnl_nlmsg_put_header(buf);
-	nlh->nlmsg_type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET;
+	nlh->nlmsg_type = type;
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	nlh->nlmsg_seq = ++c->dump_seq;
 	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
@@ -350,6 +372,18 @@ ctnl_dump_start(struct ctnl *c)
 	c->dumping = true;
 	c->dump_intr = false;
 	return 0;
+}
+
+int
+ctnl_dump_start(struct ctnl *c)
+{
+	return dump_ask(c, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET);
+}
+
+int
+ctnl_dump_expects_start(struct ctnl *c)
+{
+	return dump_ask(c, (NFNL_SUBSYS_CTNETLINK_EXP << 8) | IPCTNL_MSG_EXP_GET);
 }
 
 /* The errno value, positive, that an NLMSG_ERROR or NLMSG_DONE message carries; 0 if none. */
@@ -366,9 +400,9 @@ message_error(const struct nlmsghdr *nlh)
 
 /* Returns 1 if there is more to come, 0 at the end, or a negative errno value. */
 static int
-dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_flow_fn fn, void *ctx)
+dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void *ctx)
 {
-	struct flow flow;
+	struct kernel_event found = {.type = KEV_NEW};
 	uint8_t type;
 	int err;
 
@@ -392,17 +426,24 @@ dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_flow_fn fn, void *
 	default:
 		break;
 	}
-	if (!is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW)
+	if (is_expect_message(nlh, &type) && type == IPCTNL_MSG_EXP_NEW) {
+		found.type = KEV_EXPECT_NEW;
+		if (ctnl_msg_parse_expect(nlh, &found.expect))
+			fn(ctx, &found);
+		else
+			c->counters.dump_bad++;
+	} else if (!is_flow_message(nlh, &type) || type != IPCTNL_MSG_CT_NEW) {
 		c->counters.dump_unknown++;
-	else if (!ctnl_msg_parse(nlh, &flow))
+	} else if (!ctnl_msg_parse(nlh, &found.flow)) {
 		c->counters.dump_bad++;
-	else
-		fn(ctx, &flow);
+	} else {
+		fn(ctx, &found);
+	}
 	return 1;
 }
 
 int
-ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx)
+ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 {
 	int state = 1;
 
@@ -665,4 +706,22 @@ ctnl_events_always(void)
 		r = pwrite(fd, "1", 1, 0) == 1 ? 1 : -errno;
 	close(fd);
 	return r;
+}
+
+uint32_t
+ctnl_flows_max(void)
+{
+	int fd = open("/proc/sys/net/netfilter/nf_conntrack_max", O_RDONLY | O_CLOEXEC);
+	unsigned long value;
+	char text[24] = "";
+	ssize_t len;
+
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	value = strtoul(text, NULL, 10);
+	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
 }

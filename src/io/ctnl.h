@@ -2,7 +2,7 @@
 /*
  * ctnl.h: the ctnetlink sockets: events in, table dumps in, batched writes out.
  *
- * Three sockets: events (multicast groups NEW, UPDATE, DESTROY), dump, write.  Events caused by the
+ * Three sockets: events (multicast groups NEW, UPDATE, DESTROY, of flows and expectations), dump, write.  Events caused by the
  * write socket are dropped by a socket filter on the event socket before they cost anything, and
  * are marked `own` should one come through.  Functions that fail return a negative errno value and
  * log nothing.
@@ -17,6 +17,7 @@ struct ctnl; /* opaque */
 struct ctnl_cfg {
 	uint32_t rcvbuf;     /* bytes wanted in force on the event socket; 0: kernel default */
 	uint32_t rcvbuf_max; /* bytes up to which ctnl_rcvbuf_grow() may go; 0: never */
+	bool expects;        /* events of expectations, too */
 	bool reliable;       /* no event is lost silently: packets wait or are dropped instead */
 };
 
@@ -36,7 +37,6 @@ int ctnl_event_fd(const struct ctnl *c);
 int ctnl_dump_fd(const struct ctnl *c);
 
 typedef void (*ctnl_event_fn)(void *ctx, const struct kernel_event *ev);
-typedef void (*ctnl_flow_fn)(void *ctx, const struct flow *flow);
 
 /*
  * Reads at most `max` waiting datagrams from the event socket and calls fn for each event in them.
@@ -51,12 +51,15 @@ int ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *c
 /* Asks for all flows (IPv4 and IPv6); answers are read with ctnl_dump_read() when the dump
  * descriptor is readable.  -EBUSY if a dump is under way. */
 int ctnl_dump_start(struct ctnl *c);
+/* The same for all expectations. */
+int ctnl_dump_expects_start(struct ctnl *c);
 
-/* Reads at most `max` datagrams of the answer.  Returns 1 if there is more to come, 0 after the
+/* Reads at most `max` datagrams of the answer; what is there comes as if it were new (KEV_NEW,
+ * KEV_EXPECT_NEW).  Returns 1 if there is more to come, 0 after the
  * last flow, a negative errno value if the dump failed (it is over then); -EINTR: read to the end,
  * but the table changed shape meanwhile, so that flows may be missing.  -EINVAL if no dump is under
  * way. */
-int ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_flow_fn fn, void *ctx);
+int ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx);
 
 /* Ends a dump early; what was still coming is thrown away. */
 void ctnl_dump_cancel(struct ctnl *c);
@@ -90,6 +93,9 @@ bool ctnl_rcvbuf_grow(struct ctnl *c);
  * another negative errno value.
  */
 int ctnl_events_always(void);
+
+/* How many flows the kernel tracks at most (net.netfilter.nf_conntrack_max); 0 if that cannot be read. */
+uint32_t ctnl_flows_max(void);
 
 struct ctnl_counters {
 	uint64_t events_unknown; /* event messages of a type we do not know */

@@ -386,6 +386,75 @@ put_update(struct builder *b, const struct kernel_op *op)
 	put_mutable(b, op);
 }
 
+static void
+put_name(struct builder *b, uint16_t type, const char *name, size_t cap)
+{
+	char text[EXPECT_FN_LEN] = {0};
+	size_t len = strnlen(name, cap - 1);
+
+	ASSERT(cap <= sizeof(text));
+	memcpy(text, name, len);
+	put(b, type, text, len + 1);
+}
+
+/* Where the expected connection is translated back to: the kernel keeps an address and a port. */
+static void
+put_expect_nat(struct builder *b, const struct expect *e)
+{
+	struct flow_key nat = e->nat;
+	struct nlattr *nest;
+
+	if (!(e->has & EXP_NAT_DIR) || !(e->has & EXP_NAT_L4))
+		return;
+	/* Of an IPv6 one the wire has no address; none is what most helpers leave there. */
+	if (!(e->has & EXP_NAT_ADDRS))
+		memset(&nat, 0, offsetof(struct flow_key, sport));
+	nat.l3 = e->tuple.l3;
+	nat.l4 = e->nat.l4;
+	nest = nest_start(b, CTA_EXPECT_NAT);
+	put_attr_be32(b, CTA_EXPECT_NAT_DIR, e->nat_dir);
+	put_tuple(b, CTA_EXPECT_NAT_TUPLE, &nat, true);
+	nest_end(b, nest);
+}
+
+/*
+ * The kernel has its own idea of the timeout where a helper of its own stands behind the master; for
+ * one in user space it takes what it is told, and refuses to be told nothing.
+ */
+static void
+put_expect(struct builder *b, const struct expect *e)
+{
+	struct flow_key mask = e->mask;
+
+	/* The kernel parses the mask as a tuple of the protocol that is expected. */
+	mask.l3 = e->tuple.l3;
+	mask.l4 = e->tuple.l4;
+	put_tuple(b, CTA_EXPECT_MASTER, &e->master, true);
+	put_tuple(b, CTA_EXPECT_TUPLE, &e->tuple, true);
+	put_tuple(b, CTA_EXPECT_MASK, &mask, true);
+	if (e->master.zone != 0)
+		put_attr_be16(b, CTA_EXPECT_ZONE, e->master.zone);
+	if (e->has & EXP_TIMEOUT)
+		put_attr_be32(b, CTA_EXPECT_TIMEOUT, e->timeout_s);
+	if (e->has & EXP_FLAGS)
+		put_attr_be32(b, CTA_EXPECT_FLAGS, e->flags);
+	if (e->has & EXP_HELPER)
+		put_name(b, CTA_EXPECT_HELP_NAME, e->helper, sizeof(e->helper));
+	if (e->has & EXP_CLASS)
+		put_attr_be32(b, CTA_EXPECT_CLASS, e->class);
+	put_expect_nat(b, e);
+	if (e->has & EXP_FN)
+		put_name(b, CTA_EXPECT_FN, e->fn, sizeof(e->fn));
+}
+
+static void
+put_expect_key(struct builder *b, const struct expect *e)
+{
+	put_tuple(b, CTA_EXPECT_TUPLE, &e->tuple, true);
+	if (e->tuple.zone != 0)
+		put_attr_be16(b, CTA_EXPECT_ZONE, e->tuple.zone);
+}
+
 /* Builds one message (a REPLACE has two) and returns its length, 0 if it does not fit. */
 static size_t
 build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, void *buf, size_t cap)
@@ -393,6 +462,8 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 	const size_t head = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg);
 	struct builder b = {.cap = cap};
 	struct nfgenmsg *nfg;
+	bool about_expect = type == KOP_EXPECT_CREATE || type == KOP_EXPECT_DELETE;
+	uint16_t subsys = about_expect ? NFNL_SUBSYS_CTNETLINK_EXP : NFNL_SUBSYS_CTNETLINK;
 	uint16_t msg = IPCTNL_MSG_CT_NEW;
 	uint16_t flags = NLM_F_REQUEST;
 
@@ -400,7 +471,7 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 		return 0;
 	b.nlh = mnl_nlmsg_put_header(buf);
 	nfg = mnl_nlmsg_put_extra_header(b.nlh, sizeof(*nfg));
-	nfg->nfgen_family = op->flow.key.l3;
+	nfg->nfgen_family = about_expect ? op->expect.tuple.l3 : op->flow.key.l3;
 	nfg->version = NFNETLINK_V0;
 	nfg->res_id = 0;
 	switch (type) {
@@ -425,10 +496,19 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 		msg = IPCTNL_MSG_CT_GET;
 		put_reply_key(&b, &op->flow);
 		break;
+	case KOP_EXPECT_CREATE:
+		msg = IPCTNL_MSG_EXP_NEW;
+		flags |= NLM_F_CREATE | NLM_F_EXCL;
+		put_expect(&b, &op->expect);
+		break;
+	case KOP_EXPECT_DELETE:
+		msg = IPCTNL_MSG_EXP_DELETE;
+		put_expect_key(&b, &op->expect);
+		break;
 	case KOP_REPLACE:
 		return 0;
 	}
-	b.nlh->nlmsg_type = (NFNL_SUBSYS_CTNETLINK << 8) | msg;
+	b.nlh->nlmsg_type = (uint16_t)(subsys << 8 | msg);
 	b.nlh->nlmsg_flags = flags;
 	b.nlh->nlmsg_seq = seq;
 	return b.failed ? 0 : b.nlh->nlmsg_len;
@@ -441,6 +521,10 @@ ctnl_msg_build(const struct kernel_op *op, uint32_t seq, void *buf, size_t cap)
 	size_t first, second;
 
 	/* Without a tuple the kernel would take a DELETE to mean the whole table. */
+	if (kernel_op_is_expect(op))
+		return op->expect.tuple.l3 == L3_IPV4 || op->expect.tuple.l3 == L3_IPV6
+		    ? build_one(op, op->type, seq, buf, cap)
+		    : 0;
 	if (op->flow.key.l3 != L3_IPV4 && op->flow.key.l3 != L3_IPV6)
 		return 0;
 	if (op->type != KOP_REPLACE)

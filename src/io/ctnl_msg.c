@@ -478,3 +478,79 @@ ctnl_msg_parse(const struct nlmsghdr *nlh, struct flow *out)
 	flow_derive_nat(out);
 	return flow_is_complete(out);
 }
+
+/* A string of the kernel's, cut where it is longer than there is room for. */
+static bool
+read_name(struct reader *r, unsigned int no, char *out, size_t cap)
+{
+	const struct nlattr *attr = r->attrs.at[no];
+	size_t len;
+
+	if (!attr)
+		return false;
+	len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+	if (len > cap - 1)
+		len = cap - 1;
+	memcpy(out, mnl_attr_get_payload(attr), len);
+	out[len] = '\0';
+	return len > 0;
+}
+
+/* What an expected connection is translated back to. */
+static bool
+parse_expect_nat(struct reader *r, struct expect *e)
+{
+	struct reader nest;
+	struct tuple t;
+	bool present;
+
+	if (!read_nested(r, CTA_EXPECT_NAT, &nest))
+		return !r->malformed;
+	if (!parse_tuple(&nest, CTA_EXPECT_NAT_TUPLE, &t, &present))
+		return false;
+	if (present) {
+		e->nat = t.key;
+		e->has |= EXP_NAT_ADDRS | EXP_NAT_L4 | (t.has_ports ? EXP_NAT_PORTS : 0);
+	}
+	if (read_be32(&nest, CTA_EXPECT_NAT_DIR, &e->nat_dir))
+		e->has |= EXP_NAT_DIR;
+	return !nest.malformed;
+}
+
+bool
+ctnl_msg_parse_expect(const struct nlmsghdr *nlh, struct expect *out)
+{
+	struct reader r = {.malformed = false};
+	struct tuple master, tuple, mask;
+	bool has_master, has_tuple, has_mask;
+	uint16_t zone = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (!collect_message(nlh, &r.attrs) ||
+	    !parse_tuple(&r, CTA_EXPECT_MASTER, &master, &has_master) || !has_master ||
+	    !parse_tuple(&r, CTA_EXPECT_TUPLE, &tuple, &has_tuple) || !has_tuple ||
+	    !parse_tuple(&r, CTA_EXPECT_MASK, &mask, &has_mask) || !has_mask)
+		return false;
+	out->has = EXP_MASTER_ADDRS | EXP_MASTER_L4 | EXP_TUPLE_ADDRS | EXP_TUPLE_L4 |
+	    EXP_MASK_ADDRS | EXP_MASK_L4;
+	out->has |= master.has_ports ? EXP_MASTER_PORTS : 0;
+	out->has |= tuple.has_ports ? EXP_TUPLE_PORTS : 0;
+	out->has |= mask.has_ports ? EXP_MASK_PORTS : 0;
+	read_be16(&r, CTA_EXPECT_ZONE, &zone);
+	out->master = master.key;
+	out->tuple = tuple.key;
+	out->mask = mask.key;
+	out->master.zone = zone;
+	out->tuple.zone = zone;
+	if (read_be32(&r, CTA_EXPECT_TIMEOUT, &out->timeout_s))
+		out->has |= EXP_TIMEOUT;
+	if (read_be32(&r, CTA_EXPECT_FLAGS, &out->flags))
+		out->has |= EXP_FLAGS;
+	if (read_be32(&r, CTA_EXPECT_CLASS, &out->class))
+		out->has |= EXP_CLASS;
+	if (read_name(&r, CTA_EXPECT_HELP_NAME, out->helper, sizeof(out->helper)))
+		out->has |= EXP_HELPER;
+	if (read_name(&r, CTA_EXPECT_FN, out->fn, sizeof(out->fn)))
+		out->has |= EXP_FN;
+	return !r.malformed && parse_expect_nat(&r, out);
+}

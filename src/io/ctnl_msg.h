@@ -24,6 +24,10 @@ bool ctnl_msg_parse(const struct nlmsghdr *nlh, struct flow *out);
  * says nothing. */
 void ctnl_msg_counters(const struct nlmsghdr *nlh, uint64_t *bytes, uint64_t *packets);
 
+/* Likewise for one IPCTNL_MSG_EXP_NEW or IPCTNL_MSG_EXP_DELETE message: an expectation with its master,
+ * tuple and mask.  Names longer than there is room for are cut. */
+bool ctnl_msg_parse_expect(const struct nlmsghdr *nlh, struct expect *out);
+
 /*
  * Where byte i of flow_rare.labels stands in CTA_LABELS, which is an array of longs in the byte
  * order of the machine.

@@ -143,12 +143,12 @@ add_tuple(struct text *t, const struct tuple *tp)
 	}
 }
 
-/* A helper name may come from a peer: nothing in it may end the line or move the cursor. */
+/* A name may come from a peer: nothing in it may end the line or move the cursor. */
 static void
-add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+add_name(struct text *t, const char *what, const char *name, size_t cap)
 {
-	text_add(t, "helper=");
-	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
+	text_add(t, "%s=", what);
+	for (size_t i = 0; i < cap && name[i]; i++) {
 		bool plain = name[i] > ' ' && name[i] <= '~';
 
 		text_add(t, "%c", plain ? name[i] : '?');
@@ -158,12 +158,14 @@ add_helper(struct text *t, const char name[FLOW_HELPER_LEN])
 
 /* Everything between the start of the line and the ages, with a space at the end. */
 static void
-add_flow(struct text *t, const struct flow *f, bool with_reply)
+add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s)
 {
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
 
 	text_add(t, "%-8s %u ", l4_name(f->key.l4), f->key.l4);
+	if (timeout_s)
+		text_add(t, "%u ", *timeout_s);
 	if (state)
 		text_add(t, "%s ", state);
 	add_tuple(t, &tp);
@@ -186,32 +188,47 @@ add_flow(struct text *t, const struct flow *f, bool with_reply)
 	if (f->has & HAS_ZONE)
 		text_add(t, "zone=%u ", f->key.zone);
 	if (f->has & HAS_HELPER)
-		add_helper(t, f->rare.helper);
+		add_name(t, "helper", f->rare.helper, FLOW_HELPER_LEN);
 }
 
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, table == TABLE_LOCAL);
+	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL);
 	if (v->expires_s >= 0)
 		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
 	text_add(t, "[active since %llds]\n", (long long)v->age_s);
 }
 
+/* Without the space that ends a line of add_flow(). */
+static void
+trim(struct text *t)
+{
+	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
+		t->start[--t->len] = '\0';
+}
+
+void
+render_flow_kernel(struct text *t, const struct flow_view *v)
+{
+	add_flow(t, &v->flow, true, &v->timeout_left_s);
+	trim(t);
+	text_add(t, "\n");
+}
+
 void
 render_flow_brief(struct text *t, const struct flow *f)
 {
-	add_flow(t, f, true);
-	if (!t->overflow && t->len > 0 && t->start[t->len - 1] == ' ')
-		t->start[--t->len] = '\0';
+	add_flow(t, f, true, NULL);
+	trim(t);
 }
 
 /* ---- XML ---- */
 
 static void
-xml_helper(struct text *t, const char name[FLOW_HELPER_LEN])
+xml_helper(struct text *t, const char *element, const char name[FLOW_HELPER_LEN])
 {
-	text_add(t, "<helper>");
+	text_add(t, "<%s>", element);
 	for (size_t i = 0; i < FLOW_HELPER_LEN && name[i]; i++) {
 		switch (name[i]) {
 		case '&':
@@ -228,7 +245,7 @@ xml_helper(struct text *t, const char name[FLOW_HELPER_LEN])
 			break;
 		}
 	}
-	text_add(t, "</helper>");
+	text_add(t, "</%s>", element);
 }
 
 static void
@@ -301,6 +318,6 @@ render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v
 	}
 	xml_independent(t, f, table == TABLE_LOCAL && (f->has & HAS_ID));
 	if (f->has & HAS_HELPER)
-		xml_helper(t, f->rare.helper);
+		xml_helper(t, "helper", f->rare.helper);
 	text_add(t, "</flow>\n");
 }

@@ -32,6 +32,15 @@ enum { RENDER_FLOW_MAX = 2048 };
 void render_flow(struct text *t, enum node_table table, const struct flow_view *v);
 void render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v);
 
+/* A local flow as conntrack(8) prints it, timeout first, with newline. */
+void render_flow_kernel(struct text *t, const struct flow_view *v);
+
+/* An expectation as -i expect and -e expect print it, with newline. */
+void render_expect(struct text *t, const struct expect_view *v);
+void render_expect_xml(struct text *t, const struct expect_view *v);
+/* One for log lines: no newline. */
+void render_expect_brief(struct text *t, const struct expect *e);
+
 /* A flow for log lines: one line, no newline, both tuples. */
 void render_flow_brief(struct text *t, const struct flow *f);
 
@@ -49,6 +58,7 @@ struct stats_input {
 	struct ctnl_counters netlink;
 	struct ctl_counters ctl;
 	uint64_t kernel_flushes;
+	bool no_internal, no_external; /* caches that are disabled */
 	ms_t now;
 };
 

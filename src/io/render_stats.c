@@ -67,13 +67,30 @@ malformed(const struct node_stats *s)
 	    s->recv_bad_type + s->recv_bad_payload;
 }
 
-static void
-table_general(struct text *t, const struct node *n, enum node_table table)
+static struct table_counters
+expects_counters(const struct node_stats *s, enum node_table table)
 {
-	struct table_counters c = table_counters(node_stats(n), table);
+	if (table == TABLE_LOCAL)
+		return (struct table_counters){.created = s->expect_local_created,
+		    .create_failed = s->expect_local_full,
+		    .updated = s->expect_local_updated,
+		    .destroyed = s->expect_local_destroyed};
+	return (struct table_counters){.created = s->expect_remote_created,
+	    .create_failed = s->expect_remote_full,
+	    .updated = s->expect_remote_updated,
+	    .destroyed = s->expect_remote_destroyed,
+	    .destroy_failed = s->expect_remote_unknown};
+}
+
+static void
+table_general(struct text *t, const struct node *n, enum node_table table, bool expects)
+{
+	struct table_counters c = expects ? expects_counters(node_stats(n), table)
+					  : table_counters(node_stats(n), table);
+	struct table_view v = expects ? node_expects_view(n, table) : node_table_view(n, table);
 
 	text_add(t, "cache %s:\n", table_name(table));
-	row(t, "current active connections:\t", 12, node_table_view(n, table).active);
+	row(t, "current active connections:\t", 12, v.active);
 	row_failed(t, "connections created:\t\t", c.created, c.create_failed);
 	row_failed(t, "connections updated:\t\t", c.updated, c.update_failed);
 	row_failed(t, "connections destroyed:\t\t", c.destroyed, c.destroy_failed);
@@ -97,6 +114,31 @@ table_extended(struct text *t, const struct node *n, enum node_table table)
 	row(t, "\t\tentry not found:\t", 12, 0);
 	row_pair(t, "\tdeletion created/failed:\t", c.destroyed, c.destroy_failed);
 	row(t, "\t\tentry not found:\t", 12, c.destroy_missing);
+	text_add(t, "\n");
+}
+
+/* The same two without the cache: what went by, and what was written to the kernel. */
+static void
+bypass(struct text *t, const struct node *n)
+{
+	struct table_counters c = table_counters(node_stats(n), TABLE_LOCAL);
+
+	text_add(t, "internal bypass:\n");
+	row(t, "connections new:\t\t", 12, c.created);
+	row(t, "connections updated:\t\t", 12, c.updated);
+	row(t, "connections destroyed:\t\t", 12, c.destroyed);
+	text_add(t, "\n");
+}
+
+static void
+inject(struct text *t, const struct node *n)
+{
+	const struct node_stats *s = node_stats(n);
+
+	text_add(t, "external inject:\n");
+	row_failed(t, "connections created:\t\t", s->commit_created, s->commit_failed);
+	row_failed(t, "connections updated:\t\t", s->commit_updated + s->commit_replaced, 0);
+	row_failed(t, "connections destroyed:\t\t", s->commit_removed, s->remote_destroy_failed);
 	text_add(t, "\n");
 }
 
@@ -150,13 +192,20 @@ link_active(struct text *t, const struct stats_input *in)
 	link_rows(t, l);
 }
 
+/* Of flows, or of expectations. */
 static void
-stats_general(struct text *t, const struct stats_input *in)
+stats_general(struct text *t, const struct stats_input *in, bool expects)
 {
 	const struct node_stats *s = node_stats(in->node);
 
-	table_general(t, in->node, TABLE_LOCAL);
-	table_general(t, in->node, TABLE_REMOTE);
+	if (in->no_internal && !expects)
+		bypass(t, in->node);
+	else
+		table_general(t, in->node, TABLE_LOCAL, expects);
+	if (in->no_external && !expects)
+		inject(t, in->node);
+	else
+		table_general(t, in->node, TABLE_REMOTE, expects);
 	text_add(t, "traffic processed:\n%20llu Bytes      %20llu Pckts\n\n",
 	    (unsigned long long)s->kernel_bytes, (unsigned long long)s->kernel_packets);
 	link_active(t, in);
@@ -324,14 +373,20 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 {
 	switch (what) {
 	case STATS_GENERAL:
-		stats_general(t, in);
+		stats_general(t, in, false);
 		break;
 	case STATS_NETWORK:
 		stats_network(t, in);
 		break;
 	case STATS_CACHE:
-		table_extended(t, in->node, TABLE_LOCAL);
-		table_extended(t, in->node, TABLE_REMOTE);
+		if (in->no_internal)
+			bypass(t, in->node);
+		else
+			table_extended(t, in->node, TABLE_LOCAL);
+		if (in->no_external)
+			inject(t, in->node);
+		else
+			table_extended(t, in->node, TABLE_REMOTE);
 		break;
 	case STATS_RUNTIME:
 		stats_runtime(t, in);
@@ -348,8 +403,11 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 		break;
 	case STATS_PROCESS:
 		/* A list of child processes: there are none. */
+		break;
 	case STATS_EXPECT:
-		/* Expectations are not replicated: silent, as without ExpectationSync. */
+		/* Silent where they are not replicated. */
+		if (node_config(in->node)->expects > 0)
+			stats_general(t, in, true);
 		break;
 	}
 }

@@ -218,6 +218,33 @@ expected(struct sim *s, const struct act *act, struct dice *d)
 	}
 }
 
+/* What is expected has not come yet; it may come elsewhere. */
+static void
+awaits(struct sim *s, const struct act *act, struct dice *d)
+{
+	int first = draw_tuple(s, d);
+
+	for (size_t i = 0; i < s->tuples_count; i++) {
+		int tuple = (int)(((size_t)first + i) % s->tuples_count);
+		int master = s->tuples[tuple].master;
+		size_t node = traffic_node(s, tuple, act->node);
+
+		if (master == NO_TUPLE)
+			continue;
+		traffic_open(s, node, master, d);
+		traffic_advance(s, node, master, d);
+		if (!traffic_expect(s, node, tuple, d))
+			continue;
+		sim_say(s, "node %zu: %s awaits %s", node, tuple_text(s, master),
+		    tuple_text(s, tuple));
+		if (dice_chance(d, 30))
+			sim_pass(s, dice_below(d, 50));
+		if (dice_chance(d, 30))
+			traffic_open(s, node, tuple, d);
+		return;
+	}
+}
+
 const struct act_kind acts_traffic[] = {
     {"open", "a connection begins", 100, 20, open_one},
     {"advance", "a packet of any connection", 100, 20, advance_one},
@@ -232,5 +259,10 @@ const struct act_kind acts_traffic[] = {
     {"hop", "a connection ends here, begins there and comes back", 30, 2, hop},
     {"stray", "a packet comes the wrong way", 30, 3, stray},
     {"expected", "a helper's connection and what it expects", 60, 4, expected},
+    {0},
+};
+
+const struct act_kind acts_expects[] = {
+    {"awaits", "a helper's connection that expects another", 100, 8, awaits},
     {0},
 };

@@ -73,7 +73,7 @@ daemon_event(struct sim_node *sn, const struct kernel_event *ev, ms_t now)
 {
 	if (sn->node != NULL)
 		node_kernel_event(sn->node, ev, now);
-	else
+	else if (ev->type < KEV_EXPECT_NEW)
 		incumbent_kernel_event(sn->incumbent, ev, now);
 }
 
@@ -102,6 +102,14 @@ daemon_read_flow(struct sim_node *sn, const struct flow *flow, ms_t now)
 		node_kernel_read_flow(sn->node, flow, now);
 	else
 		incumbent_kernel_read_flow(sn->incumbent, flow, now);
+}
+
+void
+daemon_read_expect(struct sim_node *sn, const struct expect *e, ms_t now)
+{
+	/* The incumbent is played without. */
+	if (sn->node != NULL)
+		node_kernel_read_expect(sn->node, e, now);
 }
 
 void

@@ -24,6 +24,7 @@ void daemon_event(struct sim_node *sn, const struct kernel_event *ev, ms_t now);
 void daemon_overrun(struct sim_node *sn, ms_t now);
 void daemon_read_begin(struct sim_node *sn, bool announce, ms_t now);
 void daemon_read_flow(struct sim_node *sn, const struct flow *flow, ms_t now);
+void daemon_read_expect(struct sim_node *sn, const struct expect *e, ms_t now);
 void daemon_read_end(struct sim_node *sn, bool complete, ms_t now);
 void daemon_result(struct sim_node *sn, const struct kernel_result *res, ms_t now);
 void daemon_datagram(struct sim_node *sn, const struct peer_addr *from, const void *data,

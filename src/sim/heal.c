@@ -10,7 +10,13 @@
 
 #include "sim.h"
 
-enum { SETTLE_MS = 45 * 1000, SWEEP_MS = 35 * 1000, SOON_S = 10 };
+enum {
+	SETTLE_MS = 45 * 1000,
+	/* NOTRACK waits so long at most before it asks for what was lost. */
+	LOSS_MS = 75 * 1000,
+	SWEEP_MS = 35 * 1000,
+	SOON_S = 10,
+};
 
 static void
 all_nodes(struct sim *s, enum sim_order order)
@@ -67,17 +73,18 @@ static void
 settle(struct sim *s)
 {
 	/* ALARM repeats everything within RefreshTime and a second. */
-	int64_t soon_s = s->plan->mode == 0 ? SOON_S : s->plan->refresh_s + 2;
+	int64_t soon_s = s->plan->mode == 1 ? s->plan->refresh_s + 2 : SOON_S;
+	int64_t settle_ms = s->plan->mode == 2 ? LOSS_MS + SETTLE_MS : SETTLE_MS;
 	int64_t known_s = 0;
 
-	for (int64_t passed = 0; passed < SETTLE_MS; passed += 1000) {
+	for (int64_t passed = 0; passed < settle_ms; passed += 1000) {
 		sim_pass(s, 1000);
 		known_s++;
 		for (size_t i = 0; i < s->w->count; i++) {
 			if (sim_is_behind(s, i))
 				known_s = 0;
 		}
-		if (known_s == soon_s)
+		if (known_s == soon_s && s->plan->mode != 2)
 			demand_soon(s, false);
 	}
 	demand_soon(s, true);

@@ -64,7 +64,9 @@ read_events(struct world *w, size_t i)
 	}
 	while (left-- > 0 && sim_kernel_event(sn->kernel, &ev)) {
 		world_tell(w, &(struct happening){
-		    .type = HAP_EVENT, .node = (uint8_t)i, .event = &ev});
+		    .type = ev.type >= KEV_EXPECT_NEW ? HAP_EXPECT_EVENT : HAP_EVENT,
+		    .node = (uint8_t)i,
+		    .event = &ev});
 		daemon_event(sn, &ev, w->now);
 		any = true;
 	}
@@ -108,6 +110,10 @@ read_end(struct world *w, size_t i, bool complete)
 {
 	struct sim_node *sn = &w->nodes[i];
 
+	for (size_t x = 0; complete && x < SIM_EXPECTS_MAX && sn->kernel->expects_count > 0; x++) {
+		if (sn->kernel->expects[x].used)
+			daemon_read_expect(sn, &sn->kernel->expects[x].e, w->now);
+	}
 	sn->reading = false;
 	sn->read_cut = false;
 	world_tell(w, &(struct happening){
@@ -263,6 +269,14 @@ carry_out(struct world *w, size_t i, const struct kernel_op *op)
 	struct kernel_result res;
 	struct happening h = {.type = HAP_ASKS, .node = (uint8_t)i, .op = op};
 
+	if (kernel_op_is_expect(op)) {
+		sim_kernel_request(sn->kernel, op, &res);
+		h.type = HAP_EXPECT_RESULT;
+		h.result = &res;
+		world_tell(w, &h);
+		daemon_result(sn, &res, w->now);
+		return;
+	}
 	world_tell(w, &h);
 	sim_kernel_request(sn->kernel, op, &res);
 	h.type = HAP_RESULT;
@@ -278,7 +292,8 @@ pull_op(struct world *w, size_t i, struct kernel_op *op)
 {
 	if (!daemon_pull_op(&w->nodes[i], op, w->now))
 		return false;
-	world_tell(w, &(struct happening){.type = HAP_OP, .node = (uint8_t)i, .op = op});
+	if (!kernel_op_is_expect(op))
+		world_tell(w, &(struct happening){.type = HAP_OP, .node = (uint8_t)i, .op = op});
 	return true;
 }
 

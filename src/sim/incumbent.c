@@ -465,6 +465,7 @@ incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 	inc->clock = now;
 	switch (cmd) {
 	case CMD_COMMIT:
+	case CMD_COMMIT_FLOWS:
 		inc->purge_at = MS_NEVER;
 		incumbent_commit(inc, now);
 		break;
@@ -479,6 +480,9 @@ incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 		break;
 	case CMD_FLUSH_KERNEL:
 		incumbent_flush_kernel(inc);
+		break;
+	case CMD_COMMIT_EXPECTS:
+	case CMD_FLUSH_EXPECTS:
 		break;
 	case CMD_REQUEST_RESYNC:
 		if (inc->cfg.mode == MODE_FTFW)

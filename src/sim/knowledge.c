@@ -253,6 +253,8 @@ knowledge_watch(struct sim *s, const struct happening *h)
 	case HAP_ANSWERED:
 	case HAP_NOTICE:
 	case HAP_KILL:
+	case HAP_EXPECT_EVENT:
+	case HAP_EXPECT_RESULT:
 	case HAP_TURN:
 		break;
 	}

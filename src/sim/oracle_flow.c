@@ -291,6 +291,8 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 	case HAP_ARRIVED:
 	case HAP_KILL:
 		break;
+	case HAP_EXPECT_EVENT:
+	case HAP_EXPECT_RESULT:
 	case HAP_TURN:
 		turn_is_over(s, c, h->node);
 		break;

@@ -118,6 +118,8 @@ watch_old(struct sim *s, void *state, const struct happening *h)
 		/* -B and -n say all; anything else is said to nobody. */
 		s->old_silent |= h->number != ORDER_BULK && h->number != ORDER_RESYNC;
 		break;
+	case HAP_EXPECT_EVENT:
+	case HAP_EXPECT_RESULT:
 	case HAP_KERNEL:
 	case HAP_EVENT:
 	case HAP_OVERRUN:

@@ -38,7 +38,8 @@ plan_knob_help(size_t i)
 const struct act_kind *
 act_kind(size_t i)
 {
-	static const struct act_kind *const tables[] = {acts_traffic, acts_operator, acts_fault};
+	static const struct act_kind *const tables[] = {
+	    acts_traffic, acts_operator, acts_fault, acts_expects};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (const struct act_kind *k = tables[t]; k->name != NULL; k++) {
@@ -148,13 +149,16 @@ draw_wait(struct dice *d)
 
 /* Which acts this play is made of: each leaves some out and has more of others. */
 static unsigned int
-draw_weights(struct dice *d, unsigned int weights[KINDS_MAX])
+draw_weights(const struct plan *p, struct dice *d, unsigned int weights[KINDS_MAX])
 {
 	const struct act_kind *k;
 	unsigned int sum = 0;
 
 	for (size_t i = 0; (k = act_kind(i)) != NULL; i++) {
 		ASSERT(i < KINDS_MAX);
+		weights[i] = 0;
+		if (k->run == acts_expects[0].run && p->expects == 0)
+			continue;
 		weights[i] = k->weight << dice_below(d, 3);
 		if (!dice_chance(d, k->plays))
 			weights[i] = 0;
@@ -167,7 +171,7 @@ static void
 draw_acts(struct plan *p, struct dice *d)
 {
 	unsigned int weights[KINDS_MAX];
-	unsigned int sum = draw_weights(d, weights);
+	unsigned int sum = draw_weights(p, d, weights);
 
 	for (size_t a = 0; a < p->acts_count; a++) {
 		struct act *act = &p->acts[a];
@@ -195,6 +199,18 @@ draw_neighbour(struct plan *p)
 	p->incumbents = 1;
 	if (dice_chance(&d, 40))
 		p->clock_step = ONE_OF(&d, 1, 60, 3600, 100000);
+}
+
+/* What we play among our own kind.  Dice of its own, again. */
+static void
+draw_ours(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0x207ULL};
+
+	if (p->mode == 0 && p->incumbents == 0 && dice_chance(&d, 15))
+		p->mode = 2;
+	if (p->incumbents == 0 && dice_chance(&d, 20))
+		p->expects = 1;
 }
 
 /* Dice of its own, again. */
@@ -243,6 +259,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	draw_link(p, &d);
 	draw_host(p, &d);
 	draw_neighbour(p);
+	draw_ours(p);
 	draw_numbers(p);
 	draw_crowd(p);
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
@@ -321,8 +338,9 @@ plan_read(struct plan *p, FILE *in, const char *name)
 		fprintf(stderr, "%s:%u: neither a knob nor an act: %s", name, number, line);
 		return false;
 	}
-	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1) {
-		fprintf(stderr, "%s: nodes (2-5), tuples (1-400) or limit out of range\n", name);
+	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1 ||
+	    p->mode < 0 || p->mode > 2) {
+		fprintf(stderr, "%s: nodes (2-5), tuples (1-400), limit or mode out of range\n", name);
 		return false;
 	}
 	return true;

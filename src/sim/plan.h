@@ -16,7 +16,7 @@
 #define PLAN_KNOBS(X)                                                                              \
 	X(seed, "what everything was drawn from")                                                  \
 	X(nodes, "2 to 5")                                                                         \
-	X(mode, "0 FT-FW, 1 ALARM")                                                                \
+	X(mode, "0 FT-FW, 1 ALARM, 2 NOTRACK")                                                       \
 	X(regime, "where traffic goes: 0 to the master, 1 each node has its own, 2 anywhere")      \
 	X(tuples, "connections that clients may have, at most 400")                                \
 	X(limit, "flows per table")                                                                \
@@ -27,6 +27,7 @@
 	X(ack_window, "ACKWindowSize")                                                             \
 	X(window_tracking, "TCPWindowTracking")                                                    \
 	X(write_through, "CacheWriteThrough")                                                      \
+	X(expects, "ExpectationSync")                                                              \
 	X(latency_ms, "of the link")                                                               \
 	X(jitter_ms, "more, up to so much: datagrams overtake each other")                         \
 	X(loss_pct, "datagrams lost")                                                              \
@@ -112,7 +113,8 @@ struct act_kind {
 	void (*run)(struct sim *s, const struct act *act, struct dice *d);
 };
 
-extern const struct act_kind acts_traffic[], acts_operator[], acts_fault[];
+/* The last are only for plays with expectations. */
+extern const struct act_kind acts_traffic[], acts_operator[], acts_fault[], acts_expects[];
 
 /* Kind i of all tables, one after the other; NULL past the last. */
 const struct act_kind *act_kind(size_t i);

@@ -26,7 +26,7 @@ const struct oracle *
 oracle_at(size_t i)
 {
 	static const struct oracle *const tables[] = {
-	    oracles_flow, oracles_limit, oracles_healed, oracles_kernel,
+	    oracles_flow, oracles_limit, oracles_healed, oracles_expect, oracles_kernel,
 	    oracles_old_peer};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
@@ -196,8 +196,10 @@ refuse(void *ctx, size_t node, const struct kernel_op *op, bool *after)
 static struct node_cfg
 config_of(const struct plan *p)
 {
+	static const enum sync_mode_id modes[] = {MODE_FTFW, MODE_ALARM, MODE_NOTRACK};
+
 	return (struct node_cfg){
-	    .mode = p->mode == 1 ? MODE_ALARM : MODE_FTFW,
+	    .mode = modes[p->mode],
 	    .limit = (uint32_t)p->limit,
 	    .refresh_s = (uint32_t)p->refresh_s,
 	    .cache_timeout_s = (uint32_t)p->cache_timeout_s,
@@ -206,6 +208,7 @@ config_of(const struct plan *p)
 	    .ack_window = (uint32_t)p->ack_window,
 	    .tcp_window_tracking = p->window_tracking != 0,
 	    .write_through = p->write_through != 0,
+	    .expects = p->expects != 0 ? 48 : 0,
 	};
 }
 

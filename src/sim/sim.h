@@ -56,7 +56,7 @@ struct oracle {
 };
 
 extern const struct oracle oracles_flow[], oracles_kernel[], oracles_limit[], oracles_healed[],
-    oracles_old_peer[];
+    oracles_old_peer[], oracles_expect[];
 
 /* Oracle i of all tables, one after the other; NULL past the last. */
 const struct oracle *oracle_at(size_t i);
@@ -196,6 +196,9 @@ void knowledge_watch(struct sim *s, const struct happening *h);
 void knowledge_wrote(struct sim *s, const struct happening *h);
 /* Was the node told by its kernel of this very entry after the last news of its peers? */
 bool kernel_is_fresher(const struct sim *s, size_t node, int tuple);
+
+/* The helper of this connection's master expects it: false if there is no reason to. */
+bool traffic_expect(struct sim *s, size_t node, int tuple, struct dice *d);
 
 /* Adds it to the hash, and to the story if somebody reads it. */
 void trace_happening(struct sim *s, const struct happening *h);

@@ -92,24 +92,27 @@ sim_kernel_has_room(const struct sim_kernel *k, const struct flow *f)
 
 /* ---- events ---- */
 
-static void
-raise_event(struct sim_kernel *k, enum kernel_event_type type, bool own, const struct flow *f)
+void
+sim_kernel_raise(struct sim_kernel *k, const struct kernel_event *ev)
 {
 	size_t max = k->events_max > 0 ? k->events_max : SIM_EVENTS_MAX;
-	struct kernel_event *ev;
 
-	if (k->deaf || (own && !k->deliver_own))
+	if (k->deaf || (ev->own && !k->deliver_own))
 		return;
 	if (k->events_count >= max || k->congested) {
 		k->congested = true;
 		k->events_lost = true;
 		return;
 	}
-	ev = &k->events[(k->events_head + k->events_count++) % SIM_EVENTS_MAX];
-	memset(ev, 0, sizeof(*ev));
-	ev->type = type;
-	ev->own = own;
-	ev->flow = *f;
+	k->events[(k->events_head + k->events_count++) % SIM_EVENTS_MAX] = *ev;
+}
+
+static void
+raise_event(struct sim_kernel *k, enum kernel_event_type type, bool own, const struct flow *f)
+{
+	struct kernel_event ev = {.type = type, .own = own, .flow = *f};
+
+	sim_kernel_raise(k, &ev);
 }
 
 bool
@@ -240,6 +243,7 @@ leave(struct sim_kernel *k, struct flow *f, bool own)
 	hash_remove(k, i, DIR_REPLY);
 	k->used[i] = false;
 	k->count--;
+	sim_expects_leave(k, f);
 	tell(k, KEV_DESTROY, own, f, f);
 }
 
@@ -285,6 +289,7 @@ sim_kernel_age(struct sim_kernel *k)
 		else if (k->expires)
 			leave(k, &k->flows[i], false);
 	}
+	sim_expects_age(k);
 }
 
 /* ---- requests ---- */
@@ -335,9 +340,12 @@ update(struct sim_kernel *k, const struct kernel_op *op)
 static int
 carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result *res)
 {
-	struct flow *g = sim_kernel_find(k, &op->flow.key);
+	struct flow *g;
 	struct flow_key reply;
 
+	if (kernel_op_is_expect(op))
+		return sim_expects_request(k, op);
+	g = sim_kernel_find(k, &op->flow.key);
 	switch (op->type) {
 	case KOP_CREATE:
 		return create(k, op);
@@ -361,6 +369,8 @@ carry_out(struct sim_kernel *k, const struct kernel_op *op, struct kernel_result
 		g = holder(k, &reply, -1);
 		break;
 	case KOP_GET:
+	case KOP_EXPECT_CREATE:
+	case KOP_EXPECT_DELETE:
 		break;
 	}
 	if (g == NULL)
@@ -379,7 +389,7 @@ sim_kernel_request(struct sim_kernel *k, const struct kernel_op *op, struct kern
 	memset(res, 0, sizeof(*res));
 	res->cookie = op->cookie;
 	k->requests++;
-	if (k->fail_times > 0 && op->flow.key.sport == k->fail_port && op->type != KOP_GET &&
+	if (k->fail_times > 0 && !kernel_op_is_expect(op) && op->flow.key.sport == k->fail_port && op->type != KOP_GET &&
 	    op->type != KOP_GET_REPLY) {
 		k->fail_times--;
 		res->error = k->fail_error;

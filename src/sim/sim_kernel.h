@@ -7,7 +7,14 @@
 
 #include "kernel.h"
 
-enum { SIM_FLOWS_MAX = 4096, SIM_EVENTS_MAX = 16384, SIM_BUCKETS = 2048 };
+enum { SIM_FLOWS_MAX = 4096, SIM_EVENTS_MAX = 16384, SIM_BUCKETS = 2048, SIM_EXPECTS_MAX = 64 };
+
+/* One of the kernel's expectations. */
+struct sim_expect {
+	bool used;
+	bool alive; /* made by traffic, not by a daemon */
+	struct expect e;
+};
 
 /* What has just happened to an entry, told whether or not anybody reads events. */
 struct sim_change {
@@ -51,6 +58,8 @@ struct sim_kernel {
 	sim_change_fn changed;
 	void *ctx; /* of both */
 	uint64_t requests, deletes;
+	struct sim_expect expects[SIM_EXPECTS_MAX];
+	size_t expects_count;
 };
 
 /*
@@ -75,6 +84,19 @@ bool sim_kernel_has_room(const struct sim_kernel *k, const struct flow *f);
  * kernel lets entries expire.  Only traffic renews it.
  */
 void sim_kernel_age(struct sim_kernel *k);
+
+/*
+ * sim_expect.c.  Traffic: a helper expects this of a flow that is there, or renews it; false if there
+ * is no room.  The flow that is expected has come: it is expected no more.
+ */
+bool sim_kernel_expect(struct sim_kernel *k, const struct expect *e);
+void sim_kernel_expected(struct sim_kernel *k, const struct flow *f);
+struct sim_expect *sim_kernel_find_expect(struct sim_kernel *k, const struct expect *e);
+/* For sim_kernel.c: a flow ends, and what it expects with it; a second; a request. */
+void sim_expects_leave(struct sim_kernel *k, const struct flow *master);
+void sim_expects_age(struct sim_kernel *k);
+int sim_expects_request(struct sim_kernel *k, const struct kernel_op *op);
+void sim_kernel_raise(struct sim_kernel *k, const struct kernel_event *ev);
 
 /* The entry with this original tuple, or NULL. */
 struct flow *sim_kernel_find(struct sim_kernel *k, const struct flow_key *key);

@@ -49,6 +49,13 @@ fold_happening(struct sim *s, const struct happening *h)
 		fold(s, h->data, h->len);
 	if (h->change != NULL)
 		fold_flow(s, h->change->flow);
+	if (h->type == HAP_EXPECT_EVENT || h->type == HAP_EXPECT_RESULT) {
+		const struct expect *e = h->event != NULL ? &h->event->expect : &h->op->expect;
+
+		fold(s, &e->tuple, sizeof(e->tuple));
+		fold(s, &e->master, sizeof(e->master));
+		return;
+	}
 	if (h->event != NULL)
 		fold_flow(s, &h->event->flow);
 	if (h->flow != NULL)
@@ -72,9 +79,14 @@ tell_message(struct sim *s, const struct wire_msg *m)
 	const char *hello = m->flags & WIRE_HELLO ? " HELLO" : "";
 	const char *back = m->flags & WIRE_HELLO_BACK ? " HELLO_BACK" : "";
 	struct attr_skipped skipped = {0};
+	struct expect e;
 	struct flow f;
 
-	if (m->type <= WIRE_CT_DEL &&
+	if (m->type >= WIRE_EXP_NEW && m->type <= WIRE_EXP_DEL &&
+	    attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) == ATTR_OK)
+		sim_say(s, "    %08x %s of what %s expects%s%s", m->seq, types[m->type - WIRE_EXP_NEW],
+		    tuple_text(s, truth_tuple(&s->truth, &e.master)), hello, back);
+	else if (m->type <= WIRE_CT_DEL &&
 	    attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) == ATTR_OK)
 		sim_say(s, "    %08x %s of %s, status %x, state %u, mark %u%s%s", m->seq,
 		    types[m->type], tuple_text(s, truth_tuple(&s->truth, &f.key)), f.status,
@@ -162,6 +174,17 @@ tell_story(struct sim *s, const struct happening *h)
 	case HAP_OP:
 		sim_say(s, "node %u: has a request, to %s %s", h->node, ops[h->op->type],
 		    tuple_text(s, truth_tuple(&s->truth, &h->op->flow.key)));
+		break;
+	case HAP_EXPECT_EVENT:
+		sim_say(s, "node %u: reads that what %s expects is %s", h->node,
+		    tuple_text(s, truth_tuple(&s->truth, &h->event->expect.master)),
+		    h->event->type == KEV_EXPECT_NEW ? "new" : "gone");
+		break;
+	case HAP_EXPECT_RESULT:
+		sim_say(s, "node %u: asks its kernel to %s what %s expects: %s", h->node,
+		    h->op->type == KOP_EXPECT_CREATE ? "create" : "delete",
+		    tuple_text(s, truth_tuple(&s->truth, &h->op->expect.master)),
+		    h->result->error ? strerror(h->result->error) : "done");
 		break;
 	case HAP_READ_FLOW:
 	case HAP_ASKS:

@@ -268,10 +268,38 @@ traffic_open(struct sim *s, size_t node, int tuple, struct dice *d)
 	/* The kernel gives a mapping whose reply nobody else expects, or drops the packet. */
 	for (int tries = 0; tries < 4; tries++) {
 		draw_nat(&f, d);
-		if (sim_kernel_new(s->w->nodes[node].kernel, &f))
-			return true;
+		if (!sim_kernel_new(s->w->nodes[node].kernel, &f))
+			continue;
+		sim_kernel_expected(s->w->nodes[node].kernel, &f);
+		return true;
 	}
 	return false;
+}
+
+bool
+traffic_expect(struct sim *s, size_t node, int tuple, struct dice *d)
+{
+	const struct flow *f = &s->tuples[tuple].flow;
+	struct expect e = {.tuple = f->key, .flags = 0, .class = dice_below(d, 2)};
+
+	if (s->tuples[tuple].master == NO_TUPLE || !master_expects(s, node, tuple) ||
+	    !flow_l4_has_ports(f->key.l4) || traffic_entry(s, node, tuple) != NULL)
+		return false;
+	e.master = s->tuples[s->tuples[tuple].master].flow.key;
+	e.mask = e.tuple;
+	memset(&e.mask.src, 0xff, flow_addr_len(f->key.l3));
+	memset(&e.mask.dst, 0xff, flow_addr_len(f->key.l3));
+	e.mask.zone = 0;
+	/* From whichever port it comes. */
+	e.tuple.sport = 0;
+	e.mask.sport = 0;
+	e.mask.dport = 0xffff;
+	strcpy(e.helper, "ftp");
+	e.timeout_s = 20 * (1 + dice_below(d, 15));
+	e.has = EXP_MASTER_ADDRS | EXP_MASTER_L4 | EXP_MASTER_PORTS | EXP_TUPLE_ADDRS |
+	    EXP_TUPLE_L4 | EXP_TUPLE_PORTS | EXP_MASK_ADDRS | EXP_MASK_L4 | EXP_MASK_PORTS |
+	    EXP_TIMEOUT | EXP_FLAGS | EXP_CLASS | EXP_HELPER;
+	return sim_kernel_expect(s->w->nodes[node].kernel, &e);
 }
 
 static void

@@ -28,6 +28,8 @@ struct world;
 enum happening_type {
 	HAP_KERNEL,     /* change: an entry of the kernel changed */
 	HAP_EVENT,      /* event: the daemon read it */
+	HAP_EXPECT_EVENT,  /* event, of an expectation */
+	HAP_EXPECT_RESULT, /* op, result: the kernel has carried out one about an expectation */
 	HAP_OVERRUN,
 	HAP_READ_BEGIN, /* number: announce */
 	HAP_READ_FLOW,  /* flow */

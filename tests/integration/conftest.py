@@ -63,7 +63,7 @@ def pytest_generate_tests(metafunc):
             pairs = [p for p in pairs if p in only]
         metafunc.parametrize("pair", pairs, ids=["%s-%s" % p for p in pairs])
     if "mode" in metafunc.fixturenames:
-        metafunc.parametrize("mode", ["FTFW", "ALARM"])
+        metafunc.parametrize("mode", ["FTFW", "ALARM", "NOTRACK"])
 
 
 def pytest_collection_modifyitems(config, items):

@@ -38,7 +38,6 @@ struct flow flow_nat(struct flow f, const char *new_src, uint16_t new_sport, con
 struct flow flow_tcp(uint16_t sport, uint8_t state);
 
 /* Callbacks whose context is a struct flows. */
-void flows_add(void *ctx, const struct flow *flow);
 void events_add(void *ctx, const struct kernel_event *ev);
 
 /* Reads the whole table, or all events that wait. */

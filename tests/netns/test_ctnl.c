@@ -510,6 +510,8 @@ model_answer(enum kernel_op_type type, bool *exists)
 	case KOP_UPDATE:
 	case KOP_GET:
 	case KOP_GET_REPLY:
+	case KOP_EXPECT_CREATE:
+	case KOP_EXPECT_DELETE:
 		break;
 	}
 	return was ? 0 : ENOENT;

@@ -195,10 +195,10 @@ a_dump_can_be_cancelled(void **state)
 	for (int round = 0; round < 3; round++) {
 		memset(&set, 0, sizeof(set));
 		assert_int_equal(ctnl_dump_start(c), 0);
-		assert_int_equal(ctnl_dump_read(c, 1, flows_add, &set), 1);
+		assert_int_equal(ctnl_dump_read(c, 1, events_add, &set), 1);
 		assert_true(set.count > 0);
 		ctnl_dump_cancel(c);
-		assert_int_equal(ctnl_dump_read(c, 1, flows_add, &set), -EINVAL);
+		assert_int_equal(ctnl_dump_read(c, 1, events_add, &set), -EINVAL);
 		dump_all(c, &set);
 		assert_int_equal(set.count, 60);
 	}

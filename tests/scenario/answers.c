@@ -100,11 +100,11 @@ a_timeout_for_committed_flows_is_that_of_all(void **state)
 	s = stage_up(cfg);
 	stage_tell(&s, WIRE_CT_NEW, &f);
 	assert_int_equal(committed_timeout(&s, KOP_CREATE), 77);
-	/* And none is told, as the peer has one of its own. */
+	/* The flow's own is told all the same: the peer may have been told nothing of this. */
 	f = tcp_flow(2);
 	stage_event(&s, KEV_NEW, false, &f);
 	assert_int_equal(stage_sent(&s, WIRE_CT_NEW, &f), 1);
-	assert_false(f.has & HAS_TIMEOUT);
+	assert_int_equal(f.timeout_s, 432000);
 	stage_down(&s);
 }
 

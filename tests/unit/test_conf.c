@@ -541,18 +541,33 @@ one_link_is_the_default_one(void **state)
 }
 
 static void
+caches_may_be_disabled(void **state)
+{
+	(void)state;
+	assert_true(parse_string("Sync { Mode NOTRACK { DisableInternalCache on } " LINK "}"));
+	assert_int_equal(diags.count, 0);
+	assert_int_equal(conf.node.mode, MODE_NOTRACK);
+	assert_true(conf.disable_internal);
+	assert_false(conf.disable_external);
+	assert_false(conf.node.write_through);
+	assert_round_trip(&conf, "no internal cache");
+	assert_true(parse_string("Sync { Mode FTFW { DisableExternalCache on } " LINK "}"));
+	assert_true(conf.node.write_through);
+	assert_round_trip(&conf, "no external cache");
+	/* Each flow has the timeout that its owner tells. */
+	assert_true(parse_string(
+	    "Sync { CommitTimeout 9 Mode NOTRACK { DisableExternalCache on } " LINK "}"));
+	assert_int_equal(diags.count, 1);
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "can't be combined with"));
+	assert_int_equal(conf.node.commit_timeout_s, 0);
+	assert_true(parse_string("Sync { Mode FTFW { DisableExternalCache off } " LINK "}"));
+	assert_false(conf.node.write_through);
+}
+
+static void
 what_is_not_provided_is_refused_by_name(void **state)
 {
 	(void)state;
-	assert_false(parse_string("Sync { Mode NOTRACK { DisableInternalCache off } " LINK "}"));
-	assert_one_error(1, 8, "Mode NOTRACK, which this version does not provide");
-	assert_false(parse_string("Sync { Mode NOTRACK { DisableInternalCache on } " LINK "}"));
-	assert_int_equal(diags.errors, 2);
-	assert_non_null(find_diag(&diags, DIAG_ERROR, "DisableInternalCache on, which"));
-	assert_false(parse_string("Sync { Mode FTFW { DisableExternalCache on } " LINK "}"));
-	assert_one_error(1, 20, "DisableExternalCache on, which");
-	assert_true(parse_string("Sync { Mode FTFW { DisableExternalCache off } " LINK "}"));
-	assert_int_equal(diags.count, 0);
 	assert_false(parse_string("General { Syslog local0 }\nStats { Syslog local1 LogFile on }"));
 	assert_one_error(2, 1, "a Stats section, which");
 	assert_false(parse_string("General { Syslog local1 }\nStats { Syslog local1 }"));
@@ -656,6 +671,7 @@ main(void)
 	    cmocka_unit_test(doubtful_combinations_are_remarked_on),
 	    cmocka_unit_test(links_need_what_they_need),
 	    cmocka_unit_test(one_link_is_the_default_one),
+	    cmocka_unit_test(caches_may_be_disabled),
 	    cmocka_unit_test(what_is_not_provided_is_refused_by_name),
 	    cmocka_unit_test(process_settings_are_stored),
 	    cmocka_unit_test(defaults_are_those_of_the_manual),

@@ -22,6 +22,7 @@ struct node {
 	struct node_stats stats;
 	struct table_view tables[2];
 	struct queue_view queue;
+	struct table_view expects[2];
 	struct unacked_view unacked[200];
 	uint32_t unacked_count;
 };
@@ -48,6 +49,12 @@ struct table_view
 node_table_view(const struct node *n, enum node_table t)
 {
 	return n->tables[t];
+}
+
+struct table_view
+node_expects_view(const struct node *n, enum node_table t)
+{
+	return n->expects[t];
 }
 
 struct queue_view
