@@ -29,7 +29,6 @@ NOT_PROVIDED = {
     "vyos-two-links": "a second link",
     "vyos-peer": "a UDP link",
     "vyos-peer-listen": "a UDP link",
-    "vyos-no-external-cache": "DisableExternalCache on",
 }
 GENERATED = sorted(name[:-5] for name in os.listdir(DATA) if name.startswith("vyos-"))
 
