@@ -163,7 +163,7 @@ def missing():
         if letter not in said:
             yield "%s: option -%s" % (PAGE_8, letter)
     for letter, word in words:
-        heads = re.findall(r"^\.It Fl %s\b(.*)$" % letter, page8, re.M)
+        heads = re.findall(r"^\.It Fl %s\b(?!.* Ta )(.*)$" % letter, page8, re.M)
         # The words of -s have a list of their own.
         if not any(word in head.split() for head in heads) and \
                 not (letter == "s" and word in items(page8, "Cm")):
