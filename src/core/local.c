@@ -185,8 +185,10 @@ local_expire(struct node *n, ms_t now)
 
 	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE) {
 		if (!is_tomb(table_entry(&n->local, id))) {
+			local_look_at_timeout(n, id, now);
 			/* To be said again. */
-			local_pending(n, id);
+			if (n->mode->refreshed)
+				local_pending(n, id);
 		} else if (!n->reading) {
 			local_drop(n, id);
 			n->tombs--;
@@ -366,8 +368,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
+	if (n->expects_waiting > 0)
+		expect_master_came(n, &f->key);
 	if (ev->type == KEV_NEW && flow_is_related(f))
-		local_look_at_master(n, f);
+		local_look_at_master(n, &f->rare.master);
 }
 
 void

@@ -329,7 +329,7 @@ node_next_expect(const struct node *n, enum node_table t, uint32_t *cursor, stru
 		if (*cursor == 0)
 			return false;
 		x = expects_entry(table, *cursor);
-	} while (x->flags & EXPECT_DEAD);
+	} while (x->flags & (EXPECT_DEAD | EXPECT_WAITS));
 	memset(out, 0, sizeof(*out));
 	out->expect = x->e;
 	out->age_s = ms_since(now, x->created) / 1000;
@@ -347,7 +347,9 @@ node_expects_view(const struct node *n, enum node_table t)
 	const struct expect_table *table = t == TABLE_LOCAL ? &n->local_expects : &n->remote_expects;
 
 	return (struct table_view){
-	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};
+	    .active = table->count - table->dead - (t == TABLE_LOCAL ? n->expects_waiting : 0),
+	    .total = table->count,
+	    .limit = table->limit};
 }
 
 struct table_view
