@@ -298,6 +298,15 @@ def test_upgrade_keeps_a_changed_conffile_and_there_is_a_way_back(machine, packa
     assert "v1.4" in machine.run("conntrackd", "-v").stdout
 
 
+def test_upgrade_brings_our_configuration_where_nobody_changed_the_old_one(machine, package):
+    machine.install(*(archive(name) for name in OLD))
+    machine.install(package)
+    with open(os.path.join(ROOT, "debian", "conntrackd.conf")) as f:
+        assert machine.inside.read(CONF) == f.read()
+    left = machine.run("find", "/etc", "-name", "*conntrackd*.dpkg-*").stdout
+    assert left == ""
+
+
 def test_init_script_serves_machines_without_systemd(machine, package):
     """Straight, as init calls it; lsb-base would send it to systemctl."""
     machine.install(package)
