@@ -123,7 +123,7 @@ static const struct keyword keywords[] = {
     {"NetlinkOverrunResync", IN_GENERAL, ARG_BOOL_OR_INT, CONFIG(overrun_resync_s),
 	.max = INT_MAX_OLD, .zero = 30, .set = set_overrun_resync},
     {"NetlinkEventsReliable", IN_GENERAL, ARG_BOOL, CONFIG(netlink_reliable)},
-    {"PollSecs", IN_GENERAL, ARG_INT, DRAFT(poll_s), .min = 1, .max = INT_MAX_OLD},
+    {"PollSecs", IN_GENERAL, ARG_INT, CONFIG(poll_s), .min = 1, .max = INT_MAX_OLD},
     {"EventIterationLimit", IN_GENERAL, ARG_INT, CONFIG(event_iteration_limit),
 	.max = INT_MAX_OLD, .zero = 100},
     {"Nice", IN_GENERAL, ARG_SIGNED,
@@ -145,7 +145,7 @@ static const struct keyword keywords[] = {
     {"IPv6_address", IN_ADDRS, ARG_IPV6, .set = filter_add_net},
 
     /* Stats */
-    {"LogFile", IN_STATS, ARG_BOOL_OR_PATH, DRAFT(stats_log), .max = CONFIG_PATH_MAX - 1,
+    {"LogFile", IN_STATS, ARG_BOOL_OR_PATH, CONFIG(stats_log), .max = CONFIG_PATH_MAX - 1,
 	.set = set_stats_log_file},
     {"Syslog", IN_STATS, ARG_WORD, .set = set_stats_syslog},
     {"NetlinkEventsReliable", IN_STATS, ARG_BOOL, CONFIG(netlink_reliable)},
@@ -153,14 +153,14 @@ static const struct keyword keywords[] = {
 	.obsolete = "it has no effect, remove it"},
 
     /* Helper */
-    {"Setup", IN_HELPER, ARG_BOOL, .store = STORE_NOTHING},
+    {"Setup", IN_HELPER, ARG_BOOL, CONFIG(helper_setup)},
     {"Type", IN_HELPER, ARG_BLOCK, .opens = IN_HELPER_TYPE, .enter = enter_helper_type},
-    {"QueueNum", IN_HELPER_TYPE, ARG_INT, .max = 65535},
-    {"QueueLen", IN_HELPER_TYPE, ARG_INT, .max = INT_MAX_OLD},
+    {"QueueNum", IN_HELPER_TYPE, ARG_INT, .max = 65535, .set = set_queue_num},
+    {"QueueLen", IN_HELPER_TYPE, ARG_INT, .max = INT_MAX_OLD, .set = set_queue_len},
     {"Policy", IN_HELPER_TYPE, ARG_BLOCK, .opens = IN_POLICY, .enter = enter_policy,
 	.leave = leave_policy},
-    {"ExpectMax", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_policy_value},
-    {"ExpectTimeout", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_policy_value},
+    {"ExpectMax", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_expect_max},
+    {"ExpectTimeout", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_expect_timeout},
 };
 _Static_assert(ARRAY_LEN(keywords) <= KEYWORDS_MAX, "parser.seen has one element per row");
 

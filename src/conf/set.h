@@ -39,6 +39,9 @@ void set_expectations(struct parser *p, const struct value *v);
 void add_expect_helper(struct parser *p, const struct token *word);
 void set_stats_log_file(struct parser *p, const struct value *v);
 void set_stats_syslog(struct parser *p, const struct value *v);
-void set_policy_value(struct parser *p, const struct value *v);
+void set_queue_num(struct parser *p, const struct value *v);
+void set_queue_len(struct parser *p, const struct value *v);
+void set_expect_max(struct parser *p, const struct value *v);
+void set_expect_timeout(struct parser *p, const struct value *v);
 
 #endif

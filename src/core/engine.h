@@ -4,6 +4,7 @@
  * The parts stand in layers; each calls only those below it:
  *
  *   node.c       init, inputs, commands, time, views
+ *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
@@ -137,6 +138,7 @@ struct sync_mode {
 	bool alive;     /* something is sent at least once a second */
 	bool marked;    /* gaps are noticed, and full resends say where they begin and end */
 	bool refreshed; /* every flow is sent again and again; peers' flows expire */
+	bool silent;    /* there are no peers: nothing is sent, nothing waits for that */
 };
 
 extern const struct sync_mode sync_modes[];
@@ -349,6 +351,10 @@ peer_mask(const struct node *n)
 	}
 	return mask;
 }
+
+/* reconfigure.c */
+/* Puts defaults where there are zeros, and what is too little right. */
+void settings_complete(struct node_cfg *cfg);
 
 /* notice.c */
 /* A place in the notice ring with its type set.  If the ring is full, an older notice goes that

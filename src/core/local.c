@@ -152,7 +152,7 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	 * Nobody has heard of it: nobody need hear of its end.  That holds above all for flows that
 	 * we wrote for a peer and never saw alive: their expiry here says nothing about the flow.
 	 */
-	if (!(e->flags & ENTRY_ANNOUNCED)) {
+	if (!(e->flags & ENTRY_ANNOUNCED) || n->mode->silent) {
 		local_end(n, id);
 		return;
 	}
@@ -347,8 +347,8 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	}
 	if (ev->type == KEV_DESTROY) {
-		n->stats.kernel_bytes += ev->bytes;
-		n->stats.kernel_packets += ev->packets;
+		n->stats.kernel_bytes += ev->usage.bytes[0] + ev->usage.bytes[1];
+		n->stats.kernel_packets += ev->usage.packets[0] + ev->usage.packets[1];
 		destroy_event(n, f, now);
 		return;
 	}

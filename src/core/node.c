@@ -18,12 +18,6 @@ node_size(const struct node_cfg *cfg)
 	    2 * expects_size(cfg->expects);
 }
 
-static uint32_t
-or_default(uint32_t value, uint32_t fallback)
-{
-	return value != 0 ? value : fallback;
-}
-
 struct node *
 node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 {
@@ -32,12 +26,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 
 	ASSERT(((uintptr_t)mem & 15) == 0);
 	n->cfg = *cfg;
-	n->cfg.refresh_s = or_default(cfg->refresh_s, 60);
-	n->cfg.cache_timeout_s = or_default(cfg->cache_timeout_s, 180);
-	n->cfg.resend_queue = or_default(cfg->resend_queue, 131072);
-	n->cfg.ack_window = or_default(cfg->ack_window, 300);
-	if (n->cfg.ack_window < ACK_WINDOW_MIN)
-		n->cfg.ack_window = ACK_WINDOW_MIN;
+	settings_complete(&n->cfg);
 	n->mode = &sync_modes[cfg->mode];
 	n->rng = cfg->secret[0] ^ (cfg->secret[1] << 1);
 	p += align64(sizeof(struct node));
@@ -194,6 +183,8 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 			remote_flush(n);
 		return CMD_DONE;
 	case CMD_REQUEST_RESYNC:
+		if (n->mode->silent)
+			return CMD_DONE;
 		sync_control(n, WIRE_RESYNC, 0, 0);
 		node_notice(n, NOTE_RESYNC_SENT);
 		return CMD_DONE;

@@ -13,6 +13,7 @@ const struct sync_mode sync_modes[] = {
     [MODE_FTFW] = {.name = "FTFW", .tracked = true, .alive = true},
     [MODE_ALARM] = {.name = "ALARM", .refreshed = true},
     [MODE_NOTRACK] = {.name = "NOTRACK", .alive = true, .marked = true},
+    [MODE_STATS] = {.name = "Stats", .silent = true},
 };
 
 bool
@@ -20,6 +21,8 @@ sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to)
 {
 	struct control *c;
 
+	if (n->mode->silent)
+		return true;
 	if (n->controls_count == CONTROLS_MAX) {
 		n->stats.send_control_full++;
 		return false;
@@ -42,6 +45,8 @@ bulk_done(struct node *n)
 void
 sync_bulk(struct node *n, ms_t now)
 {
+	if (n->mode->silent)
+		return;
 	/* Half a table looks to the peer as if the other half were gone. */
 	if (n->local_emptied || n->reading) {
 		n->bulk_waits = true;

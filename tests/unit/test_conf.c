@@ -313,7 +313,7 @@ a_filter_test_has_one_polarity(void **state)
 	(void)state;
 	assert_false(parse_with("", "General { Filter { Protocol Accept { TCP }\n"
 	    "Protocol Ignore { UDP } } }"));
-	assert_one_error(4, 1, "Accept as in line 3");
+	assert_one_error(4, 1, "Accept as in line 3, column");
 	assert_false(parse_with("", "General { Filter { Address Accept { } } }\n"
 	    "IgnoreTrafficFor { IPv4_address 10.0.0.1 }"));
 	assert_one_error(4, 1, "Address Ignore, expected Accept");
@@ -565,16 +565,6 @@ caches_may_be_disabled(void **state)
 }
 
 static void
-what_is_not_provided_is_refused_by_name(void **state)
-{
-	(void)state;
-	assert_false(parse_string("General { Syslog local0 }\nStats { Syslog local1 LogFile on }"));
-	assert_one_error(2, 1, "a Stats section, which");
-	assert_false(parse_string("General { Syslog local1 }\nStats { Syslog local1 }"));
-	assert_int_equal(diags.count, 1);
-}
-
-static void
 process_settings_are_stored(void **state)
 {
 	(void)state;
@@ -672,7 +662,6 @@ main(void)
 	    cmocka_unit_test(links_need_what_they_need),
 	    cmocka_unit_test(one_link_is_the_default_one),
 	    cmocka_unit_test(caches_may_be_disabled),
-	    cmocka_unit_test(what_is_not_provided_is_refused_by_name),
 	    cmocka_unit_test(process_settings_are_stored),
 	    cmocka_unit_test(defaults_are_those_of_the_manual),
 	    cmocka_unit_test(printing_says_how_much_room_it_needs),
