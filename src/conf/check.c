@@ -9,7 +9,6 @@
 enum {
 	RESEND_BYTES_EACH = 64, /* what one unacknowledged delete used to cost, about */
 	RESEND_MIN = 1024,
-	RESEND_MAX = 1u << 24,
 };
 
 static const struct pos whole_file = {0, 0};
@@ -49,7 +48,7 @@ finish_resend(struct parser *p)
 		return;
 	if (entries < RESEND_MIN)
 		entries = RESEND_MIN;
-	p->c->node.resend_queue = entries < RESEND_MAX ? entries : RESEND_MAX;
+	p->c->node.resend_queue = entries < CONFIG_FLOWS_MAX ? entries : CONFIG_FLOWS_MAX;
 }
 
 static void

@@ -9,6 +9,7 @@
 
 enum {
 	CONFIG_PATH_MAX = 257,      /* LogFile, LockFile: 256 characters */
+	CONFIG_FLOWS_MAX = 1u << 24, /* entries that a table or a queue may hold */
 	CONFIG_UNIX_PATH_MAX = 108, /* UNIX Path: 107 characters */
 	CONFIG_IFNAME_MAX = 16,
 	CONFIG_NETS_MAX = 4096,

@@ -10,7 +10,6 @@
 
 enum {
 	INT_MAX_OLD = 2147483647, /* what the int of older versions could hold */
-	FLOWS_MAX = 1u << 24,     /* entries that a table or a queue may be asked to hold */
 	BUCKETS_MAX = 1u << 30,
 };
 
@@ -63,7 +62,7 @@ static const struct keyword keywords[] = {
 	.max = INT_MAX_OLD},
     {"PurgeTimeout", IN_SYNC | IN_MODES, ARG_INT, CONFIG(purge_timeout_s), .max = INT_MAX_OLD,
 	.zero = 60},
-    {"ResendQueueSize", IN_FTFW, ARG_INT, CONFIG(node.resend_queue), .max = FLOWS_MAX,
+    {"ResendQueueSize", IN_FTFW, ARG_INT, CONFIG(node.resend_queue), .max = CONFIG_FLOWS_MAX,
 	.zero = 131072},
     {"ResendBufferSize", IN_FTFW, ARG_INT, DRAFT(resend_bytes), .max = INT_MAX_OLD,
 	.obsolete = "it counts bytes, say ResendQueueSize, which counts entries"},
@@ -104,7 +103,8 @@ static const struct keyword keywords[] = {
 
     /* General */
     {"HashSize", IN_GENERAL, ARG_INT, CONFIG(hash_size), .max = BUCKETS_MAX, .zero = 65536},
-    {"HashLimit", IN_GENERAL, ARG_INT, CONFIG(node.limit), .max = FLOWS_MAX, .zero = 262144},
+    {"HashLimit", IN_GENERAL, ARG_INT, CONFIG(node.limit), .max = INT_MAX_OLD, .zero = 262144,
+	.set = set_hash_limit},
     {"LogFile", IN_GENERAL, ARG_BOOL_OR_PATH, CONFIG(log_file), .max = CONFIG_PATH_MAX - 1,
 	.set = set_log_file},
     {"Syslog", IN_GENERAL, ARG_WORD, .set = set_syslog},

@@ -352,6 +352,17 @@ set_stats_syslog(struct parser *p, const struct value *v)
 	p->d.stats_syslog_pos = v->tok.pos;
 }
 
+/* Who generates files asks for twice what the kernel may hold at most, or for all that there can be. */
+void
+set_hash_limit(struct parser *p, const struct value *v)
+{
+	if (v->num <= CONFIG_FLOWS_MAX)
+		return;
+	p->c->node.limit = CONFIG_FLOWS_MAX;
+	parse_diag(p, DIAG_WARNING, v->tok.pos, "found %u for HashLimit, expected at most %u, which is taken",
+	    v->num, CONFIG_FLOWS_MAX);
+}
+
 void
 set_overrun_resync(struct parser *p, const struct value *v)
 {

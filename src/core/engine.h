@@ -37,6 +37,13 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	/*
+	 * Packets renew a timeout without an event.  So the kernel is asked when a third of it is over,
+	 * not sooner than in ten seconds, and not more than so many flows a second.
+	 */
+	LOOK_PART = 3,
+	LOOK_MIN_S = 10,
+	LOOKS_PER_SECOND = 2000,
 	EXPECT_OPS_MAX = 32,         /* the same, about expectations */
 	EXPECT_TRIES_MAX = 6,        /* for one whose master is not there yet, a second apart */
 	EXPECT_TIMEOUT_S = 300,      /* of one that came without */
@@ -318,6 +325,7 @@ struct node {
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
+	uint32_t looks_left;  /* at timeouts, in this second */
 	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
 	bool flush_external;  /* -f external, as soon as the commit under way is through */
 	bool flush_internal;  /* -f internal, likewise; unless a read begins before that */
@@ -387,7 +395,7 @@ bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
 /* A full resend under way ends here, unfinished. */
 void sync_bulk_stop(struct node *n);
-/* ALARM: when the flow is next sent if nothing happens to it. */
+/* When the flow is next sent if nothing happens to it (ALARM), or its timeout next looked at. */
 void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
 void sync_tick(struct node *n, ms_t now);
 void sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now);
@@ -452,6 +460,8 @@ bool local_ask_which(struct node *n, uint32_t id);
  * event.  So it is asked for; where there is no slot for the question, the next flow asks.
  */
 void local_look_at_master(struct node *n, const struct flow_key *master);
+/* What has renewed its timeout raised no event: the kernel is asked, if there is a slot for it. */
+void local_look_at_timeout(struct node *n, uint32_t id, ms_t now);
 /* Have packets changed the flow that we know, or the rules that they went through? */
 bool local_has_gone_on(const struct flow *known, const struct flow *f);
 /*
@@ -507,6 +517,8 @@ void expect_sweep(struct node *n, struct peer *p);
 void expect_orphan(struct node *n, const struct peer *p);
 void expect_expire(struct node *n, ms_t now);
 void expect_flush_remote(struct node *n);
+/* We have put this flow in the kernel: what peers' helpers expect of it is not there (any more). */
+void expect_master_written(struct node *n, const struct flow_key *master);
 /* The running commit has come to them. */
 void expect_commit(struct node *n);
 /* Is nothing of it left to be done? */

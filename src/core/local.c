@@ -185,8 +185,10 @@ local_expire(struct node *n, ms_t now)
 
 	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE) {
 		if (!is_tomb(table_entry(&n->local, id))) {
+			local_look_at_timeout(n, id, now);
 			/* To be said again. */
-			local_pending(n, id);
+			if (n->mode->refreshed)
+				local_pending(n, id);
 		} else if (!n->reading) {
 			local_drop(n, id);
 			n->tombs--;

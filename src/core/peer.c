@@ -609,6 +609,7 @@ peer_ask_all(struct node *n, ms_t now)
 void
 peer_housekeeping(struct node *n, ms_t now)
 {
+	n->looks_left = LOOKS_PER_SECOND;
 	n->walk_left = 8 * (uint64_t)n->cfg.limit + (1 << 20);
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		struct peer *p = &n->peers[i];

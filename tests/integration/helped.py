@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 
-WAIT_S = 20
+WAIT_S = 12
 PAYLOAD = b"what was asked for"
 MEDIA_PORT = 30000
 

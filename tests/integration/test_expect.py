@@ -35,9 +35,9 @@ class Ends(lab_module.Traffic):
 @pytest.fixture
 def start(make_lab):
     """A pair that lets nothing through but what it must, and the ends behind it."""
-    def begin(pair=("ours", "ours"), mode="FTFW", sync=SYNC):
+    def begin(pair=("ours", "ours"), mode="FTFW", sync=SYNC, options=""):
         lab = make_lab(pair)
-        lab.start_pair(mode=mode, sync_options=sync)
+        lab.start_pair(mode=mode, sync_options=sync, mode_options=options)
         for fw in lab.fws:
             fw.space.run("nft", "-f", "-", stdin=RULES)
         return lab, Ends(lab.server, "server"), Ends(lab.client, "client")
@@ -72,6 +72,20 @@ def test_ftp_active_survives_a_failover_after_port(start, pair, mode, expected_o
     take_over(lab)
     got = client.ask("take", timeout_s=40)
     assert got["whole"] and got["reply"].startswith("226"), got
+
+
+def test_without_caches_expectations_are_told_and_written_at_once(start):
+    """The incumbent drops just those whose master there is (W12)."""
+    lab, _, client = start(mode="NOTRACK", options="DisableInternalCache on\n\t\t"
+                           "DisableExternalCache on")
+    client.ask("open")
+    client.ask("port")
+
+    def written():
+        return lab.fw2.space.run("conntrack", "-L", "expect").stdout.splitlines()
+    wait_until(lambda: len(written()) == 1, 8, "fw2's kernel expects it", 0.1)
+    take_over(lab)
+    assert client.ask("take", timeout_s=40)["whole"]
 
 
 def test_ftp_passive_survives_a_failover_after_pasv(start, pair, mode, expected_of_incumbent):

@@ -263,7 +263,7 @@ each_of_several_mistakes_is_named(void **state)
 {
 	(void)state;
 	assert_false(parse_with("Checksum 1\nFoo 2\nOptions { TCPWindowTracking 2 }\n",
-	    "General {\nHashSize x\nHashLimit 99999999\nSyslog bogus\nUNIX { Path x }\n}\n"));
+	    "General {\nHashSize x\nHashLimit 9999999999\nSyslog bogus\nUNIX { Path x }\n}\n"));
 	assert_int_equal(diags.errors, 6);
 	assert_int_equal(diags.count, 7);
 	for (size_t i = 1; i < diags.count; i++)
@@ -429,6 +429,23 @@ bytes_of_the_resend_buffer_are_never_taken_for_entries(void **state)
 	assert_int_equal(resend_queue_of("ResendQueueSize 0"), 131072);
 	assert_int_equal(resend_queue_of("ResendQueueSize 7 ResendBufferSize 262144"), 7);
 	assert_int_equal(resend_queue_of("ResendBufferSize 262144 ResendQueueSize 7"), 7);
+}
+
+/* Generated files ask for twice what the kernel may hold, or for the most that an int can say. */
+static void
+a_limit_beyond_what_can_be_held_is_lowered(void **state)
+{
+	(void)state;
+	assert_true(parse_with("", "General { HashLimit 16777216 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_int_equal(diags.count, 0);
+	assert_true(parse_with("", "General { HashLimit 16777217 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_int_equal(diags.count, 1);
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "found 16777217"));
+	assert_true(parse_with("", "General { HashLimit 2147483647 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_false(parse_with("", "General { HashLimit 2147483648 }\n"));
 }
 
 /* What people write, and the one thing that they are told. */
@@ -639,6 +656,7 @@ main(void)
 	    cmocka_unit_test(the_filter_holds_so_many_networks),
 	    cmocka_unit_test(checksum_in_sync_speaks_for_links_that_say_nothing),
 	    cmocka_unit_test(bytes_of_the_resend_buffer_are_never_taken_for_entries),
+	    cmocka_unit_test(a_limit_beyond_what_can_be_held_is_lowered),
 	    cmocka_unit_test(usual_slips_get_one_fitting_error),
 	    cmocka_unit_test(doubtful_combinations_are_remarked_on),
 	    cmocka_unit_test(links_need_what_they_need),
