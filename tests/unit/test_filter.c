@@ -165,8 +165,10 @@ a_flow_passes_all_three_tests_or_none(void **state)
 static void
 filters_are_equal_if_their_lists_are(void **state)
 {
-	static const struct filter_net nets[] = {{{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
-	static const struct filter_net same[] = {{{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
+	static const struct filter_net nets[] = {
+	    {{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
+	static const struct filter_net same[] = {
+	    {{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
 	static const struct filter_net others[][2] = {
 	    {{{{10, 0, 0, 0}}, L3_IPV4, 9}, {{{10, 0, 0, 1}}, L3_IPV4, 32}},
 	    {{{{10, 0, 0, 0}}, L3_IPV6, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}},
