@@ -187,8 +187,9 @@ reload(struct daemon *d)
 	if (cfg != NULL && load_config(cfg, d->cfg_path, d->log, true)) {
 		take_over(d, cfg);
 	} else {
-		log_write(d->log, LOG_LV_ERROR, "configuration not reloaded%s: the one before stays "
-		    "in force", cfg == NULL ? " for want of memory" : "");
+		log_write(d->log, LOG_LV_ERROR,
+		    "configuration not reloaded%s: the one before stays in force",
+		    cfg == NULL ? " for want of memory" : "");
 		free(cfg);
 	}
 	if (d->ready)

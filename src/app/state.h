@@ -54,7 +54,7 @@ struct waiter {
 
 struct daemon {
 	const struct config *cfg;
-	struct config *cfg_own;   /* the same, once it has been reloaded; NULL: it is the caller's */
+	struct config *cfg_own;   /* the same, once reloaded; NULL: it is the caller's */
 	const char *cfg_path;     /* absolute */
 	struct log *log;
 	struct log *stats_log;    /* NULL: no Stats section */

@@ -83,8 +83,8 @@ check_sections(struct parser *p)
 		return;
 	if (!p->c->has_sync && stats.line == 0)
 		parse_diag(p, DIAG_ERROR, whole_file,
-		    "found neither a Sync nor a Stats section, expected one of them: there is nothing "
-		    "to do");
+		    "found neither a Sync nor a Stats section, expected one of them: there is "
+		    "nothing to do");
 	if (p->c->has_sync && !p->d.has_mode)
 		parse_diag(p, DIAG_WARNING, sync, "found no Mode in Sync. Defaulting to FT-FW.");
 	if (p->c->has_sync && p->c->links_count == 0)

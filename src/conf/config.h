@@ -52,7 +52,7 @@ struct config {
 	/* What node.filter.nets points at: a copy of a struct config must point at its own. */
 	struct filter_net nets[CONFIG_NETS_MAX];
 
-	bool filter_in_kernel; /* Filter From Kernelspace: as much of it as can be told there for certain */
+	bool filter_in_kernel; /* Filter From Kernelspace: as far as can be told there for certain */
 
 	bool has_sync;
 	bool has_stats; /* and no Sync */

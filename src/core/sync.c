@@ -21,8 +21,6 @@ sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to)
 {
 	struct control *c;
 
-	if (n->mode->silent)
-		return true;
 	if (n->controls_count == CONTROLS_MAX) {
 		n->stats.send_control_full++;
 		return false;

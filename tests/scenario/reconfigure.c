@@ -312,6 +312,26 @@ a_longer_cache_timeout_holds_for_what_is_there(void **state)
 	world_free(w);
 }
 
+/* What is older than the new one allows goes at once. */
+static void
+a_shorter_cache_timeout_holds_for_what_is_there(void **state)
+{
+	struct world *w = pair(alarm_cfg());
+	struct node_cfg cfg = alarm_cfg();
+
+	(void)state;
+	make_flows(w, 0, 100, 10);
+	world_run(w, 3000);
+	w->drop = drop_all;
+	world_run(w, 8000);
+	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 10);
+	cfg.cache_timeout_s = 2;
+	node_reconfigure(w->nodes[1].node, &cfg, w->now);
+	world_run(w, 500);
+	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 0);
+	world_free(w);
+}
+
 static void
 a_shorter_refresh_time_holds_for_what_is_there(void **state)
 {
@@ -356,6 +376,14 @@ a_node_without_peers_says_nothing_and_keeps_nothing(void **state)
 			stage_event(&s, KEV_DESTROY, false, &f);
 		assert_int_equal(node_table_view(s.n, TABLE_LOCAL).total, 0);
 	}
+	/* One that was there before us. */
+	node_kernel_read_begin(s.n, false, s.now);
+	node_kernel_read_flow(s.n, &end.flow, s.now);
+	node_kernel_read_end(s.n, true, s.now);
+	stage_idle(&s);
+	assert_int_equal(node_table_view(s.n, TABLE_LOCAL).active, 1);
+	stage_event(&s, KEV_DESTROY, false, &end.flow);
+	assert_int_equal(node_table_view(s.n, TABLE_LOCAL).total, 0);
 	node_command(s.n, CMD_BULK, s.now);
 	node_command(s.n, CMD_REQUEST_RESYNC, s.now);
 	for (int i = 0; i < 60; i++) {
@@ -368,7 +396,7 @@ a_node_without_peers_says_nothing_and_keeps_nothing(void **state)
 	assert_int_equal(node_queue_view(s.n).unacked, 0);
 	assert_int_equal(node_stats(s.n)->kernel_bytes, 500);
 	assert_int_equal(node_stats(s.n)->kernel_packets, 5);
-	assert_int_equal(node_stats(s.n)->local_destroyed, 300);
+	assert_int_equal(node_stats(s.n)->local_destroyed, 301);
 	stage_down(&s);
 }
 
@@ -389,6 +417,7 @@ main(void)
 	    cmocka_unit_test(a_shorter_resend_queue_forgets_the_oldest),
 	    cmocka_unit_test(a_smaller_window_is_acknowledged_sooner),
 	    cmocka_unit_test(a_longer_cache_timeout_holds_for_what_is_there),
+	    cmocka_unit_test(a_shorter_cache_timeout_holds_for_what_is_there),
 	    cmocka_unit_test(a_shorter_refresh_time_holds_for_what_is_there),
 	    cmocka_unit_test(a_node_without_peers_says_nothing_and_keeps_nothing),
 	};

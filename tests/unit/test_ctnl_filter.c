@@ -160,7 +160,7 @@ some_filter(struct filter_net nets[], size_t nets_max)
 	for (size_t i = 0; i < f.nets_count; i++) {
 		nets[i].l3 = dice(2) ? L3_IPV4 : L3_IPV6;
 		nets[i].addr = some_addr(nets[i].l3);
-		nets[i].prefix = (uint8_t)(dice(3) ? dice(10) : dice(nets[i].l3 == L3_IPV4 ? 33 : 129));
+		nets[i].prefix = (uint8_t)dice(dice(3) ? 10 : nets[i].l3 == L3_IPV4 ? 33 : 129);
 	}
 	return f;
 }
