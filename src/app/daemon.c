@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -26,9 +26,9 @@ read_start(struct daemon *d, ms_t now)
 		return;
 	/*
 	 * Events that wait are older than the dump would be, and would be taken for news after it.  What
-	 * was queued before a loss ends by itself; on a busy firewall the rest may not.
+	 * was queued before a loss ends by itself; on a busy firewall the rest may not, nor may losses.
 	 */
-	if (d->events_left && (d->overrun_queue || d->read_waits++ < READ_WAITS_MAX))
+	if (d->events_left && (d->overrun_left > 0 || d->read_waits++ < READ_WAITS_MAX))
 		return;
 	d->read_waits = 0;
 	d->read_active = d->read_wanted;
@@ -40,7 +40,7 @@ read_start(struct daemon *d, ms_t now)
 		return;
 	}
 	d->dump_open = true;
-	node_kernel_read_begin(d->node, d->read_active & READ_OVERRUN, now);
+	node_kernel_read_begin(d->node, d->read_active & (READ_OVERRUN | READ_POLL), now);
 }
 
 static void
@@ -89,37 +89,51 @@ on_event(void *ctx, const struct kernel_event *ev)
 {
 	struct event_ctx *e = ctx;
 
+	stats_log_event(e->d, ev);
 	node_kernel_event(e->d->node, ev, e->now);
 }
 
 static void
-grow_buffer(struct daemon *d)
+grow_buffer(struct daemon *d, ms_t now)
 {
+	uint32_t before = ctnl_rcvbuf(d->ctnl);
+
 	if (ctnl_rcvbuf_grow(d->ctnl)) {
 		log_write(d->log, LOG_LV_NOTICE,
-		    "netlink event socket buffer size has been doubled to %u bytes",
+		    "netlink event socket buffer size has been %s to %u bytes",
+		    ctnl_rcvbuf(d->ctnl) == 2 * before ? "doubled" : "increased",
 		    ctnl_rcvbuf(d->ctnl));
-	} else if (!d->growth_told) {
-		d->growth_told = true;
-		log_write(d->log, LOG_LV_WARNING,
-		    "netlink event socket buffer size cannot be doubled further since it will "
-		    "exceed NetlinkBufferSizeMaxGrowth (%u bytes now)",
-		    ctnl_rcvbuf(d->ctnl));
+		return;
 	}
+	d->growth_overruns++;
+	if (d->growth_told.ms != 0 && ms_since(now, d->growth_told) < GROWTH_TOLD_MS)
+		return;
+	log_write(d->log, LOG_LV_WARNING,
+	    "netlink event socket buffer size cannot be doubled further since it will exceed "
+	    "NetlinkBufferSizeMaxGrowth (%u bytes now); events were lost %llu times since this was "
+	    "last said",
+	    ctnl_rcvbuf(d->ctnl), (unsigned long long)d->growth_overruns);
+	d->growth_told = now;
+	d->growth_overruns = 0;
 }
 
 static void
 read_events(struct daemon *d, ms_t now)
 {
 	struct event_ctx ctx = {.d = d, .now = now};
-	int r = ctnl_read_events(d->ctnl, d->cfg->event_iteration_limit, on_event, &ctx);
+	unsigned int limit = d->cfg->event_iteration_limit;
+	int r = ctnl_read_events(d->ctnl, limit, on_event, &ctx);
 
+	/* A loss while what was queued before another is read puts off nothing: it is read for anew. */
+	if (r == -ENOBUFS && d->overrun_left == 0)
+		d->overrun_left = ctnl_rcvbuf(d->ctnl) / EVENT_SIZE_MIN + 1;
+	else
+		d->overrun_left -= d->overrun_left < limit ? d->overrun_left : limit;
 	if (r == -ENOBUFS) {
-		grow_buffer(d);
+		grow_buffer(d, now);
 		node_kernel_overrun(d->node, now);
-		d->overrun_queue = true;
 	}
-	d->events_left = r == -ENOBUFS || r >= (int)d->cfg->event_iteration_limit;
+	d->events_left = r == -ENOBUFS || r >= (int)limit;
 }
 
 /* ---- writes to the kernel ---- */
@@ -139,25 +153,12 @@ write_kernel(struct daemon *d, ms_t now)
 	ctnl_write(d->ctnl, ops, n, results);
 	now = loop_now();
 	for (size_t i = 0; i < n; i++)
-		node_kernel_result(d->node, &results[i], now);
+		stats_log_vanished(d, &ops[i], &results[i], now);
 	/* The event socket gets its turn in between. */
 	d->more_kernel_work = true;
 }
 
 /* ---- the turn ---- */
-
-static void
-reopen_log(struct daemon *d)
-{
-	int r = log_reopen(d->log);
-
-	if (r == 0)
-		log_write(d->log, LOG_LV_NOTICE, "log file reopened");
-	else
-		log_write(d->log, LOG_LV_ERROR,
-		    "can't reopen logfile `%s': %s; the old one stays in use", d->cfg->log_file,
-		    strerror(-r));
-}
 
 static void
 handle_signals(struct daemon *d)
@@ -171,7 +172,7 @@ handle_signals(struct daemon *d)
 			d->stopping = true;
 			break;
 		case SIGHUP:
-			reopen_log(d);
+			reload(d);
 			break;
 		case SIGUSR1:
 			report_counters(d);
@@ -193,6 +194,10 @@ handle_timers(struct daemon *d, ms_t now)
 	if (ms_reached(now, d->purge_at)) {
 		d->purge_at = MS_NEVER;
 		want_read(d, READ_PURGE);
+	}
+	if (ms_reached(now, d->poll_at)) {
+		d->poll_at = ms_add(now, (int64_t)d->cfg->poll_s * 1000);
+		want_read(d, READ_POLL);
 	}
 	if (ms_reached(now, d->watchdog_at)) {
 		notify_send(&d->notify, "WATCHDOG=1");
@@ -216,8 +221,15 @@ next_deadline(const struct daemon *d, ms_t now)
 	at = ms_earlier(at, ctl_deadline(d->ctl));
 	at = ms_earlier(at, links_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
+	at = ms_earlier(at, d->poll_at);
 	at = ms_earlier(at, d->watchdog_at);
 	return ms_earlier(at, d->purge_at);
+}
+
+const char *
+daemon_status(const struct daemon *d)
+{
+	return d->cfg->has_stats ? "Collecting statistics" : "Replicating";
 }
 
 /* Commands are answered and the table is read: whoever started us may go on. */
@@ -229,7 +241,9 @@ become_ready(struct daemon *d)
 	log_write(d->log, LOG_LV_NOTICE, "initialization completed");
 	if (d->cfg->startup_resync)
 		node_command(d->node, CMD_REQUEST_RESYNC, loop_now());
-	notify_send(&d->notify, "READY=1\nMAINPID=%d\nSTATUS=Replicating", (int)getpid());
+	notify_send(&d->notify, "READY=1\nMAINPID=%d\nSTATUS=%s", (int)getpid(), daemon_status(d));
+	if (d->cfg->poll_s != 0)
+		d->poll_at = ms_add(loop_now(), (int64_t)d->cfg->poll_s * 1000);
 	if (d->notify.watchdog_ms > 0)
 		d->watchdog_at = loop_now();
 	if (d->ready_fd >= 0) {
@@ -281,7 +295,8 @@ turn(struct daemon *d)
 	d->events_left = false;
 	if (loop_events(&d->loop, event_index))
 		read_events(d, now);
-	d->overrun_queue &= d->events_left;
+	if (!d->events_left)
+		d->overrun_left = 0;
 	if (loop_events(&d->loop, dump_index))
 		read_step(d, now);
 	links_receive(d, now);
@@ -432,6 +447,9 @@ open_ctnl(struct daemon *d)
 	    .rcvbuf_max = d->cfg->netlink_rcvbuf_max,
 	    .expects = d->cfg->node.expects > 0,
 	    .reliable = d->cfg->netlink_reliable,
+	    .no_events = d->cfg->poll_s != 0,
+	    /* What -F ends is in the statistics, too. */
+	    .own_events = d->cfg->has_stats,
 	};
 	int r = ctnl_open(&d->ctnl, &cfg);
 
@@ -440,27 +458,18 @@ open_ctnl(struct daemon *d)
 		    r == -EPERM ? " (CAP_NET_ADMIN is needed)" : "");
 		return false;
 	}
+	if (cfg.no_events) {
+		log_write(d->log, LOG_LV_NOTICE, "running in polling mode");
+		apply_filter(d, d->cfg);
+		return true;
+	}
 	log_write(d->log, LOG_LV_NOTICE,
 	    "netlink event socket buffer size has been set to %u bytes", ctnl_rcvbuf(d->ctnl));
+	apply_filter(d, d->cfg);
 	if (cfg.reliable)
 		log_write(d->log, LOG_LV_NOTICE, "reliable ctnetlink event delivery is ENABLED.");
 	enable_events(d);
 	return true;
-}
-
-static void
-set_scheduler(struct daemon *d)
-{
-	struct sched_param param = {.sched_priority = (int)d->cfg->sched_priority};
-	int policy = d->cfg->sched_type == SCHED_TYPE_RR ? SCHED_RR : SCHED_FIFO;
-
-	if (d->cfg->sched_priority == 0)
-		return;
-	/* Whoever did not ask for it may be in a container that has none to give. */
-	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) != 0)
-		log_write(d->log, d->cfg->sched_asked ? LOG_LV_WARNING : LOG_LV_NOTICE,
-		    "scheduler configuration failed: %s. Continuing with system default scheduler.",
-		    strerror(errno));
 }
 
 static bool
@@ -470,14 +479,17 @@ open_all(struct daemon *d)
 
 	if (!open_lock(d))
 		return false;
-	set_scheduler(d);
+	if (d->cfg->sched_priority != 0)
+		apply_scheduler(d, d->cfg);
+	helpers_warn(d);
 	r = loop_init(&d->loop);
 	if (r < 0) {
 		log_write(d->log, LOG_LV_ERROR, "can't set up signals: %s", strerror(-r));
 		return false;
 	}
 	/* The node before what feeds it; the table is read only after its events are subscribed to. */
-	return open_ctl(d) && open_node(d) && open_ctnl(d) && links_open(d);
+	return stats_log_open(d, d->cfg) == 0 && open_ctl(d) && open_node(d) && open_ctnl(d) &&
+	    links_open(d);
 }
 
 /* The order matters to who waits for the end: first all is gone, then the client hears of it. */
@@ -510,20 +522,14 @@ close_all(struct daemon *d)
 	notify_close(&d->notify);
 }
 
-static bool
-has_filter(const struct filter *f)
-{
-	return f->proto_polarity != FILTER_NONE || f->addr_polarity != FILTER_NONE ||
-	    f->state_polarity != FILTER_NONE;
-}
-
 int
-daemon_run(const struct config *cfg, struct log *log, int ready_fd)
+daemon_run(const struct config *cfg, const char *path, struct log *log, int ready_fd)
 {
 	static struct daemon d;
 
 	d = (struct daemon){
 	    .cfg = cfg,
+	    .cfg_path = path,
 	    .log = log,
 	    .lock_fd = -1,
 	    .link_watch = -1,
@@ -531,6 +537,7 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,
 	    .purge_at = MS_NEVER,
+	    .poll_at = MS_NEVER,
 	    .watchdog_at = MS_NEVER,
 	    .notify = {.fd = -1},
 	};
@@ -541,8 +548,6 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 		log_write(log, LOG_LV_NOTICE, "disabling internal cache");
 	if (cfg->disable_external)
 		log_write(log, LOG_LV_NOTICE, "disabling external cache");
-	if (has_filter(&cfg->node.filter))
-		log_write(log, LOG_LV_NOTICE, "using user-space event filtering");
 	if (open_all(&d)) {
 		want_read(&d, READ_START);
 		while (!d.stopping)
@@ -553,7 +558,9 @@ daemon_run(const struct config *cfg, struct log *log, int ready_fd)
 		d.failed = true;
 		d.stopping = true;
 	}
-	notify_send(&d.notify, "STOPPING=1");
+	notify_send(&d.notify, "STOPPING=1\nSTATUS=Stopping");
 	close_all(&d);
+	log_close(d.stats_log);
+	free(d.cfg_own);
 	return d.failed ? 1 : 0;
 }

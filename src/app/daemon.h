@@ -9,10 +9,11 @@
 #include "log.h"
 
 /*
- * Runs a daemon with this configuration until it is told to stop.  *cfg and *log stay the caller's.
+ * Runs a daemon with this configuration until it is told to stop.  *cfg and *log stay the caller's;
+ * `path`, absolute, is where it reads the configuration again when it is told to.
  * With `ready_fd` not negative, one zero byte is written to it (and the terminal let go) as soon as
  * commands are answered and the kernel table is read.  Returns the exit code of the process.
  */
-int daemon_run(const struct config *cfg, struct log *log, int ready_fd);
+int daemon_run(const struct config *cfg, const char *path, struct log *log, int ready_fd);
 
 #endif

@@ -196,7 +196,7 @@ send_out(struct daemon *d, struct link *l)
 void
 links_send(struct daemon *d, ms_t now)
 {
-	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
+	for (unsigned int i = 0; i < SENDS_PER_TURN && d->links_count > 0; i++) {
 		struct link *l = link_in_use(d);
 
 		if (!send_out(d, l))
@@ -205,7 +205,7 @@ links_send(struct daemon *d, ms_t now)
 		if (d->out_len == 0)
 			return;
 	}
-	d->more_kernel_work = true;
+	d->more_kernel_work = d->more_kernel_work || d->links_count > 0;
 }
 
 static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};
@@ -251,6 +251,8 @@ links_open(struct daemon *d)
 			    c->transport == TRANSPORT_MULTICAST ? "IPv4_interface" : "its own",
 			    name, c->ifname, name);
 	}
+	if (d->links_count == 0)
+		return true;
 	d->link_watch = link_watch_open();
 	if (d->link_watch < 0)
 		log_write(d->log, LOG_LV_WARNING,

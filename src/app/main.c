@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,99 +12,14 @@
 
 #include "cli.h"
 #include "daemon.h"
-
-enum { CONFIG_SIZE_MAX = 1024 * 1024 };
-
-/* Reads a whole file; a terminated buffer for free(), or NULL with errno set. */
-static char *
-read_file(const char *path, size_t *len)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
-	char *buf = NULL;
-	size_t have = 0;
-	ssize_t r = 1;
-
-	if (fd < 0)
-		return NULL;
-	buf = malloc(CONFIG_SIZE_MAX + 1);
-	while (buf != NULL && r > 0 && have < CONFIG_SIZE_MAX) {
-		r = read(fd, buf + have, CONFIG_SIZE_MAX - have);
-		if (r > 0)
-			have += (size_t)r;
-	}
-	saved = r < 0 ? errno : EFBIG;
-	close(fd);
-	if (buf == NULL || r != 0) {
-		free(buf);
-		errno = buf == NULL ? ENOMEM : saved;
-		return NULL;
-	}
-	buf[have] = '\0';
-	*len = have;
-	return buf;
-}
-
-static void
-print_diag(struct log *log, const char *path, const struct diag *d)
-{
-	enum log_level level = d->level == DIAG_ERROR ? LOG_LV_ERROR : LOG_LV_WARNING;
-
-	if (d->line > 0)
-		log_write(log, level, "%s:%u:%u: %s", path, d->line, d->col, d->text);
-	else
-		log_write(log, level, "%s: %s", path, d->text);
-}
-
-/* Warnings are for who starts the daemon, not for every client command of a script. */
-static bool
-load_config(struct config *cfg, const char *path, struct log *log, bool warnings)
-{
-	struct diags *diags = calloc(1, sizeof(*diags));
-	size_t len = 0;
-	char *text = read_file(path, &len);
-	bool ok = false;
-
-	if (text == NULL)
-		log_write(log, LOG_LV_ERROR, "can't open config file `%s': %s", path,
-		    strerror(errno));
-	if (text != NULL && diags != NULL) {
-		ok = config_parse(cfg, text, len, diags);
-		/* Nothing starts with an error: what is merely odd can wait until that is mended. */
-		warnings = warnings && ok;
-		for (size_t i = 0; i < diags->count; i++) {
-			if (warnings || diags->list[i].level == DIAG_ERROR)
-				print_diag(log, path, &diags->list[i]);
-		}
-		if (diags->errors > diags->count)
-			log_write(log, LOG_LV_ERROR, "%s: %zu errors in all", path, diags->errors);
-	}
-	free(text);
-	free(diags);
-	return ok;
-}
-
-/* Opens what the configuration names, so that a daemon that cannot start says so there too. */
-static bool
-open_log(const struct config *cfg, struct log *log)
-{
-	struct log_cfg lc = {
-	    .path = cfg->has_log_file ? cfg->log_file : NULL,
-	    .syslog_facility = cfg->syslog_facility,
-	};
-	int r = log_open(log, &lc);
-
-	if (r < 0)
-		log_write(log, LOG_LV_ERROR, "can't open logfile `%s'. Reason: %s", cfg->log_file,
-		    strerror(-r));
-	return r == 0;
-}
+#include "load.h"
 
 /*
  * The child becomes the daemon; the parent waits until it is ready and takes over its fate, so that
  * `conntrackd -d && conntrackd -c` works.
  */
 static int
-run_in_background(const struct config *cfg, struct log *log)
+run_in_background(const struct config *cfg, const char *path, struct log *log)
 {
 	int fds[2], status = 0;
 	char byte = 1;
@@ -117,7 +34,7 @@ run_in_background(const struct config *cfg, struct log *log)
 		setsid();
 		if (chdir("/") != 0)
 			return 1;
-		return daemon_run(cfg, log, fds[1]);
+		return daemon_run(cfg, path, log, fds[1]);
 	}
 	close(fds[1]);
 	while (read(fds[0], &byte, 1) < 0 && errno == EINTR)
@@ -129,16 +46,30 @@ run_in_background(const struct config *cfg, struct log *log)
 }
 
 static int
-run_daemon(const struct config *cfg, struct log *log, bool background)
+run_daemon(const struct config *cfg, const char *config_path, struct log *log, bool background)
 {
+	char path[PATH_MAX];
+	sigset_t early;
 	int code = 1;
 
+	/* The way back to it does not depend on where we are. */
+	if (config_path[0] == '/' || getcwd(path, sizeof(path)) == NULL)
+		path[0] = '\0';
+	else
+		strncat(path, "/", sizeof(path) - strlen(path) - 1);
+	strncat(path, config_path, sizeof(path) - strlen(path) - 1);
+
+	/* Whoever tells us to reload, too soon, is heard once there is something to reload. */
+	sigemptyset(&early);
+	sigaddset(&early, SIGHUP);
+	sigprocmask(SIG_BLOCK, &early, NULL);
 	umask(0177);
 	/* A script that starts us wants to hear of trouble only; the log has the rest. */
 	if (background)
 		log_quieten(log);
-	if (open_log(cfg, log))
-		code = background ? run_in_background(cfg, log) : daemon_run(cfg, log, -1);
+	if (load_log(cfg, log))
+		code = background ? run_in_background(cfg, path, log)
+				  : daemon_run(cfg, path, log, -1);
 	return code;
 }
 
@@ -163,12 +94,10 @@ run_with_config(const struct cli_request *req, struct log *log)
 
 	if (cfg == NULL || !load_config(cfg, req->config_path, log, !client))
 		goto out;
-	if (cfg->unix_path[0] == '\0')
-		snprintf(cfg->unix_path, sizeof(cfg->unix_path), "/var/run/conntrackd.ctl");
 	if (client)
 		code = run_client(cfg, log, req->request);
 	else
-		code = run_daemon(cfg, log, req->role == CLI_DAEMON_BACKGROUND);
+		code = run_daemon(cfg, req->config_path, log, req->role == CLI_DAEMON_BACKGROUND);
 out:
 	free(cfg);
 	return code;

@@ -110,15 +110,18 @@ read_again(struct daemon *d, enum read_why why)
 	    [READ_EVENTS_LOST] = "the kernel dropped events because our netlink buffer was full",
 	    [READ_CUT_SHORT] = "the kernel table was not read to its end",
 	    [READ_ROOM_AGAIN] = "the internal cache has room again",
+	    [READ_FILTER_CHANGED] = "the filter has changed",
 	    [READ_TO_ANSWER] = "a peer asks for everything, and the internal cache was flushed",
 	};
 	ms_t now = loop_now(), at = ms_add(now, OVERRUN_READ_MS), earliest;
 
-	if (why == READ_TO_ANSWER) {
+	if (why == READ_TO_ANSWER || why == READ_FILTER_CHANGED) {
 		log_write(d->log, LOG_LV_NOTICE, "%s: the table is read again", words[why]);
 		want_read(d, READ_OVERRUN);
 		return;
 	}
+	if (d->cfg->overrun_resync_s == 0)
+		d->read_owed = true;
 	if (d->cfg->overrun_resync_s == 0 || d->overrun_read_at.ms != MS_NEVER.ms)
 		return;
 	earliest = ms_add(d->overrun_read_last, (int64_t)d->cfg->overrun_resync_s * 1000);

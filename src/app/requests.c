@@ -83,6 +83,8 @@ stats(struct daemon *d, struct ctl_client *c, enum stats_what what)
 	text_init(&t, buf, sizeof(buf));
 	render_stats(&t, what, &in);
 	ctl_out(c, buf, t.len);
+	if (what == STATS_RUNTIME)
+		helpers_show(d, c);
 	if (what == STATS_RSQUEUE && node_config(d->node)->mode == MODE_FTFW)
 		ctl_want_more(c);
 	else
@@ -323,6 +325,14 @@ is_stats(uint32_t request, enum stats_what *what)
 	return false;
 }
 
+/* What concerns peers and their flows: in Stats mode there is neither, and nothing to do. */
+static bool
+is_of_peers(uint32_t request)
+{
+	return request == CTL_COMMIT || request == CTL_COMMIT_CT || request == CTL_FLUSH_EXTERNAL ||
+	    request == CTL_BULK || request == CTL_REQUEST_RESYNC;
+}
+
 /* -i and -e. */
 static void
 dump(struct daemon *d, struct ctl_client *c, uint32_t request)
@@ -352,6 +362,10 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 		if (job->request != CTL_KILL)
 			ctl_err(c, "the daemon is stopping");
 		ctl_finish(c, job->request != CTL_KILL);
+		return;
+	}
+	if (d->cfg->has_stats && is_of_peers(job->request)) {
+		ctl_finish(c, 0);
 		return;
 	}
 	if (is_stats(job->request, &what)) {

@@ -6,6 +6,9 @@
  *   links.c     the dedicated links
  *   requests.c  what clients of the control socket ask for
  *   report.c    what the node notices, as log lines
+ *   reload.c    SIGHUP: settings that change while the daemon runs
+ *   stats_log.c lines about flows that have ended
+ *   helpers.c   user-space helpers that are not provided
  */
 #ifndef APP_STATE_H
 #define APP_STATE_H
@@ -25,6 +28,8 @@ enum {
 	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
 	SENDS_PER_TURN = 256,
 	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */
+	GROWTH_TOLD_MS = 60 * 1000, /* between two warnings that the buffer can grow no more */
+	EVENT_SIZE_MIN = 256,      /* bytes of the event socket's buffer that an event takes */
 	SHUTDOWN_TURNS = 50,       /* to let the last client hear of the end */
 };
 
@@ -37,6 +42,7 @@ enum read_reason {
 	READ_PURGE = 1 << 4,   /* -t came due */
 	READ_FLUSH_EXPECTS = 1 << 6, /* -F expect */
 	READ_SHOW = 1 << 5,    /* -i without a cache of our own */
+	READ_POLL = 1 << 6,    /* PollSecs: differences are announced */
 };
 
 /* What a client waits for. */
@@ -57,7 +63,10 @@ struct link_wait {
 
 struct daemon {
 	const struct config *cfg;
+	struct config *cfg_own;   /* the same, once reloaded; NULL: it is the caller's */
+	const char *cfg_path;     /* absolute */
 	struct log *log;
+	struct log *stats_log;    /* NULL: no Stats section */
 	struct loop loop;
 	struct ctnl *ctnl;
 	struct link *links[NODE_LINKS_MAX];
@@ -82,9 +91,12 @@ struct daemon {
 	bool dump_expects;        /* that of expectations, by now */
 	int read_error;           /* negative errno value that ended it early, or 0 */
 	bool more_kernel_work;
-	bool growth_told;
+	ms_t growth_told;         /* when we last said that the buffer can grow no more; 0: never */
+	uint64_t growth_overruns; /* overruns since */
+	ms_t poll_at;             /* PollSecs; MS_NEVER: events tell */
+	bool read_owed;           /* events were lost, but NetlinkOverrunResync is off */
 	ms_t overrun_read_at;     /* MS_NEVER: none is due */
-	bool overrun_queue;       /* events from before the loss are still unread */
+	uint32_t overrun_left;    /* so many events from before a loss may still be unread */
 	bool events_left;         /* this turn did not read all that waited */
 	unsigned int read_waits;  /* turns that a read has been put off for that */
 	ms_t overrun_read_last;   /* when the last one was due */
@@ -131,6 +143,31 @@ want_read(struct daemon *d, enum read_reason reason)
 {
 	d->read_wanted |= reason;
 }
+
+/* reload.c */
+void reload(struct daemon *d);
+void apply_scheduler(struct daemon *d, const struct config *cfg);
+/* As much of the filter as the configuration says goes to the event socket. */
+void apply_filter(struct daemon *d, const struct config *cfg);
+
+/* stats_log.c */
+/* Opens what the Stats section names; 0, or a negative errno value (logged): what was open stays so. */
+int stats_log_open(struct daemon *d, const struct config *cfg);
+/* An event is about to be passed to the node. */
+void stats_log_event(struct daemon *d, const struct kernel_event *ev);
+/* Passes the answer to the node, which may find that a flow has ended without an event. */
+void stats_log_vanished(struct daemon *d, const struct kernel_op *op,
+    const struct kernel_result *res, ms_t now);
+
+/* helpers.c */
+/* A warning for each helper that the configuration asks for. */
+void helpers_warn(struct daemon *d);
+/* The same as a block of -s runtime; nothing if there is none. */
+void helpers_show(const struct daemon *d, struct ctl_client *c);
+
+/* daemon.c */
+/* How the daemon is, for the service manager. */
+const char *daemon_status(const struct daemon *d);
 
 /* report.c */
 /* The read under way is over without success: tells who waits for it. */

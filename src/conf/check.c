@@ -9,7 +9,6 @@
 enum {
 	RESEND_BYTES_EACH = 64, /* what one unacknowledged delete used to cost, about */
 	RESEND_MIN = 1024,
-	RESEND_MAX = 1u << 24,
 };
 
 static const struct pos whole_file = {0, 0};
@@ -49,7 +48,25 @@ finish_resend(struct parser *p)
 		return;
 	if (entries < RESEND_MIN)
 		entries = RESEND_MIN;
-	p->c->node.resend_queue = entries < RESEND_MAX ? entries : RESEND_MAX;
+	p->c->node.resend_queue = entries < CONFIG_FLOWS_MAX ? entries : CONFIG_FLOWS_MAX;
+}
+
+static void
+finish_stats(struct parser *p)
+{
+	struct config *c = p->c;
+
+	c->has_stats = !c->has_sync && is_seen(p, "Stats", IN_TOP);
+	if (c->has_stats)
+		c->node.mode = MODE_STATS;
+	if (c->stats_facility < 0 || c->syslog_facility < 0)
+		return;
+	if (c->stats_facility != c->syslog_facility)
+		parse_diag(p, DIAG_WARNING, p->d.stats_syslog_pos,
+		    "found facility %s, expected %s as in General: conflicting Syslog facility "
+		    "values, defaulting to General",
+		    facility_name(c->stats_facility), facility_name(c->syslog_facility));
+	c->stats_facility = c->syslog_facility;
 }
 
 /* ---- what is missing, and what does not fit together ---- */
@@ -66,7 +83,8 @@ check_sections(struct parser *p)
 		return;
 	if (!p->c->has_sync && stats.line == 0)
 		parse_diag(p, DIAG_ERROR, whole_file,
-		    "found no Sync section, expected one: there is nothing to do");
+		    "found neither a Sync nor a Stats section, expected one of them: there is "
+		    "nothing to do");
 	if (p->c->has_sync && !p->d.has_mode)
 		parse_diag(p, DIAG_WARNING, sync, "found no Mode in Sync. Defaulting to FT-FW.");
 	if (p->c->has_sync && p->c->links_count == 0)
@@ -140,33 +158,6 @@ check_filter(struct parser *p)
 		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_STATE], text);
 }
 
-/* ---- what this version reads but does not carry out ---- */
-
-static void
-not_provided(struct parser *p, struct pos pos, const char *what, const char *instead)
-{
-	parse_diag(p, DIAG_ERROR, pos, "found %s, which this version does not provide%s", what,
-	    instead);
-}
-
-static void
-check_provided(struct parser *p)
-{
-	const struct config *c = p->c;
-	struct pos stats = parse_seen(p, "Stats", IN_TOP);
-	struct pos helper = parse_seen(p, "Helper", IN_TOP);
-
-	if (stats.line != 0 && !c->has_sync)
-		not_provided(p, stats, "a Stats section", "");
-	if (p->d.poll_s != 0)
-		not_provided(p, parse_seen(p, "PollSecs", IN_GENERAL), "PollSecs",
-		    ": events are always used");
-	if (helper.line != 0)
-		parse_diag(p, DIAG_WARNING, helper,
-		    "found Helper, which has no effect: userspace helpers are not run by this "
-		    "version");
-}
-
 static void
 check_buffer(struct parser *p)
 {
@@ -186,11 +177,10 @@ check_whole(struct parser *p)
 {
 	finish_links(p);
 	finish_resend(p);
+	finish_stats(p);
 	p->c->sched_asked = is_seen(p, "Type", IN_SCHEDULER) || is_seen(p, "Priority", IN_SCHEDULER);
 	check_sections(p);
 	/* Whoever has to mend one thing need not hear what else might be: one mistake, one message. */
-	if (p->diags->errors == 0)
-		check_provided(p);
 	if (p->diags->errors > 0)
 		return;
 	check_timeouts(p);

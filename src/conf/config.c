@@ -22,6 +22,7 @@ config_defaults(struct config *c)
 	c->node.ack_window = 300;
 	c->node.filter.nets = c->nets;
 	c->syslog_facility = -1;
+	c->stats_facility = -1;
 	strcpy(c->lock_file, "/var/lock/conntrackd.lock");
 	c->event_iteration_limit = 100;
 	c->overrun_resync_s = 30;
@@ -145,6 +146,37 @@ print_sync(struct printer *pr, const struct config *c)
 	put(pr, "\t}\n}\n");
 }
 
+static void
+print_stats(struct printer *pr, const struct config *c)
+{
+	if (!c->has_stats)
+		return;
+	put(pr, "Stats {\n\tLogFile %s\n", c->stats_has_log ? c->stats_log : "off");
+	put(pr, "\tSyslog %s\n}\n",
+	    c->stats_facility >= 0 ? facility_name(c->stats_facility) : "off");
+}
+
+static void
+print_helpers(struct printer *pr, const struct config *c)
+{
+	if (c->helpers_count == 0 && !c->helper_setup)
+		return;
+	put(pr, "Helper {\n\tSetup %s\n", on_off(c->helper_setup));
+	for (size_t i = 0; i < c->helpers_count; i++) {
+		const struct config_helper *h = &c->helpers[i];
+
+		put(pr, "\tType %s %s %s {\n", h->name, h->l3 == L3_IPV6 ? "inet6" : "inet",
+		    h->l4 == L4_TCP ? "tcp" : "udp");
+		put(pr, "\t\tQueueNum %u\n\t\tQueueLen %u\n", h->queue_num, h->queue_len);
+		if (h->has_policy)
+			put(pr, "\t\tPolicy %s {\n\t\t\tExpectMax %u\n\t\t\tExpectTimeout %u\n"
+				"\t\t}\n",
+			    h->name, h->expect_max, h->expect_timeout_s);
+		put(pr, "\t}\n");
+	}
+	put(pr, "}\n");
+}
+
 static const char *
 polarity_name(enum filter_polarity polarity)
 {
@@ -169,11 +201,11 @@ print_protocols(struct printer *pr, const struct filter *f)
 }
 
 static void
-print_filter(struct printer *pr, const struct filter *f)
+print_filter(struct printer *pr, const struct filter *f, bool in_kernel)
 {
 	char addr[ADDR_TEXT_MAX];
 
-	put(pr, "\tFilter {\n");
+	put(pr, "\tFilter From %s {\n", in_kernel ? "Kernelspace" : "Userspace");
 	if (f->proto_polarity != FILTER_NONE)
 		print_protocols(pr, f);
 	if (f->addr_polarity != FILTER_NONE) {
@@ -223,14 +255,16 @@ print_general(struct printer *pr, const struct config *c)
 	else
 		put(pr, "\tNetlinkOverrunResync off\n");
 	put(pr, "\tNetlinkEventsReliable %s\n", on_off(c->netlink_reliable));
+	if (c->poll_s != 0)
+		put(pr, "\tPollSecs %u\n", c->poll_s);
 	put(pr, "\tEventIterationLimit %u\n", c->event_iteration_limit);
 	if (c->sched_asked)
 		put(pr, "\tScheduler {\n\t\tType %s\n\t\tPriority %u\n\t}\n",
 		    c->sched_type == SCHED_TYPE_RR ? "RR" : "FIFO", c->sched_priority);
 	put(pr, "\tSystemd %s\n", on_off(c->systemd));
 	if (f->proto_polarity != FILTER_NONE || f->addr_polarity != FILTER_NONE ||
-	    f->state_polarity != FILTER_NONE)
-		print_filter(pr, f);
+	    f->state_polarity != FILTER_NONE || c->filter_in_kernel)
+		print_filter(pr, f, c->filter_in_kernel);
 	put(pr, "}\n");
 }
 
@@ -242,6 +276,8 @@ config_print(const struct config *c, char *out, size_t cap)
 	if (cap > 0)
 		out[0] = '\0';
 	print_sync(&pr, c);
+	print_stats(&pr, c);
+	print_helpers(&pr, c);
 	print_general(&pr, c);
 	return pr.len;
 }

@@ -9,9 +9,12 @@
 
 enum {
 	CONFIG_PATH_MAX = 257,      /* LogFile, LockFile: 256 characters */
+	CONFIG_FLOWS_MAX = 1u << 24, /* entries that a table or a queue may hold */
 	CONFIG_UNIX_PATH_MAX = 108, /* UNIX Path: 107 characters */
 	CONFIG_IFNAME_MAX = 16,
 	CONFIG_NETS_MAX = 4096,
+	CONFIG_HELPERS_MAX = 64,
+	CONFIG_HELPER_NAME_MAX = 16,
 };
 
 enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -31,6 +34,18 @@ struct config_link {
 	bool checksum;
 };
 
+/* A user-space helper that the file wants; this program runs none, and says so. */
+struct config_helper {
+	char name[CONFIG_HELPER_NAME_MAX];
+	uint8_t l3; /* L3_IPV4 or L3_IPV6 */
+	uint8_t l4; /* L4_TCP or L4_UDP */
+	uint32_t queue_num;
+	uint32_t queue_len; /* 0: the kernel's default */
+	bool has_policy;
+	uint32_t expect_max;
+	uint32_t expect_timeout_s;
+};
+
 enum config_sched { SCHED_TYPE_RR, SCHED_TYPE_FIFO };
 
 struct config {
@@ -38,9 +53,20 @@ struct config {
 	/* What node.filter.nets points at: a copy of a struct config must point at its own. */
 	struct filter_net nets[CONFIG_NETS_MAX];
 
+	bool filter_in_kernel; /* Filter From Kernelspace: as far as can be told there for certain */
+
 	bool has_sync;
+	bool has_stats; /* and no Sync */
 	struct config_link links[NODE_LINKS_MAX];
 	size_t links_count;
+
+	bool stats_has_log;
+	char stats_log[CONFIG_PATH_MAX];
+	int stats_facility; /* of the lines about flows that ended; -1: off */
+
+	bool helper_setup;
+	struct config_helper helpers[CONFIG_HELPERS_MAX];
+	size_t helpers_count;
 
 	bool has_log_file;
 	char log_file[CONFIG_PATH_MAX];
@@ -52,6 +78,7 @@ struct config {
 	bool netlink_reliable;       /* events are retried rather than dropped by the kernel */
 	uint32_t event_iteration_limit;
 	uint32_t overrun_resync_s; /* 0: never */
+	uint32_t poll_s; /* the kernel table is read every so many seconds; 0: events are used */
 	uint32_t hash_size;
 	uint32_t purge_timeout_s; /* delay of the flush that -t schedules */
 	enum config_sched sched_type;
@@ -89,6 +116,9 @@ void config_defaults(struct config *c);
  * nothing.
  */
 bool config_parse(struct config *c, const char *text, size_t len, struct diags *diags);
+
+/* The kernel module that does the work of the helper of that name; NULL if there is none. */
+const char *config_helper_module(const char *name);
 
 /* Prints the effective configuration so that it parses back to the same; returns the length it
  * needs (like snprintf). */

@@ -10,7 +10,6 @@
 
 enum {
 	INT_MAX_OLD = 2147483647, /* what the int of older versions could hold */
-	FLOWS_MAX = 1u << 24,     /* entries that a table or a queue may be asked to hold */
 	BUCKETS_MAX = 1u << 30,
 };
 
@@ -63,7 +62,7 @@ static const struct keyword keywords[] = {
 	.max = INT_MAX_OLD},
     {"PurgeTimeout", IN_SYNC | IN_MODES, ARG_INT, CONFIG(purge_timeout_s), .max = INT_MAX_OLD,
 	.zero = 60},
-    {"ResendQueueSize", IN_FTFW, ARG_INT, CONFIG(node.resend_queue), .max = FLOWS_MAX,
+    {"ResendQueueSize", IN_FTFW, ARG_INT, CONFIG(node.resend_queue), .max = CONFIG_FLOWS_MAX,
 	.zero = 131072},
     {"ResendBufferSize", IN_FTFW, ARG_INT, DRAFT(resend_bytes), .max = INT_MAX_OLD,
 	.obsolete = "it counts bytes, say ResendQueueSize, which counts entries"},
@@ -104,7 +103,8 @@ static const struct keyword keywords[] = {
 
     /* General */
     {"HashSize", IN_GENERAL, ARG_INT, CONFIG(hash_size), .max = BUCKETS_MAX, .zero = 65536},
-    {"HashLimit", IN_GENERAL, ARG_INT, CONFIG(node.limit), .max = FLOWS_MAX, .zero = 262144},
+    {"HashLimit", IN_GENERAL, ARG_INT, CONFIG(node.limit), .max = INT_MAX_OLD, .zero = 262144,
+	.set = set_hash_limit},
     {"LogFile", IN_GENERAL, ARG_BOOL_OR_PATH, CONFIG(log_file), .max = CONFIG_PATH_MAX - 1,
 	.set = set_log_file},
     {"Syslog", IN_GENERAL, ARG_WORD, .set = set_syslog},
@@ -123,7 +123,7 @@ static const struct keyword keywords[] = {
     {"NetlinkOverrunResync", IN_GENERAL, ARG_BOOL_OR_INT, CONFIG(overrun_resync_s),
 	.max = INT_MAX_OLD, .zero = 30, .set = set_overrun_resync},
     {"NetlinkEventsReliable", IN_GENERAL, ARG_BOOL, CONFIG(netlink_reliable)},
-    {"PollSecs", IN_GENERAL, ARG_INT, DRAFT(poll_s), .min = 1, .max = INT_MAX_OLD},
+    {"PollSecs", IN_GENERAL, ARG_INT, CONFIG(poll_s), .min = 1, .max = INT_MAX_OLD},
     {"EventIterationLimit", IN_GENERAL, ARG_INT, CONFIG(event_iteration_limit),
 	.max = INT_MAX_OLD, .zero = 100},
     {"Nice", IN_GENERAL, ARG_SIGNED,
@@ -145,7 +145,7 @@ static const struct keyword keywords[] = {
     {"IPv6_address", IN_ADDRS, ARG_IPV6, .set = filter_add_net},
 
     /* Stats */
-    {"LogFile", IN_STATS, ARG_BOOL_OR_PATH, DRAFT(stats_log), .max = CONFIG_PATH_MAX - 1,
+    {"LogFile", IN_STATS, ARG_BOOL_OR_PATH, CONFIG(stats_log), .max = CONFIG_PATH_MAX - 1,
 	.set = set_stats_log_file},
     {"Syslog", IN_STATS, ARG_WORD, .set = set_stats_syslog},
     {"NetlinkEventsReliable", IN_STATS, ARG_BOOL, CONFIG(netlink_reliable)},
@@ -153,14 +153,14 @@ static const struct keyword keywords[] = {
 	.obsolete = "it has no effect, remove it"},
 
     /* Helper */
-    {"Setup", IN_HELPER, ARG_BOOL, .store = STORE_NOTHING},
+    {"Setup", IN_HELPER, ARG_BOOL, CONFIG(helper_setup)},
     {"Type", IN_HELPER, ARG_BLOCK, .opens = IN_HELPER_TYPE, .enter = enter_helper_type},
-    {"QueueNum", IN_HELPER_TYPE, ARG_INT, .max = 65535},
-    {"QueueLen", IN_HELPER_TYPE, ARG_INT, .max = INT_MAX_OLD},
+    {"QueueNum", IN_HELPER_TYPE, ARG_INT, .max = 65535, .set = set_queue_num},
+    {"QueueLen", IN_HELPER_TYPE, ARG_INT, .max = INT_MAX_OLD, .set = set_queue_len},
     {"Policy", IN_HELPER_TYPE, ARG_BLOCK, .opens = IN_POLICY, .enter = enter_policy,
 	.leave = leave_policy},
-    {"ExpectMax", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_policy_value},
-    {"ExpectTimeout", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_policy_value},
+    {"ExpectMax", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_expect_max},
+    {"ExpectTimeout", IN_POLICY, ARG_INT, .max = INT_MAX_OLD, .set = set_expect_timeout},
 };
 _Static_assert(ARRAY_LEN(keywords) <= KEYWORDS_MAX, "parser.seen has one element per row");
 

@@ -123,12 +123,11 @@ struct draft {
 	struct draft_link links[NODE_LINKS_MAX];
 	struct pos polarity_pos[TESTS_COUNT];
 	bool sync_checksum;
-	uint32_t poll_s;
 	uint32_t resend_bytes;
-	char stats_log[CONFIG_PATH_MAX];
-	bool stats_has_log;
+	struct pos stats_syslog_pos;
 	bool policy_filled, nets_full;
-	const char *helper;
+	struct config_helper *helper; /* being read; may be `spare_helper` */
+	struct config_helper spare_helper;
 };
 
 /* Where a row's keyword was seen. */

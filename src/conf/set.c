@@ -320,7 +320,7 @@ set_log_file(struct parser *p, const struct value *v)
 void
 set_stats_log_file(struct parser *p, const struct value *v)
 {
-	log_file(v, "/var/log/conntrackd-stats.log", &p->d.stats_has_log, p->d.stats_log);
+	log_file(v, "/var/log/conntrackd-stats.log", &p->c->stats_has_log, p->c->stats_log);
 }
 
 static void
@@ -356,9 +356,19 @@ set_syslog(struct parser *p, const struct value *v)
 void
 set_stats_syslog(struct parser *p, const struct value *v)
 {
-	int unused;
+	facility(p, v, &p->c->stats_facility);
+	p->d.stats_syslog_pos = v->tok.pos;
+}
 
-	facility(p, v, &unused);
+/* Who generates files asks for twice what the kernel may hold at most, or for all that there can be. */
+void
+set_hash_limit(struct parser *p, const struct value *v)
+{
+	if (v->num <= CONFIG_FLOWS_MAX)
+		return;
+	p->c->node.limit = CONFIG_FLOWS_MAX;
+	parse_diag(p, DIAG_WARNING, v->tok.pos, "found %u for HashLimit, expected at most %u, which is taken",
+	    v->num, CONFIG_FLOWS_MAX);
 }
 
 void
@@ -397,6 +407,7 @@ enter_filter(struct parser *p, struct pos pos, uint32_t *scope)
 		return true;
 	parse_advance(p);
 	/* Both say who does the work, not what is let through: the meaning is the same. */
+	p->c->filter_in_kernel = token_is(&p->tok, "Kernelspace");
 	if (!token_is(&p->tok, "Userspace") && !token_is(&p->tok, "Kernelspace")) {
 		bool opens = p->tok.type == TOK_OPEN;
 
@@ -456,90 +467,4 @@ enter_ignore_protocol(struct parser *p, struct pos pos, uint32_t *scope)
 	(void)scope;
 	filter_set_polarity(p, TEST_PROTOCOL, FILTER_IGNORE, pos);
 	return true;
-}
-
-/* ---- Helper ---- */
-
-enum { HELPER_TCP = 1, HELPER_UDP = 2 };
-
-struct helper_name {
-	const char *name;
-	unsigned int l4; /* which of them it parses */
-};
-
-static const struct helper_name helpers[] = {
-    {"amanda", HELPER_UDP}, {"dhcpv6", HELPER_UDP}, {"ftp", HELPER_TCP}, {"mdns", HELPER_UDP},
-    {"rpc", HELPER_TCP | HELPER_UDP}, {"sane", HELPER_TCP}, {"slp", HELPER_UDP},
-    {"ssdp", HELPER_TCP | HELPER_UDP}, {"tftp", HELPER_UDP}, {"tns", HELPER_TCP},
-};
-
-static bool
-helper_parses(const struct helper_name *h, const struct token *l4)
-{
-	return ((h->l4 & HELPER_TCP) && token_is(l4, "tcp")) ||
-	    ((h->l4 & HELPER_UDP) && token_is(l4, "udp"));
-}
-
-bool
-enter_helper_type(struct parser *p, struct pos pos, uint32_t *scope)
-{
-	const struct helper_name *h = NULL;
-
-	(void)pos;
-	(void)scope;
-	for (size_t i = 0; i < ARRAY_LEN(helpers) && h == NULL; i++) {
-		if (token_is(&p->tok, helpers[i].name))
-			h = &helpers[i];
-	}
-	if (h == NULL) {
-		parse_expected(p,
-		    "a helper: amanda, dhcpv6, ftp, mdns, rpc, sane, slp, ssdp, tftp or tns");
-		return false;
-	}
-	p->d.helper = h->name;
-	parse_advance(p);
-	if (!token_is(&p->tok, "inet") && !token_is(&p->tok, "inet6")) {
-		parse_expected(p, "inet or inet6 for the helper");
-		return false;
-	}
-	parse_advance(p);
-	if (!helper_parses(h, &p->tok)) {
-		parse_expected(p, h->l4 == HELPER_TCP ? "tcp for this helper" :
-		    h->l4 == HELPER_UDP ? "udp for this helper" : "tcp or udp for this helper");
-		return false;
-	}
-	parse_advance(p);
-	return true;
-}
-
-bool
-enter_policy(struct parser *p, struct pos pos, uint32_t *scope)
-{
-	char what[64];
-
-	(void)pos;
-	(void)scope;
-	p->d.policy_filled = false;
-	if (!token_is(&p->tok, p->d.helper)) {
-		snprintf(what, sizeof(what), "%s, the only policy of this helper", p->d.helper);
-		parse_expected(p, what);
-		return false;
-	}
-	parse_advance(p);
-	return true;
-}
-
-void
-set_policy_value(struct parser *p, const struct value *v)
-{
-	(void)v;
-	p->d.policy_filled = true;
-}
-
-void
-leave_policy(struct parser *p, struct pos pos, bool broken)
-{
-	if (!broken && !p->d.policy_filled)
-		parse_diag(p, DIAG_ERROR, pos,
-		    "found an empty Policy, expected ExpectMax and ExpectTimeout");
 }

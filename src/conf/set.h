@@ -32,12 +32,16 @@ void set_checksum(struct parser *p, const struct value *v);
 void set_ifname(struct parser *p, const struct value *v);
 void set_log_file(struct parser *p, const struct value *v);
 void set_syslog(struct parser *p, const struct value *v);
+void set_hash_limit(struct parser *p, const struct value *v);
 void set_overrun_resync(struct parser *p, const struct value *v);
 void set_sched_type(struct parser *p, const struct value *v);
 void set_expectations(struct parser *p, const struct value *v);
 void add_expect_helper(struct parser *p, const struct token *word);
 void set_stats_log_file(struct parser *p, const struct value *v);
 void set_stats_syslog(struct parser *p, const struct value *v);
-void set_policy_value(struct parser *p, const struct value *v);
+void set_queue_num(struct parser *p, const struct value *v);
+void set_queue_len(struct parser *p, const struct value *v);
+void set_expect_max(struct parser *p, const struct value *v);
+void set_expect_timeout(struct parser *p, const struct value *v);
 
 #endif

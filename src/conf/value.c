@@ -312,9 +312,10 @@ filter_set_polarity(struct parser *p, enum filter_test test, enum filter_polarit
 
 	if (*now != FILTER_NONE && *now != polarity) {
 		parse_diag(p, DIAG_ERROR, pos,
-		    "found Filter %s %s, expected %s as in line %u: a test cannot do both",
+		    "found %s %s, expected %s as in line %u, column %u: a test cannot do both",
 		    test_name[test], polarity == FILTER_ACCEPT ? "Accept" : "Ignore",
-		    polarity == FILTER_ACCEPT ? "Ignore" : "Accept", p->d.polarity_pos[test].line);
+		    polarity == FILTER_ACCEPT ? "Ignore" : "Accept",
+		    p->d.polarity_pos[test].line, p->d.polarity_pos[test].col);
 		return;
 	}
 	*now = polarity;

@@ -68,7 +68,7 @@ end_expects(struct node *n)
 		job->phase = PHASE_LAST;
 		job->count = n->inject.count + n->rewrites + n->jobs[JOB_INJECT].out;
 	}
-	return job->phase == PHASE_LAST;
+	return job->phase == PHASE_LAST && expect_committed(n);
 }
 
 void

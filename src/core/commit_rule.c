@@ -47,6 +47,15 @@ commit_is_further(const struct flow *kernel, const struct flow *known)
 	    (kernel->status & ~known->status & (ST_SEEN_REPLY | ST_ASSURED)) != 0;
 }
 
+/* The first packets of a connection, which may never have become one. */
+static bool
+is_half_open(const struct flow *f)
+{
+	int rank = tcp_rank(f);
+
+	return rank == 1 || rank == 2;
+}
+
 enum commit_verdict
 commit_decide(const struct flow *kernel, const struct flow *replica, enum commit_age age)
 {
@@ -56,6 +65,10 @@ commit_decide(const struct flow *kernel, const struct flow *replica, enum commit
 		return COMMIT_CREATE;
 	stray = is_stray(kernel, replica);
 	if (age == AGE_KERNEL_NEWER && !stray)
+		return COMMIT_LEAVE;
+	/* Packets went both ways here, and how far the other one comes nobody knows. */
+	if (age == AGE_REPLICA_NEWER && is_half_open(replica) && tcp_rank(kernel) == 3 &&
+	    (kernel->status & ST_SEEN_REPLY))
 		return COMMIT_LEAVE;
 	if ((age == AGE_UNKNOWN || age == AGE_FOUND) && !stray) {
 		if (!flow_reply_equal(&kernel->reply, &replica->reply))

@@ -4,6 +4,7 @@
  * The parts stand in layers; each calls only those below it:
  *
  *   node.c       init, inputs, commands, time, views
+ *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   identity.c   whose a message is
  *   links.c      which link we send on
@@ -38,9 +39,17 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	/*
+	 * Packets renew a timeout without an event.  So the kernel is asked when a third of it is over,
+	 * not sooner than in ten seconds, and not more than so many flows a second.
+	 */
+	LOOK_PART = 3,
+	LOOK_MIN_S = 10,
+	LOOKS_PER_SECOND = 2000,
 	EXPECT_OPS_MAX = 32,         /* the same, about expectations */
 	EXPECT_TRIES_MAX = 6,        /* for one whose master is not there yet, a second apart */
 	EXPECT_TIMEOUT_S = 300,      /* of one that came without */
+	EXPECT_MASTER_MS = 5 * 1000, /* so long it waits for its master to be told */
 
 	KEEPALIVE_MS = 1000,
 	PEER_SILENT_MS = 10 * 1000,
@@ -131,6 +140,7 @@ struct sync_mode {
 	bool alive;     /* something is sent at least once a second */
 	bool marked;    /* gaps are noticed, and full resends say where they begin and end */
 	bool refreshed; /* every flow is sent again and again; peers' flows expire */
+	bool silent;    /* there are no peers: nothing is sent, nothing waits for that */
 };
 
 extern const struct sync_mode sync_modes[];
@@ -277,6 +287,7 @@ struct node {
 	struct expect_table local_expects, remote_expects;
 	uint32_t expects_pending; /* local ones to be sent */
 	uint32_t expects_unacked;
+	uint32_t expects_waiting; /* for their masters */
 	uint32_t expects_wanted;  /* remote ones to be written or deleted */
 	struct expect_op expect_ops[EXPECT_OPS_MAX];
 	uint32_t expect_ops_out;
@@ -343,6 +354,7 @@ struct node {
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
+	uint32_t looks_left;  /* at timeouts, in this second */
 	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
 	bool flush_external;  /* -f external, as soon as the commit under way is through */
 	bool flush_internal;  /* -f internal, likewise; unless a read begins before that */
@@ -368,6 +380,10 @@ peer_mask(const struct node *n)
 	}
 	return mask;
 }
+
+/* reconfigure.c */
+/* Puts defaults where there are zeros, and what is too little right. */
+void settings_complete(struct node_cfg *cfg);
 
 /* notice.c */
 /* A place in the notice ring with its type set.  If the ring is full, an older notice goes that
@@ -430,7 +446,7 @@ bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
 /* A full resend under way ends here, unfinished. */
 void sync_bulk_stop(struct node *n);
-/* ALARM: when the flow is next sent if nothing happens to it. */
+/* When the flow is next sent if nothing happens to it (ALARM), or its timeout next looked at. */
 void sync_refresh_later(struct node *n, uint32_t id, ms_t now);
 void sync_tick(struct node *n, ms_t now);
 void sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t now);
@@ -491,10 +507,12 @@ void local_verify_done(struct node *n, ms_t now);
 /* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
 bool local_ask_which(struct node *n, uint32_t id);
 /*
- * What the helper did to the master for this flow's sake, its sequence numbers above all, raises no
+ * What the helper did to the master for a related flow or an expectation, its sequence numbers above all, raises no
  * event.  So it is asked for; where there is no slot for the question, the next flow asks.
  */
-void local_look_at_master(struct node *n, const struct flow *f);
+void local_look_at_master(struct node *n, const struct flow_key *master);
+/* What has renewed its timeout raised no event: the kernel is asked, if there is a slot for it. */
+void local_look_at_timeout(struct node *n, uint32_t id, ms_t now);
 /* Have packets changed the flow that we know, or the rules that they went through? */
 bool local_has_gone_on(const struct flow *known, const struct flow *f);
 /*
@@ -517,6 +535,8 @@ void local_found(struct node *n, const struct flow *f, ms_t now);
 
 /* expect_local.c: the kernel's expectations as we know them, and what of them leaves */
 void expect_event(struct node *n, const struct kernel_event *ev, ms_t now);
+/* A flow is there that some of them may have waited for. */
+void expect_master_came(struct node *n, const struct flow_key *master);
 /* A read is over: which of them it did not name is gone, if it saw all. */
 void expect_read_end(struct node *n, bool complete, ms_t now);
 /* We wrote this one for a peer (`copy`), or made it ours. */
@@ -548,6 +568,8 @@ void expect_sweep(struct node *n, struct peer *p);
 void expect_orphan(struct node *n, const struct peer *p);
 void expect_expire(struct node *n, ms_t now);
 void expect_flush_remote(struct node *n);
+/* We have put this flow in the kernel: what peers' helpers expect of it is not there (any more). */
+void expect_master_written(struct node *n, const struct flow_key *master);
 /* The running commit has come to them. */
 void expect_commit(struct node *n);
 /* Is nothing of it left to be done? */

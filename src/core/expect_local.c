@@ -24,7 +24,9 @@ set_idle(struct node *n, struct expect_entry *x)
 		n->expects_unacked--;
 	if (x->flags & EXPECT_PENDING)
 		n->expects_pending--;
-	x->flags = (uint16_t)(x->flags & ~(EXPECT_UNACKED | EXPECT_PENDING));
+	if (x->flags & EXPECT_WAITS)
+		n->expects_waiting--;
+	x->flags = (uint16_t)(x->flags & ~(EXPECT_UNACKED | EXPECT_PENDING | EXPECT_WAITS));
 }
 
 static void
@@ -116,8 +118,6 @@ expect_gone(struct node *n, uint32_t id, bool tell, ms_t now)
 static bool
 is_ours(struct node *n, const struct expect *e)
 {
-	uint32_t master;
-
 	if (!expect_is_complete(e)) {
 		n->stats.expect_incomplete++;
 		return false;
@@ -131,12 +131,15 @@ is_ours(struct node *n, const struct expect *e)
 		n->stats.expect_zoned++;
 		return false;
 	}
-	master = table_find(&n->local, &e->master);
-	if (master == ENTRY_NONE || (table_entry(&n->local, master)->flags & ENTRY_DEAD)) {
-		n->stats.expect_no_master++;
-		return false;
-	}
 	return true;
+}
+
+static bool
+has_master(const struct node *n, const struct expect *e)
+{
+	uint32_t master = table_find(&n->local, &e->master);
+
+	return master != ENTRY_NONE && !(table_entry(&n->local, master)->flags & ENTRY_DEAD);
 }
 
 static void
@@ -170,8 +173,51 @@ expect_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	if (!is_ours(n, &ev->expect))
 		return;
 	id = upsert(n, &ev->expect, now);
-	if (id != 0)
+	if (id == 0)
+		return;
+	if (!has_master(n, &ev->expect)) {
+		/* A helper that speaks in the first packet is heard before the flow is. */
+		struct expect_entry *x = expects_entry(&n->local_expects, id);
+
+		n->expects_waiting += !(x->flags & EXPECT_WAITS);
+		x->flags |= EXPECT_WAITS;
+		return;
+	}
+	live(n, id);
+	local_look_at_master(n, &ev->expect.master);
+}
+
+void
+expect_master_came(struct node *n, const struct flow_key *master)
+{
+	struct expect_table *t = &n->local_expects;
+
+	for (uint32_t id = expects_next(t, 0); id != 0; id = expects_next(t, id)) {
+		struct expect_entry *x = expects_entry(t, id);
+
+		if (!(x->flags & EXPECT_WAITS) || !flow_key_equal(&x->e.master, master))
+			continue;
+		set_idle(n, x);
 		live(n, id);
+		local_look_at_master(n, master);
+	}
+}
+
+/* Those whose master is not told: it is not replicated. */
+static void
+give_up_waiting(struct node *n, ms_t now)
+{
+	struct expect_table *t = &n->local_expects;
+
+	for (uint32_t id = expects_next(t, 0), next; id != 0; id = next) {
+		const struct expect_entry *x = expects_entry(t, id);
+
+		next = expects_next(t, id);
+		if (!(x->flags & EXPECT_WAITS) || ms_since(now, x->told) < EXPECT_MASTER_MS)
+			continue;
+		n->stats.expect_no_master++;
+		drop(n, id);
+	}
 }
 
 void
@@ -190,9 +236,15 @@ node_kernel_read_expect(struct node *n, const struct expect *e, ms_t now)
 		return;
 	if (!is_ours(n, e))
 		return;
+	if (!has_master(n, e)) {
+		n->stats.expect_no_master++;
+		return;
+	}
 	known = id != 0 && !(x->flags & EXPECT_DEAD);
 	if (known && expect_same_content(&x->e, e)) {
 		x->gen = n->read_gen;
+		if (x->flags & EXPECT_WAITS)
+			expect_master_came(n, &e->master);
 		return;
 	}
 	id = upsert(n, e, now);
@@ -383,7 +435,7 @@ expect_bulk(struct node *n)
 	for (uint32_t id = expects_next(t, 0); id != 0; id = expects_next(t, id)) {
 		struct expect_entry *x = expects_entry(t, id);
 
-		if (!(x->flags & EXPECT_DEAD) && !is_mirrored(n, x))
+		if (!(x->flags & (EXPECT_DEAD | EXPECT_WAITS)) && !is_mirrored(n, x))
 			set_pending(n, x);
 	}
 }
@@ -422,6 +474,8 @@ expect_tick(struct node *n, ms_t now)
 	struct expect_table *t = &n->local_expects;
 	uint32_t id = n->mode->refreshed ? expects_next(t, 0) : 0;
 
+	if (n->expects_waiting > 0)
+		give_up_waiting(n, now);
 	for (; id != 0; id = expects_next(t, id)) {
 		struct expect_entry *x = expects_entry(t, id);
 

@@ -204,6 +204,28 @@ expect_commit(struct node *n)
 	}
 }
 
+void
+expect_master_written(struct node *n, const struct flow_key *master)
+{
+	struct expect_table *t = &n->remote_expects;
+	bool commit = n->jobs[JOB_COMMIT].running && n->jobs[JOB_COMMIT].phase > PHASE_OWN;
+
+	/* Before that the commit still comes to them. */
+	if (!commit && !n->cfg.write_through)
+		return;
+	for (uint32_t id = expects_next(t, 0); id != 0; id = expects_next(t, id)) {
+		struct expect_entry *x = expects_entry(t, id);
+
+		if ((x->flags & EXPECT_DEAD) || !flow_key_equal(&x->e.master, master))
+			continue;
+		if (commit && n->tally.expects)
+			x->flags |= EXPECT_COUNTED;
+		else if (!n->cfg.write_through)
+			continue;
+		set_wanted(n, x);
+	}
+}
+
 bool
 expect_committed(const struct node *n)
 {

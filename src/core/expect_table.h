@@ -19,6 +19,7 @@ enum expect_flag {
 	EXPECT_WRITTEN = 1 << 7,   /* remote: we wrote it */
 	EXPECT_COUNTED = 1 << 8,   /* remote: belongs to the running commit */
 	EXPECT_OUT = 1 << 9,       /* remote: a request is under way */
+	EXPECT_WAITS = 1 << 10,    /* local: for the birth of its master to be told */
 };
 
 struct expect_entry {

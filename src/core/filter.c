@@ -32,6 +32,25 @@ addr_listed(const struct filter *f, uint8_t l3, const struct ip_addr *addr)
 	return false;
 }
 
+bool
+filter_equal(const struct filter *a, const struct filter *b)
+{
+	if (a->proto_polarity != b->proto_polarity || a->addr_polarity != b->addr_polarity ||
+	    a->state_polarity != b->state_polarity)
+		return false;
+	if (memcmp(a->protos, b->protos, sizeof(a->protos)) != 0 ||
+	    a->tcp_states != b->tcp_states || a->nets_count != b->nets_count)
+		return false;
+	for (size_t i = 0; i < a->nets_count; i++) {
+		const struct filter_net *x = &a->nets[i], *y = &b->nets[i];
+
+		if (x->l3 != y->l3 || x->prefix != y->prefix ||
+		    memcmp(&x->addr, &y->addr, sizeof(x->addr)) != 0)
+			return false;
+	}
+	return true;
+}
+
 /* Does a test of this polarity let through what is (or is not) listed? */
 static bool
 lets_pass(enum filter_polarity polarity, bool listed)

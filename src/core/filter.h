@@ -36,6 +36,9 @@ void filter_proto_add(struct filter *f, uint8_t proto);
 /* Does `addr` lie in the network? */
 bool filter_net_contains(const struct filter_net *net, uint8_t l3, const struct ip_addr *addr);
 
+/* Do both let the same flows through, as far as a look at their lists tells? */
+bool filter_equal(const struct filter *a, const struct filter *b);
+
 /*
  * Does the flow pass?  The address test looks at the two real end points, the sources of the
  * original and of the reply tuple; a hit on either is a hit.  The state test looks only at TCP flows

@@ -16,6 +16,14 @@ enum kernel_event_type {
 	KEV_EXPECT_DESTROY,
 };
 
+/* What the kernel has counted of a flow; directions are original, reply. */
+struct kernel_usage {
+	bool counted; /* net.netfilter.nf_conntrack_acct */
+	bool timed;   /* net.netfilter.nf_conntrack_timestamp: both ends are known */
+	uint64_t packets[2], bytes[2];
+	uint64_t start_ns, stop_ns; /* of the kernel's wall clock */
+};
+
 struct kernel_event {
 	enum kernel_event_type type;
 	bool own; /* caused by one of our own writes (netlink port of the write socket) */
@@ -23,9 +31,7 @@ struct kernel_event {
 		struct flow flow;
 		struct expect expect; /* KEV_EXPECT_* */
 	};
-	/* DESTROY: what went through in both directions; 0 if the kernel does not count
-	 * (net.netfilter.nf_conntrack_acct). */
-	uint64_t bytes, packets;
+	struct kernel_usage usage; /* DESTROY */
 };
 
 enum kernel_op_type {

@@ -152,7 +152,7 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 	 * Nobody has heard of it: nobody need hear of its end.  That holds above all for flows that
 	 * we wrote for a peer and never saw alive: their expiry here says nothing about the flow.
 	 */
-	if (!(e->flags & ENTRY_ANNOUNCED)) {
+	if (!(e->flags & ENTRY_ANNOUNCED) || n->mode->silent) {
 		local_end(n, id);
 		return;
 	}
@@ -185,8 +185,10 @@ local_expire(struct node *n, ms_t now)
 
 	while ((id = timer_expired(&n->local, now)) != ENTRY_NONE) {
 		if (!is_tomb(table_entry(&n->local, id))) {
+			local_look_at_timeout(n, id, now);
 			/* To be said again. */
-			local_pending(n, id);
+			if (n->mode->refreshed)
+				local_pending(n, id);
 		} else if (!n->reading) {
 			local_drop(n, id);
 			n->tombs--;
@@ -345,8 +347,8 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	}
 	if (ev->type == KEV_DESTROY) {
-		n->stats.kernel_bytes += ev->bytes;
-		n->stats.kernel_packets += ev->packets;
+		n->stats.kernel_bytes += ev->usage.bytes[0] + ev->usage.bytes[1];
+		n->stats.kernel_packets += ev->usage.packets[0] + ev->usage.packets[1];
 		destroy_event(n, f, now);
 		return;
 	}
@@ -366,8 +368,10 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
+	if (n->expects_waiting > 0)
+		expect_master_came(n, &f->key);
 	if (ev->type == KEV_NEW && flow_is_related(f))
-		local_look_at_master(n, f);
+		local_look_at_master(n, &f->rare.master);
 }
 
 void

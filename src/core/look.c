@@ -20,9 +20,9 @@ local_ask_which(struct node *n, uint32_t id)
 }
 
 void
-local_look_at_master(struct node *n, const struct flow *f)
+local_look_at_master(struct node *n, const struct flow_key *master)
 {
-	uint32_t id = table_find(&n->local, &f->rare.master);
+	uint32_t id = table_find(&n->local, master);
 	struct op_slot *s;
 
 	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
@@ -30,6 +30,35 @@ local_look_at_master(struct node *n, const struct flow *f)
 	s = slot_take(n, JOB_VERIFY, &n->local, id);
 	if (s == NULL)
 		return;
+	table_load(&n->local, id, &s->op.flow);
+	slot_retry(n, s, KOP_GET);
+}
+
+void
+local_look_at_timeout(struct node *n, uint32_t id, ms_t now)
+{
+	const struct entry *e = table_entry(&n->local, id);
+	bool copy = (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED;
+	uint32_t passed = ms_second(now) - e->timeout_s;
+	struct op_slot *s;
+
+	if ((e->flags & ENTRY_DEAD) || !(entry_status(e) & ST_ASSURED) || peer_mask(n) == 0)
+		return;
+	/* With CacheWriteThrough its owner looks after it. */
+	if (copy && n->cfg.write_through)
+		return;
+	if (n->mode->refreshed &&
+	    (passed < LOOK_MIN_S || passed < entry_timeout(e) / LOOK_PART))
+		return;
+	sync_refresh_later(n, id, now);
+	/* Slots are for what was ordered, above all. */
+	if (n->looks_left == 0 || n->ops_free < OPS_MAX / 2)
+		return;
+	s = slot_take(n, JOB_VERIFY, &n->local, id);
+	if (s == NULL)
+		return;
+	n->looks_left--;
+	n->stats.timeout_looks++;
 	table_load(&n->local, id, &s->op.flow);
 	slot_retry(n, s, KOP_GET);
 }
@@ -144,11 +173,28 @@ local_shown(struct node *n, uint32_t id, const struct flow *f, ms_t now)
 		local_alive(n, f, now);
 }
 
+/* Is more left than there would be without packets? */
+static bool
+is_longer(const struct node *n, uint32_t id, const struct flow *known, uint32_t timeout_s, ms_t now)
+{
+	return (entry_status(table_entry(&n->local, id)) & ST_ASSURED) && peer_mask(n) != 0 &&
+	    local_was_renewed(n, id, known, timeout_s, now) &&
+	    timeout_s > local_timeout_left(known, table_entry(&n->local, id), now);
+}
+
+/* A copy that its owner does not look after: packets come through here, and it is ours. */
+static bool
+is_untold_copy(const struct node *n, uint32_t id)
+{
+	return !n->cfg.write_through &&
+	    (table_entry(&n->local, id)->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED;
+}
+
 void
 local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, ms_t now)
 {
 	struct flow known, shown = *f;
-	bool changed, another;
+	bool changed, another, renewed;
 
 	table_load(&n->local, id, &known);
 	another = flow_is_another(&known, f);
@@ -164,8 +210,13 @@ local_looked_at(struct node *n, uint32_t id, const struct flow *f, bool which, m
 		local_alive(n, f, now);
 		return;
 	}
+	renewed = is_longer(n, id, &known, f->timeout_s, now);
+	if (renewed && is_untold_copy(n, id)) {
+		local_alive(n, f, now);
+		return;
+	}
 	local_note_timeout(n, id, &known, &shown, now);
-	changed = flow_merge(&known, &shown);
+	changed = flow_merge(&known, &shown) || renewed;
 	table_store(&n->local, id, &known);
 	table_entry(&n->local, id)->flags &= (uint16_t)~ENTRY_DOUBT;
 	table_entry(&n->local, id)->flags |= which ? ENTRY_LOOKED : 0;

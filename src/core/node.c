@@ -18,12 +18,6 @@ node_size(const struct node_cfg *cfg)
 	    2 * expects_size(cfg->expects);
 }
 
-static uint32_t
-or_default(uint32_t value, uint32_t fallback)
-{
-	return value != 0 ? value : fallback;
-}
-
 struct node *
 node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 {
@@ -32,12 +26,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 
 	ASSERT(((uintptr_t)mem & 15) == 0);
 	n->cfg = *cfg;
-	n->cfg.refresh_s = or_default(cfg->refresh_s, 60);
-	n->cfg.cache_timeout_s = or_default(cfg->cache_timeout_s, 180);
-	n->cfg.resend_queue = or_default(cfg->resend_queue, 131072);
-	n->cfg.ack_window = or_default(cfg->ack_window, 300);
-	if (n->cfg.ack_window < ACK_WINDOW_MIN)
-		n->cfg.ack_window = ACK_WINDOW_MIN;
+	settings_complete(&n->cfg);
 	n->mode = &sync_modes[cfg->mode];
 	n->rng = cfg->secret[0] ^ (cfg->secret[1] << 1);
 	p += align64(sizeof(struct node));
@@ -87,15 +76,13 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 {
 	enum wire_class class = wire_classify(m);
 	bool range = class == CLASS_ACK || class == CLASS_NACK;
+	/* That it has changed its link. */
+	bool moved = class == CLASS_ALIVE && n->links_count > 1;
 	struct peer *p;
 
 	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
-	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC) {
+	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC && !moved) {
 		n->stats.recv_flagged++;
-		/* And that it has changed its link. */
-		if (class == CLASS_ALIVE && n->links_count > 1 &&
-		    (p = peer_heard(n, from, m->seq, now)) != NULL && peer_track(n, p, m, now))
-			links_heard(n, p, from->link, now);
 		return;
 	}
 	if (class == CLASS_BAD && n->mode->refreshed) {
@@ -201,6 +188,8 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 			remote_flush(n);
 		return CMD_DONE;
 	case CMD_REQUEST_RESYNC:
+		if (n->mode->silent)
+			return CMD_DONE;
 		sync_control(n, WIRE_RESYNC, 0, 0);
 		node_notice(n, NOTE_RESYNC_SENT);
 		return CMD_DONE;
@@ -337,7 +326,7 @@ node_next_expect(const struct node *n, enum node_table t, uint32_t *cursor, stru
 		if (*cursor == 0)
 			return false;
 		x = expects_entry(table, *cursor);
-	} while (x->flags & EXPECT_DEAD);
+	} while (x->flags & (EXPECT_DEAD | EXPECT_WAITS));
 	memset(out, 0, sizeof(*out));
 	out->expect = x->e;
 	out->age_s = ms_since(now, x->created) / 1000;
@@ -355,7 +344,9 @@ node_expects_view(const struct node *n, enum node_table t)
 	const struct expect_table *table = t == TABLE_LOCAL ? &n->local_expects : &n->remote_expects;
 
 	return (struct table_view){
-	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};
+	    .active = table->count - table->dead - (t == TABLE_LOCAL ? n->expects_waiting : 0),
+	    .total = table->count,
+	    .limit = table->limit};
 }
 
 struct table_view

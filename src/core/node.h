@@ -21,7 +21,12 @@ enum { NODE_PEERS_MAX = 8, NODE_LINKS_MAX = 4, NODE_LIMIT_MAX = 1 << 24,
 	/* More than the kernel has by default (net.netfilter.nf_conntrack_expect_max). */
 	NODE_EXPECTS = 8192 };
 
-enum sync_mode_id { MODE_FTFW, MODE_ALARM, MODE_NOTRACK };
+enum sync_mode_id {
+	MODE_FTFW,
+	MODE_ALARM,
+	MODE_NOTRACK,
+	MODE_STATS, /* nobody to replicate to: flows are only counted and shown */
+};
 
 /* Zero is the default wherever the comment names one. */
 struct node_cfg {
@@ -59,6 +64,16 @@ size_t node_size(const struct node_cfg *cfg);
 
 /* Builds a node in `mem`, which must be zero and stay valid; *cfg is copied, filter nets are not. */
 struct node *node_init(void *mem, const struct node_cfg *cfg, ms_t now);
+
+/*
+ * New settings for a node that runs: filter, timeouts, resend queue, acknowledgement window, window
+ * tracking.  All others stay as node_init() got them, whatever *cfg says.  *cfg is copied, filter nets
+ * are not: the old ones may go afterwards.
+ *
+ * Flows that a new filter leaves out are told to the peers as deletes.  For those that it lets in a
+ * notice asks for a read of the kernel table (READ_FILTER_CHANGED), which announces them.
+ */
+void node_reconfigure(struct node *n, const struct node_cfg *cfg, ms_t now);
 
 const struct node_cfg *node_config(const struct node *n);
 const struct node_stats *node_stats(const struct node *n);
@@ -168,7 +183,7 @@ struct commit_tally {
 	uint32_t replaced; /* an older entry was in the way: deleted, the new one created */
 	uint32_t current;  /* kernel entry as good or newer: left alone */
 	uint32_t ended;    /* kernel entries of connections that ended at a peer: deleted */
-	uint32_t degraded; /* of created, updated, replaced: an attribute was refused */
+	uint32_t degraded; /* of created, updated, replaced, or found written: an attribute was refused */
 	uint32_t failed;
 	uint32_t expects_created;
 	uint32_t expects_failed;
@@ -180,6 +195,7 @@ enum read_why {
 	READ_EVENTS_LOST, /* the kernel dropped events */
 	READ_CUT_SHORT,   /* the last read did not see all */
 	READ_ROOM_AGAIN,  /* the table was full, and flows were left out */
+	READ_FILTER_CHANGED, /* the filter lets in what it did not before: at once */
 	READ_TO_ANSWER,   /* a peer has asked for everything, and the table was flushed: at once */
 };
 

@@ -364,8 +364,10 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	if (ahead <= 0 && !far)
 		n->stats.seq_before++;
-	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, seq, now))
+	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, seq, now)) {
+		n->stats.seq_before += far;
 		return false;
+	}
 	if (far ? jump_believed(n, p, seq) : ahead <= 0 && behind_believed(n, p, seq, now)) {
 		new_instance(n, p, seq, now);
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
@@ -441,8 +443,10 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		p->last = m->seq - 1;
 	}
 	ahead = seq_cmp(m->seq, p->last);
-	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, m->seq, now))
+	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, m->seq, now)) {
+		n->stats.seq_before++;
 		return false;
+	}
 	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
 		if (ms_since(now, p->began) < LATE_MS || has_overslept(n, now)) {
 			n->stats.seq_old_process++;
@@ -532,7 +536,7 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 	case CLASS_ALIVE:
 		if (n->mode->marked)
 			peer_mark(p, m->flags, now);
-		else
+		else if (n->mode->tracked)
 			has_heard_nothing(n, p);
 		break;
 	case CLASS_STATE:
@@ -619,6 +623,7 @@ peer_ask_all(struct node *n, ms_t now)
 void
 peer_housekeeping(struct node *n, ms_t now)
 {
+	n->looks_left = LOOKS_PER_SECOND;
 	n->walk_left = 8 * (uint64_t)n->cfg.limit + (1 << 20);
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		struct peer *p = &n->peers[i];

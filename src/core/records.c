@@ -33,7 +33,7 @@ local_unqueue(struct node *n, uint32_t id)
 void
 local_pending(struct node *n, uint32_t id)
 {
-	if (table_entry(&n->local, id)->queue == Q_TX)
+	if (table_entry(&n->local, id)->queue == Q_TX || n->mode->silent)
 		return;
 	local_unqueue(n, id);
 	queue_push(&n->local, &n->tx, id);

@@ -18,15 +18,20 @@ enum {
 static uint32_t
 commit_timeout(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
 {
+	uint32_t timeout_s;
 	int64_t left;
 
 	if (n->cfg.commit_timeout_s != 0)
 		return n->cfg.commit_timeout_s;
 	if (!(f->has & HAS_TIMEOUT) || f->timeout_s == 0)
 		return commit_default_timeout(f);
-	left = (int64_t)f->timeout_s - ms_since(now, e->changed) / 1000;
+	timeout_s = f->timeout_s;
+	/* What a flowtable forwards has a day; here packets come the usual way. */
+	if ((f->status & (ST_OFFLOAD | ST_HW_OFFLOAD)) && timeout_s > commit_default_timeout(f))
+		timeout_s = commit_default_timeout(f);
+	left = (int64_t)timeout_s - (uint32_t)((uint32_t)now.ms - e->told_ms) / 1000;
 	/* Had it really run out, its end would have been told: traffic has renewed it since. */
-	return left > 0 ? (uint32_t)left : f->timeout_s;
+	return left > 0 ? (uint32_t)left : timeout_s;
 }
 
 /* What is to be written for this replica. */
@@ -234,6 +239,7 @@ replica_prepare_delete(struct node *n, struct op_slot *s)
 static void
 ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 {
+	struct flow known;
 	uint32_t id;
 
 	if (op->type != KOP_REPLACE || flow_key_equal(&op->victim, &op->flow.key))
@@ -248,7 +254,13 @@ ended_for_another(struct node *n, const struct kernel_op *op, ms_t now)
 			local_gone(n, id);
 		return;
 	}
-	if (id != ENTRY_NONE && !(table_entry(&n->local, id)->flags & ENTRY_DEAD))
+	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD))
+		return;
+	/* Another flow that has been put there meanwhile stays where it is.  One that we wrote has no number
+	 * yet, but that of the flow before it. */
+	table_load(&n->local, id, &known);
+	if (op->victim_id == 0 ||
+	    ((known.has & HAS_ID) != 0) == (known.id == op->victim_id))
 		local_destroyed(n, id, now);
 }
 
@@ -358,6 +370,8 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 	count_degraded(n, s);
 	written(n, s, now);
 	key = s->op.flow.key;
+	if (s->op.type != KOP_UPDATE)
+		expect_master_written(n, &key);
 	/* What was left out in the end an earlier try may have written. */
 	in_part = s->degraded && s->lost;
 	slot_free(n, s);

@@ -25,6 +25,7 @@
 	X(dump_incomplete, "of these, left out as their tuple was incomplete")                     \
 	X(dump_stale, "of these, left aside as an event had told of another flow")                 \
 	X(dump_stray, "of these, left aside as no read was under way")                             \
+	X(timeout_looks, "times the kernel was asked what is left of a timeout")                   \
 	X(kernel_bytes, "bytes of flows that ended, as far as the kernel counts them")              \
 	X(kernel_packets, "packets of flows that ended, likewise")                                  \
 	/* local table ("cache internal") */                                                       \

@@ -13,6 +13,7 @@ const struct sync_mode sync_modes[] = {
     [MODE_FTFW] = {.name = "FTFW", .tracked = true, .alive = true},
     [MODE_ALARM] = {.name = "ALARM", .refreshed = true},
     [MODE_NOTRACK] = {.name = "NOTRACK", .alive = true, .marked = true},
+    [MODE_STATS] = {.name = "Stats", .silent = true},
 };
 
 bool
@@ -42,6 +43,8 @@ bulk_done(struct node *n)
 void
 sync_bulk(struct node *n, ms_t now)
 {
+	if (n->mode->silent)
+		return;
 	/* Half a table looks to the peer as if the other half were gone. */
 	if (n->local_emptied || n->reading) {
 		n->bulk_waits = true;
@@ -97,8 +100,14 @@ sync_refresh_ms(struct node *n)
 void
 sync_refresh_later(struct node *n, uint32_t id, ms_t now)
 {
+	const struct entry *e = table_entry(&n->local, id);
+	uint32_t part_s = entry_timeout(e) / LOOK_PART;
+
 	if (n->mode->refreshed)
 		timer_set(&n->local, id, ms_add(now, sync_refresh_ms(n)));
+	else if ((entry_status(e) & ST_ASSURED) && !(e->flags & ENTRY_DEAD))
+		timer_set(&n->local, id,
+		    ms_add(now, (part_s > LOOK_MIN_S ? part_s : LOOK_MIN_S) * INT64_C(1000)));
 }
 
 void
@@ -584,7 +593,7 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 	uint16_t flags = table_entry(&n->local, id)->flags;
 	enum wire_type type = WIRE_CT_NEW;
 	struct flow f;
-	uint32_t mask;
+	uint32_t mask, left_s;
 
 	/*
 	 * An update is merged: what an earlier flow on the tuple had and this one has not would stay.
@@ -599,6 +608,10 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 	/* The end of an earlier flow: how far the copy has come does not belong to it. */
 	if (flags & ENTRY_ENDED)
 		mask &= ~(uint32_t)HAS_STATE;
+	/* What is left of it now; one that would have run out lives on, and so has been renewed. */
+	left_s = local_timeout_left(&f, table_entry(&n->local, id), now);
+	if ((f.has & HAS_TIMEOUT) && left_s > 0)
+		f.timeout_s = left_s;
 	if (!wire_put_flow(wb, type, hello_flags(n), n->next_seq, &f, mask))
 		return false;
 	flow_sent(n, id, now);

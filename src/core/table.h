@@ -9,6 +9,8 @@
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
 
+#include <string.h>
+
 #include "flow.h"
 
 enum { ENTRY_NONE = 0, PEER_NONE = 0xff };
@@ -107,6 +109,25 @@ static inline const struct flow_key *
 entry_key(const struct entry *e)
 {
 	return (const struct flow_key *)(const void *)e->fixed;
+}
+
+/* Two more parts of it that are asked for often. */
+static inline uint32_t
+entry_status(const struct entry *e)
+{
+	uint32_t status;
+
+	memcpy(&status, e->fixed + offsetof(struct flow, status), sizeof(status));
+	return status;
+}
+
+static inline uint32_t
+entry_timeout(const struct entry *e)
+{
+	uint32_t timeout_s;
+
+	memcpy(&timeout_s, e->fixed + offsetof(struct flow, timeout_s), sizeof(timeout_s));
+	return timeout_s;
 }
 
 /* Index of the flow with this key (dead ones too), or ENTRY_NONE. */

@@ -10,11 +10,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <linux/filter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netlink.h>
 
+#include "ctnl_filter.h"
 #include "ctnl_msg.h"
 
 enum {
@@ -32,6 +32,8 @@ enum {
 	ANSWER_WAIT_MS = 1000,
 	/* Each op takes this many sequence numbers (REPLACE sends two messages). */
 	SEQS_PER_OP = 2,
+	/* Instructions of a socket filter, as many as the kernel takes. */
+	FILTER_MAX = 4096,
 	/* kernel_result.error while an exchange runs. */
 	UNANSWERED = -1,
 };
@@ -41,6 +43,7 @@ struct ctnl {
 	struct mnl_socket *dump; /* NULL if it could not be opened again */
 	struct mnl_socket *write;
 	uint32_t write_port;
+	bool own_events;
 	uint32_t rcvbuf;
 	uint32_t rcvbuf_max;
 	uint32_t dump_seq;
@@ -174,26 +177,37 @@ option_set(struct mnl_socket *nl, int option, int value)
 	return mnl_socket_setsockopt(nl, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/*
- * Drops what the write socket caused: the kernel names the requester in nlmsg_pid, in host order,
- * while a filter loads words from network order.  Filters run before the receive buffer is charged,
- * so a commit of any size cannot overrun the event socket.
- */
+/* Filters run before the receive buffer is charged, so a commit of any size cannot overrun the event
+ * socket. */
 static int
-filter_own(struct mnl_socket *nl, uint32_t own_port)
+filter_attach(struct ctnl *c, const struct filter *filter, bool addresses)
 {
-	struct sock_filter code[] = {
-	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(own_port), 0, 1),
-	    BPF_STMT(BPF_RET | BPF_K, 0),
-	    BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
-	};
-	struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
+	struct sock_filter code[FILTER_MAX];
+	struct sock_fprog prog = {.filter = code};
 
-	if (setsockopt(mnl_socket_get_fd(nl), SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) <
-	    0)
+	prog.len = (unsigned short)ctnl_filter_build(filter, addresses,
+	    c->own_events ? 0 : c->write_port, code, ARRAY_LEN(code));
+	if (prog.len == 0)
+		return -E2BIG;
+	if (setsockopt(mnl_socket_get_fd(c->event), SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+		sizeof(prog)) < 0)
 		return -errno;
 	return 0;
+}
+
+int
+ctnl_filter_set(struct ctnl *c, const struct filter *filter)
+{
+	int err = filter_attach(c, filter, true);
+
+	if (filter == NULL || filter->addr_polarity == FILTER_NONE)
+		return err;
+	/* Many addresses are more than the kernel takes. */
+	if (err == -E2BIG || err == -ENOMEM) {
+		err = filter_attach(c, filter, false);
+		return err ? err : 1;
+	}
+	return err;
 }
 
 static int
@@ -214,8 +228,8 @@ event_open(struct ctnl *c, const struct ctnl_cfg *cfg)
 	if (!err && cfg->reliable)
 		err = option_set(c->event, NETLINK_NO_ENOBUFS, 1);
 	if (!err)
-		err = filter_own(c->event, c->write_port);
-	for (size_t i = 0; i < groups_count && !err; i++)
+		err = filter_attach(c, NULL, false);
+	for (size_t i = 0; i < groups_count && !err && !cfg->no_events; i++)
 		err = option_set(c->event, NETLINK_ADD_MEMBERSHIP, groups[i]);
 	return err;
 }
@@ -229,6 +243,7 @@ ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
 	if (!c)
 		return -ENOMEM;
 	c->rcvbuf_max = cfg->rcvbuf_max;
+	c->own_events = cfg->own_events;
 	err = socket_open(&c->write);
 	if (!err)
 		err = rcvbuf_set(c->write, ANSWER_RCVBUF);
@@ -298,13 +313,11 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 		return;
 	}
 	ev.own = nlh->nlmsg_pid == c->write_port;
-	ev.bytes = 0;
-	ev.packets = 0;
+	memset(&ev.usage, 0, sizeof(ev.usage));
 	if (type == IPCTNL_MSG_CT_DELETE) {
 		ev.type = KEV_DESTROY;
-		ctnl_msg_counters(nlh, &ev.bytes, &ev.packets);
-	}
-	else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
+		ctnl_msg_usage(nlh, &ev.usage);
+	} else if (nlh->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL))
 		ev.type = KEV_NEW;
 	else
 		ev.type = KEV_UPDATE;
@@ -681,6 +694,19 @@ ctnl_rcvbuf_grow(struct ctnl *c)
 	if (rcvbuf_set(c->event, before * 2) < 0 || rcvbuf_get(c->event, &c->rcvbuf) < 0)
 		return false;
 	return c->rcvbuf > before;
+}
+
+int
+ctnl_rcvbuf_set(struct ctnl *c, uint32_t rcvbuf, uint32_t rcvbuf_max)
+{
+	int err = 0;
+
+	c->rcvbuf_max = rcvbuf_max;
+	if (rcvbuf > 0)
+		err = rcvbuf_set(c->event, rcvbuf);
+	if (!err)
+		err = rcvbuf_get(c->event, &c->rcvbuf);
+	return err;
 }
 
 const struct ctnl_counters *

@@ -10,6 +10,7 @@
 #ifndef IO_CTNL_H
 #define IO_CTNL_H
 
+#include "filter.h"
 #include "kernel.h"
 
 struct ctnl; /* opaque */
@@ -19,6 +20,8 @@ struct ctnl_cfg {
 	uint32_t rcvbuf_max; /* bytes up to which ctnl_rcvbuf_grow() may go; 0: never */
 	bool expects;        /* events of expectations, too */
 	bool reliable;       /* no event is lost silently: packets wait or are dropped instead */
+	bool own_events;     /* do not drop events of our own writes */
+	bool no_events;      /* subscribe to nothing: the table is going to be polled */
 };
 
 enum { CTNL_BATCH_MAX = 256 };
@@ -35,6 +38,15 @@ void ctnl_close(struct ctnl *c);
  * is -1 if no socket could be opened then (ctnl_dump_start() tries again). */
 int ctnl_event_fd(const struct ctnl *c);
 int ctnl_dump_fd(const struct ctnl *c);
+
+/*
+ * Lets the kernel drop events of new and changed flows that do not pass, as far as it can tell for
+ * certain; what the filter means does not change, and its reader has to apply it all the same.  NULL:
+ * the kernel drops only what our own writes cause, as after ctnl_open().  May be changed at any time.
+ * Returns 0; 1 if the addresses are too many for the kernel and are left to the reader; or a negative
+ * errno value: then what was there before stays in force.
+ */
+int ctnl_filter_set(struct ctnl *c, const struct filter *filter);
 
 typedef void (*ctnl_event_fn)(void *ctx, const struct kernel_event *ev);
 
@@ -82,6 +94,10 @@ int ctnl_write(struct ctnl *c, const struct kernel_op *ops, size_t n, struct ker
 /* Bytes of receive buffer in force on the event socket, as the configuration counts them: what
  * getsockopt() tells, the kernel's doubling of a request already included. */
 uint32_t ctnl_rcvbuf(const struct ctnl *c);
+
+/* Sets the receive buffer to rcvbuf bytes (0: leaves it as it is), and how far it may grow.  Returns 0
+ * or a negative errno value; ctnl_rcvbuf() tells what came of it. */
+int ctnl_rcvbuf_set(struct ctnl *c, uint32_t rcvbuf, uint32_t rcvbuf_max);
 
 /* Doubles the receive buffer, not beyond rcvbuf_max.  True if it grew. */
 bool ctnl_rcvbuf_grow(struct ctnl *c);

@@ -415,21 +415,14 @@ parse_labels(struct reader *r, struct flow *f)
 	return true;
 }
 
-/* Adds what one direction counted. */
-static void
-add_counters(struct reader *r, unsigned int no, uint64_t *bytes, uint64_t *packets)
+static bool
+read_be64(struct reader *r, unsigned int no, uint64_t *out)
 {
-	struct reader nest;
-	const uint8_t *p;
+	const uint8_t *p = read_fixed(r, no, 8);
 
-	if (!read_nested(r, no, &nest))
-		return;
-	p = read_fixed(&nest, CTA_COUNTERS_BYTES, 8);
 	if (p)
-		*bytes += ((uint64_t)get_be32(p) << 32) | get_be32(p + 4);
-	p = read_fixed(&nest, CTA_COUNTERS_PACKETS, 8);
-	if (p)
-		*packets += ((uint64_t)get_be32(p) << 32) | get_be32(p + 4);
+		*out = ((uint64_t)get_be32(p) << 32) | get_be32(p + 4);
+	return p;
 }
 
 static bool
@@ -442,16 +435,24 @@ collect_message(const struct nlmsghdr *nlh, struct attrs *out)
 }
 
 void
-ctnl_msg_counters(const struct nlmsghdr *nlh, uint64_t *bytes, uint64_t *packets)
+ctnl_msg_usage(const struct nlmsghdr *nlh, struct kernel_usage *out)
 {
-	struct reader r = {.malformed = false};
+	static const unsigned int counters[2] = {CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY};
+	struct reader r = {.malformed = false}, nest;
 
-	*bytes = 0;
-	*packets = 0;
+	memset(out, 0, sizeof(*out));
 	if (!collect_message(nlh, &r.attrs))
 		return;
-	add_counters(&r, CTA_COUNTERS_ORIG, bytes, packets);
-	add_counters(&r, CTA_COUNTERS_REPLY, bytes, packets);
+	for (size_t i = 0; i < ARRAY_LEN(counters); i++) {
+		if (!read_nested(&r, counters[i], &nest))
+			continue;
+		out->counted = true;
+		read_be64(&nest, CTA_COUNTERS_PACKETS, &out->packets[i]);
+		read_be64(&nest, CTA_COUNTERS_BYTES, &out->bytes[i]);
+	}
+	if (read_nested(&r, CTA_TIMESTAMP, &nest))
+		out->timed = read_be64(&nest, CTA_TIMESTAMP_START, &out->start_ns) &&
+		    read_be64(&nest, CTA_TIMESTAMP_STOP, &out->stop_ns);
 }
 
 bool

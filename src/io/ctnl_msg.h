@@ -20,9 +20,8 @@ enum { CTNL_MSG_MAX = 2048 };
  */
 bool ctnl_msg_parse(const struct nlmsghdr *nlh, struct flow *out);
 
-/* What the message says of the bytes and packets of its flow, both directions together; 0 where it
- * says nothing. */
-void ctnl_msg_counters(const struct nlmsghdr *nlh, uint64_t *bytes, uint64_t *packets);
+/* What the message says of the bytes, packets and times of its flow; zero where it says nothing. */
+void ctnl_msg_usage(const struct nlmsghdr *nlh, struct kernel_usage *out);
 
 /* Likewise for one IPCTNL_MSG_EXP_NEW or IPCTNL_MSG_EXP_DELETE message: an expectation with its master,
  * tuple and mask.  Names longer than there is room for are cut. */

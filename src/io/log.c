@@ -87,9 +87,8 @@ log_open(struct log *l, const struct log_cfg *cfg)
 	free(l->path);
 	l->path = path;
 	l->fd = fd;
-	if (l->facility >= 0)
-		closelog();
 	l->facility = cfg->syslog_facility;
+	/* What closelog() would close the other logs use, too. */
 	if (l->facility >= 0)
 		openlog("conntrack-tools", LOG_PID, l->facility);
 	return 0;
@@ -100,8 +99,6 @@ log_close(struct log *l)
 {
 	if (l == NULL)
 		return;
-	if (l->facility >= 0)
-		closelog();
 	close_file(l);
 	free(l->path);
 	free(l);
@@ -153,17 +150,24 @@ sanitize(char *text, size_t len)
 	return len;
 }
 
+static void
+write_date(char date[32])
+{
+	time_t now = time(NULL);
+
+	if (ctime_r(&now, date) == NULL)
+		strcpy(date, "?");
+	date[strcspn(date, "\n")] = '\0';
+}
+
 /* "[date] (pid=N) [level] ", as in every conntrackd. */
 static size_t
 write_prefix(char *out, size_t cap, enum log_level level)
 {
 	char date[32];
-	time_t now = time(NULL);
 	int len;
 
-	if (ctime_r(&now, date) == NULL)
-		strcpy(date, "?");
-	date[strcspn(date, "\n")] = '\0';
+	write_date(date);
 	len = snprintf(out, cap, "[%s] (pid=%d) [%s] ", date, (int)getpid(), levels[level].name);
 	ASSERT(len > 0 && (size_t)len < cap);
 	return (size_t)len;
@@ -220,5 +224,26 @@ log_write(struct log *l, enum log_level level, const char *fmt, ...)
 		write_file(l, line, start + len + 1);
 	if (l->terminal && !(l->quiet && level < LOG_LV_WARNING))
 		write_terminal(levels[level].terminal_fd, line, start + len + 1);
+	errno = saved_errno;
+}
+
+void
+log_record(struct log *l, const char *text)
+{
+	char line[LINE_MAX_LEN], date[32];
+	int saved_errno = errno;
+	size_t start, len;
+
+	write_date(date);
+	start = (size_t)snprintf(line, sizeof(line), "%s\t", date);
+	len = strnlen(text, LOG_TEXT_MAX);
+	memcpy(line + start, text, len);
+	len = sanitize(line + start, len);
+
+	if (l->facility >= 0)
+		syslog(l->facility | LOG_INFO, "%s", line + start);
+	line[start + len] = '\n';
+	if (l->fd >= 0)
+		write_file(l, line, start + len + 1);
 	errno = saved_errno;
 }

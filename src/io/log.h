@@ -7,7 +7,8 @@
  * Levels: info, notice, warning, ERROR.  Terminal: info and notice to stdout, the rest to stderr.
  * Syslog gets the text alone, with the ident "conntrack-tools" and the pid.
  *
- * Logging never fails: what a full disk or a closed terminal does not take is lost.  syslog(3)
+ * A process may have several logs; to syslog all of them go under the one ident, each with its own
+ * facility.  Logging never fails: what a full disk or a closed terminal does not take is lost.  syslog(3)
  * waits for a log daemon that accepts messages slowly, so callers limit the rate.
  */
 #ifndef IO_LOG_H
@@ -48,6 +49,12 @@ void log_detach(struct log *l);
 /* Reopens the file under its name (after rotation).  0, or a negative errno value; then the old
  * file stays in use. */
 int log_reopen(struct log *l);
+
+/*
+ * A record of its own kind in a log of its own: in the file date, tab and text; in syslog, at level
+ * info, the text alone; on the terminal nothing.  Text as in log_write().  Keeps errno.
+ */
+void log_record(struct log *l, const char *text);
 
 /* One line, in one write to each place.  Line breaks inside the text become spaces, other control
  * characters but tabs become question marks, line breaks at the end are dropped.  Keeps errno. */

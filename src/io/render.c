@@ -156,9 +156,19 @@ add_name(struct text *t, const char *what, const char *name, size_t cap)
 	text_add(t, " ");
 }
 
+static void
+add_counters(struct text *t, const struct kernel_usage *usage, size_t direction)
+{
+	if (usage != NULL && usage->counted)
+		text_add(t, "packets=%llu bytes=%llu ",
+		    (unsigned long long)usage->packets[direction],
+		    (unsigned long long)usage->bytes[direction]);
+}
+
 /* Everything between the start of the line and the ages, with a space at the end. */
 static void
-add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s)
+add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s,
+    const struct kernel_usage *usage)
 {
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
@@ -169,11 +179,13 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *
 	if (state)
 		text_add(t, "%s ", state);
 	add_tuple(t, &tp);
+	add_counters(t, usage, 0);
 	if ((f->has & HAS_STATUS) && !(f->status & ST_SEEN_REPLY))
 		text_add(t, "[UNREPLIED] ");
 	if (with_reply && (f->has & HAS_REPLY)) {
 		tp = tuple_reply(f);
 		add_tuple(t, &tp);
+		add_counters(t, usage, 1);
 	}
 	if (f->has & HAS_STATUS) {
 		if (f->status & ST_HW_OFFLOAD)
@@ -194,7 +206,7 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL);
+	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL, NULL);
 	if (v->expires_s >= 0)
 		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
 	text_add(t, "[active since %llds]\n", (long long)v->age_s);
@@ -211,7 +223,7 @@ trim(struct text *t)
 void
 render_flow_kernel(struct text *t, const struct flow_view *v)
 {
-	add_flow(t, &v->flow, true, &v->timeout_left_s);
+	add_flow(t, &v->flow, true, &v->timeout_left_s, NULL);
 	trim(t);
 	text_add(t, "\n");
 }
@@ -219,7 +231,20 @@ render_flow_kernel(struct text *t, const struct flow_view *v)
 void
 render_flow_brief(struct text *t, const struct flow *f)
 {
-	add_flow(t, f, true, NULL);
+	render_flow_ended(t, f, NULL);
+}
+
+void
+render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usage *usage)
+{
+	const uint64_t second = 1000000000;
+
+	add_flow(t, f, true, NULL, usage);
+	if (usage != NULL && usage->timed)
+		text_add(t, "delta-time=%llu ",
+		    usage->stop_ns > usage->start_ns
+			? (unsigned long long)((usage->stop_ns - usage->start_ns) / second)
+			: 0ULL);
 	trim(t);
 }
 

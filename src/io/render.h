@@ -44,6 +44,10 @@ void render_expect_brief(struct text *t, const struct expect *e);
 /* A flow for log lines: one line, no newline, both tuples. */
 void render_flow_brief(struct text *t, const struct flow *f);
 
+/* A flow that has ended, as the statistics log names it: one line, no newline, with what the kernel
+ * has counted.  usage: NULL if that is not known. */
+void render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usage *usage);
+
 /* An address in text form. */
 void render_addr(struct text *t, uint8_t l3, const struct ip_addr *addr);
 

@@ -27,6 +27,12 @@ table_counters(const struct node_stats *s, enum node_table table)
 	    s->remote_destroy_failed + s->remote_destroy_not_owner, s->remote_destroy_failed};
 }
 
+static bool
+is_stats_mode(const struct node *n)
+{
+	return node_config(n)->mode == MODE_STATS;
+}
+
 static const char *
 table_name(enum node_table table)
 {
@@ -89,7 +95,10 @@ table_general(struct text *t, const struct node *n, enum node_table table, bool 
 					  : table_counters(node_stats(n), table);
 	struct table_view v = expects ? node_expects_view(n, table) : node_table_view(n, table);
 
-	text_add(t, "cache %s:\n", table_name(table));
+	if (is_stats_mode(n))
+		text_add(t, "cache stats:\n");
+	else
+		text_add(t, "cache %s:\n", table_name(table));
 	row(t, "current active connections:\t", 12, v.active);
 	row_failed(t, "connections created:\t\t", c.created, c.create_failed);
 	row_failed(t, "connections updated:\t\t", c.updated, c.update_failed);
@@ -103,7 +112,8 @@ table_extended(struct text *t, const struct node *n, enum node_table table)
 	struct table_counters c = table_counters(node_stats(n), table);
 	struct table_view v = node_table_view(n, table);
 
-	text_add(t, "cache:%s\tactive objects:\t\t%12u\n", table_name(table), v.active);
+	text_add(t, "cache:%s\tactive objects:\t\t%12u\n",
+	    is_stats_mode(n) ? "stats" : table_name(table), v.active);
 	row_pair(t, "\tactive/total entries:\t\t", v.active, v.total);
 	row_pair(t, "\tcreation OK/failed:\t\t", c.created, c.create_failed);
 	/* All memory is taken at start: an allocation cannot fail later. */
@@ -213,10 +223,12 @@ stats_general(struct text *t, const struct stats_input *in, bool expects)
 		table_general(t, in->node, TABLE_LOCAL, expects);
 	if (in->no_external && !expects)
 		inject(t, in->node);
-	else
+	else if (!is_stats_mode(in->node))
 		table_general(t, in->node, TABLE_REMOTE, expects);
 	text_add(t, "traffic processed:\n%20llu Bytes      %20llu Pckts\n\n",
 	    (unsigned long long)s->kernel_bytes, (unsigned long long)s->kernel_packets);
+	if (is_stats_mode(in->node))
+		return;
 	link_active(t, in);
 	text_add(t, "message tracking:\n%20llu Malformed msgs %20llu Lost msgs\n\n",
 	    (unsigned long long)malformed(s), (unsigned long long)s->seq_lost);
@@ -413,7 +425,8 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 		stats_general(t, in, false);
 		break;
 	case STATS_NETWORK:
-		stats_network(t, in);
+		if (!is_stats_mode(in->node))
+			stats_network(t, in);
 		break;
 	case STATS_CACHE:
 		if (in->no_internal)
@@ -422,7 +435,7 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 			table_extended(t, in->node, TABLE_LOCAL);
 		if (in->no_external)
 			inject(t, in->node);
-		else
+		else if (!is_stats_mode(in->node))
 			table_extended(t, in->node, TABLE_REMOTE);
 		break;
 	case STATS_RUNTIME:
@@ -436,7 +449,8 @@ render_stats(struct text *t, enum stats_what what, const struct stats_input *in)
 			text_add(t, "resent queue (len=%u)\n", node_queue_view(in->node).unacked);
 		break;
 	case STATS_QUEUE:
-		stats_queue(t, in);
+		if (!is_stats_mode(in->node))
+			stats_queue(t, in);
 		break;
 	case STATS_PROCESS:
 		/* A list of child processes: there are none. */

@@ -188,7 +188,7 @@ read_again(struct world *w, size_t i, enum read_why why)
 	ms_t at = ms_add(w->now, OVERRUN_READ_MS);
 	ms_t earliest = ms_add(sn->overrun_read_last, OVERRUN_PAUSE_MS);
 
-	if (why == READ_TO_ANSWER) {
+	if (why == READ_TO_ANSWER || why == READ_FILTER_CHANGED) {
 		sn->read_wanted |= READ_OVERRUN;
 		return;
 	}

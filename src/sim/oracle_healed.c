@@ -100,6 +100,19 @@ all_hidden(struct sim *s, size_t i)
 	return s->sparing;
 }
 
+/* A flow of the kernel that the node does not know. */
+static int
+unknown_to(struct sim *s, size_t i)
+{
+	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
+		const struct flow *f = traffic_entry(s, i, tuple);
+
+		if (f != NULL && !world_find(s->w, i, TABLE_LOCAL, &f->key, NULL))
+			return tuple;
+	}
+	return NO_TUPLE;
+}
+
 static bool
 local_differs(struct sim *s, size_t i, char *what, size_t len)
 {
@@ -126,8 +139,8 @@ local_differs(struct sim *s, size_t i, char *what, size_t len)
 		}
 	}
 	if (count != k->count && !full && !all_hidden(s, i)) {
-		snprintf(what, len, "node %zu knows %zu flows, its kernel has %zu", i, count,
-		    k->count);
+		snprintf(what, len, "node %zu knows %zu flows, its kernel has %zu, one of them %s", i,
+		    count, k->count, tuple_text(s, unknown_to(s, i)));
 		return true;
 	}
 	return false;

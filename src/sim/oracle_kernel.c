@@ -213,13 +213,29 @@ is_kept(struct sim *s, size_t node, int tuple, const struct flow *replica)
 	return entry != NULL && flow_reply_equal(&entry->reply, &replica->reply);
 }
 
+/* Is the kernel's entry that of a connection which was seen both ways, while the replica's may never have
+ * become one? */
+static bool
+outlives_half_open(struct sim *s, size_t node, int tuple)
+{
+	const struct flow *g = traffic_entry(s, node, tuple);
+	struct flow f;
+
+	return g != NULL && g->key.l4 == L4_TCP && g->l4.tcp.state == TCP_ESTABLISHED &&
+	    (g->status & ST_SEEN_REPLY) &&
+	    world_find(s->w, node, TABLE_REMOTE, &s->truth.keys[tuple], &f) &&
+	    (f.l4.tcp.state == TCP_SYN_SENT || f.l4.tcp.state == TCP_SYN_RECV ||
+		f.l4.tcp.state == TCP_SYN_SENT2);
+}
+
 /* Is the kernel's entry one that the rule leaves alone: fresher, or of an age that nobody knows? */
 static bool
 is_left_alone(struct sim *s, size_t node, int tuple)
 {
 	const struct knowledge *e = &s->knows[node][tuple];
 
-	if (kernel_is_fresher(s, node, tuple) || e->forgot || e->first)
+	if (kernel_is_fresher(s, node, tuple) || e->forgot || e->first ||
+	    outlives_half_open(s, node, tuple))
 		return true;
 	return traffic_entry(s, node, tuple) != NULL &&
 	    (e->alive_at.ms == 0 ||

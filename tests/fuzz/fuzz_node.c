@@ -461,7 +461,7 @@ event(struct bench *b, struct side *side)
 {
 	struct node_stats before = *node_stats(side->node);
 	uint8_t how = script_u8(&b->s);
-	struct kernel_event ev = {.type = how % 3, .own = how >= 0xe0, .bytes = 1, .packets = 1};
+	struct kernel_event ev = {.type = how % 3, .own = how >= 0xe0, .usage = {.bytes = {1}, .packets = {1}}};
 	uint64_t came_to;
 
 	ev.flow = any_flow(&b->s);
@@ -582,7 +582,7 @@ notices(struct side *side)
 			side->commits_done++;
 			CHECK(t->created + t->updated + t->replaced + t->current + t->failed <=
 			    t->total);
-			CHECK(t->degraded <= t->created + t->updated + t->replaced);
+			CHECK(t->degraded <= t->created + t->updated + t->replaced + t->current);
 		}
 	}
 }
@@ -621,6 +621,32 @@ pass_time(struct bench *b)
 		if (how & 1 || ms_reached(b->now, node_deadline(b->sides[i].node)))
 			node_tick(b->sides[i].node, b->now);
 	}
+}
+
+static void
+reconfigure(struct bench *b, struct side *side)
+{
+	uint8_t how = script_u8(&b->s);
+	struct node_cfg cfg = {
+	    .mode = MODE_ALARM,
+	    .limit = 1,
+	    .tcp_window_tracking = how & 1,
+	    .commit_timeout_s = how & 2 ? 30 : 0,
+	    .resend_queue = 1u + (how >> 2 & 3),
+	    .ack_window = how & 16 ? 16 : 0,
+	    .refresh_s = how & 32 ? 2 : 9,
+	    .cache_timeout_s = how & 32 ? 60 : 5,
+	};
+
+	if (how & 64) {
+		cfg.filter.proto_polarity = how & 1 ? FILTER_IGNORE : FILTER_ACCEPT;
+		filter_proto_add(&cfg.filter, L4_UDP);
+	}
+	if (how & 128) {
+		cfg.filter.state_polarity = how & 2 ? FILTER_IGNORE : FILTER_ACCEPT;
+		cfg.filter.tcp_states = 1 << TCP_ESTABLISHED;
+	}
+	node_reconfigure(side->node, &cfg, b->now);
 }
 
 /* False if the step is another one. */
@@ -717,6 +743,9 @@ step(struct bench *b)
 		flood(b, side, other);
 		break;
 	case 28:
+		reconfigure(b, side);
+		break;
+	case 29:
 		carrier(b, side);
 		break;
 	default:

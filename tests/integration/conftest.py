@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import lab as lab_module  # noqa: E402
+import node as node_module  # noqa: E402
 
 OURS = os.path.realpath(os.environ.get("CONNTRACKD") or
                         os.path.join(lab_module.ROOT, "build", "conntrackd"))
@@ -27,6 +28,8 @@ REF = os.path.realpath(os.environ.get("CONNTRACKD_REF") or "/usr/sbin/conntrackd
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the long tests too")
+    parser.addoption("--write-matrix", action="store_true",
+                     help="write the results of test_matrix.py to doc/COMPATIBILITY.md")
     parser.addoption("--shard", default="0/1", help="I/N: run every Nth test from the Ith on")
 
 
@@ -102,6 +105,17 @@ def make_lab(request):
                         fw.name, fw.binary, fw.log()[-3000:],
                         fw.space.read("/run/notify.log")[-2000:]))
         made.close()
+
+
+@pytest.fixture
+def node(request):
+    """One firewall on its own; its log is shown if the test fails."""
+    made = node_module.Node(OURS)
+    yield made
+    report = getattr(request.node, "report_call", None)
+    if report is not None and report.failed:
+        print("---- conntrackd.log\n%s" % made.log()[-3000:])
+    made.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -294,6 +294,26 @@ who_does_not_mark_his_resends_is_asked_three_times_at_most(void **state)
 	stage_down(&s);
 }
 
+/* W7: the kernel's last word on a TCP flow has a state, and no window scale. */
+static void
+the_end_of_a_flow_without_window_scale_is_told(void **state)
+{
+	struct stage s = stage_up(alone_cfg());
+	struct flow f = tcp_flow(1), told;
+
+	(void)state;
+	assert_true(node_config(s.n)->tcp_window_tracking);
+	stage_event(&s, KEV_NEW, false, &f);
+	stage_sent(&s, WIRE_CT_NEW, NULL);
+	f.l4.tcp.state = TCP_TIME_WAIT;
+	f.has &= ~(uint32_t)(HAS_TIMEOUT | HAS_WSCALE);
+	stage_event(&s, KEV_DESTROY, false, &f);
+	assert_int_equal(stage_sent(&s, WIRE_CT_DEL, &told), 1);
+	assert_true(flow_key_equal(&told.key, &f.key));
+	assert_false(told.has & HAS_WSCALE);
+	stage_down(&s);
+}
+
 /* ---- a cache for each other's sake: both write through, neither tells back ---- */
 
 /* W1: the expiry of a copy must not end the flow where it lives. */
@@ -333,6 +353,7 @@ main(void)
 		a_resend_of_which_something_was_lost_removes_nothing_and_is_asked_for_again),
 	    cmocka_unit_test(marks_that_come_twice_say_nothing),
 	    cmocka_unit_test(who_does_not_mark_his_resends_is_asked_three_times_at_most),
+	    cmocka_unit_test(the_end_of_a_flow_without_window_scale_is_told),
 	    cmocka_unit_test(a_copy_that_runs_out_does_not_end_the_flow_at_its_owner),
 	};
 

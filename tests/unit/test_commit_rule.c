@@ -116,6 +116,28 @@ the_holder_of_a_mapping_makes_way_if_it_is_older_or_stray(void **state)
 	assert_false(commit_makes_way(&other, &r, AGE_KERNEL_NEWER));
 }
 
+/* What is late, or a SYN that went astray, must not set back a connection that is alive here. */
+static void
+half_open_tcp_is_not_committed_over_a_connection_that_is_alive(void **state)
+{
+	static const uint8_t half_open[] = {TCP_SYN_SENT, TCP_SYN_SENT2, TCP_SYN_RECV};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(half_open); i++) {
+		struct flow kernel = flow_in(L4_TCP, TCP_ESTABLISHED);
+		struct flow replica = flow_in(L4_TCP, half_open[i]);
+
+		kernel.status = ST_SEEN_REPLY | ST_ASSURED;
+		assert_int_equal(commit_decide(&kernel, &replica, AGE_REPLICA_NEWER), COMMIT_LEAVE);
+		/* A copy of ours that nobody has seen alive is no such connection. */
+		assert_true(commit_decide(&kernel, &replica, AGE_COPY) != COMMIT_LEAVE);
+		/* One that is closing here makes way for the next. */
+		kernel.l4.tcp.state = TCP_TIME_WAIT;
+		assert_true(commit_decide(&kernel, &replica, AGE_REPLICA_NEWER) != COMMIT_LEAVE);
+		assert_int_equal(commit_decide(NULL, &replica, AGE_UNKNOWN), COMMIT_CREATE);
+	}
+}
+
 /* sysctl net.netfilter of Linux, as it comes. */
 static void
 a_timeout_that_nobody_told_is_the_kernels_default(void **state)
@@ -163,6 +185,7 @@ main(void)
 	    cmocka_unit_test(of_unknown_age_another_mapping_stays_unless_only_a_read_found_it),
 	    cmocka_unit_test(an_entry_that_lacks_our_helper_or_master_is_made_anew),
 	    cmocka_unit_test(the_holder_of_a_mapping_makes_way_if_it_is_older_or_stray),
+	    cmocka_unit_test(half_open_tcp_is_not_committed_over_a_connection_that_is_alive),
 	    cmocka_unit_test(a_timeout_that_nobody_told_is_the_kernels_default),
 	};
 

@@ -263,7 +263,7 @@ each_of_several_mistakes_is_named(void **state)
 {
 	(void)state;
 	assert_false(parse_with("Checksum 1\nFoo 2\nOptions { TCPWindowTracking 2 }\n",
-	    "General {\nHashSize x\nHashLimit 99999999\nSyslog bogus\nUNIX { Path x }\n}\n"));
+	    "General {\nHashSize x\nHashLimit 9999999999\nSyslog bogus\nUNIX { Path x }\n}\n"));
 	assert_int_equal(diags.errors, 6);
 	assert_int_equal(diags.count, 7);
 	for (size_t i = 1; i < diags.count; i++)
@@ -313,7 +313,7 @@ a_filter_test_has_one_polarity(void **state)
 	(void)state;
 	assert_false(parse_with("", "General { Filter { Protocol Accept { TCP }\n"
 	    "Protocol Ignore { UDP } } }"));
-	assert_one_error(4, 1, "Accept as in line 3");
+	assert_one_error(4, 1, "Accept as in line 3, column");
 	assert_false(parse_with("", "General { Filter { Address Accept { } } }\n"
 	    "IgnoreTrafficFor { IPv4_address 10.0.0.1 }"));
 	assert_one_error(4, 1, "Address Ignore, expected Accept");
@@ -429,6 +429,23 @@ bytes_of_the_resend_buffer_are_never_taken_for_entries(void **state)
 	assert_int_equal(resend_queue_of("ResendQueueSize 0"), 131072);
 	assert_int_equal(resend_queue_of("ResendQueueSize 7 ResendBufferSize 262144"), 7);
 	assert_int_equal(resend_queue_of("ResendBufferSize 262144 ResendQueueSize 7"), 7);
+}
+
+/* Generated files ask for twice what the kernel may hold, or for the most that an int can say. */
+static void
+a_limit_beyond_what_can_be_held_is_lowered(void **state)
+{
+	(void)state;
+	assert_true(parse_with("", "General { HashLimit 16777216 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_int_equal(diags.count, 0);
+	assert_true(parse_with("", "General { HashLimit 16777217 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_int_equal(diags.count, 1);
+	assert_non_null(find_diag(&diags, DIAG_WARNING, "found 16777217"));
+	assert_true(parse_with("", "General { HashLimit 2147483647 }\n"));
+	assert_int_equal(conf.node.limit, 16777216);
+	assert_false(parse_with("", "General { HashLimit 2147483648 }\n"));
 }
 
 /* What people write, and the one thing that they are told. */
@@ -548,16 +565,6 @@ caches_may_be_disabled(void **state)
 }
 
 static void
-what_is_not_provided_is_refused_by_name(void **state)
-{
-	(void)state;
-	assert_false(parse_string("General { Syslog local0 }\nStats { Syslog local1 LogFile on }"));
-	assert_one_error(2, 1, "a Stats section, which");
-	assert_false(parse_string("General { Syslog local1 }\nStats { Syslog local1 }"));
-	assert_int_equal(diags.count, 1);
-}
-
-static void
 process_settings_are_stored(void **state)
 {
 	(void)state;
@@ -649,12 +656,12 @@ main(void)
 	    cmocka_unit_test(the_filter_holds_so_many_networks),
 	    cmocka_unit_test(checksum_in_sync_speaks_for_links_that_say_nothing),
 	    cmocka_unit_test(bytes_of_the_resend_buffer_are_never_taken_for_entries),
+	    cmocka_unit_test(a_limit_beyond_what_can_be_held_is_lowered),
 	    cmocka_unit_test(usual_slips_get_one_fitting_error),
 	    cmocka_unit_test(doubtful_combinations_are_remarked_on),
 	    cmocka_unit_test(links_need_what_they_need),
 	    cmocka_unit_test(one_link_is_the_default_one),
 	    cmocka_unit_test(caches_may_be_disabled),
-	    cmocka_unit_test(what_is_not_provided_is_refused_by_name),
 	    cmocka_unit_test(process_settings_are_stored),
 	    cmocka_unit_test(defaults_are_those_of_the_manual),
 	    cmocka_unit_test(printing_says_how_much_room_it_needs),

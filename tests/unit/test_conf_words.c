@@ -5,6 +5,8 @@
  */
 #include "conf_test.h"
 
+#include <syslog.h>
+
 static struct config conf;
 static struct diags diags;
 
@@ -189,17 +191,99 @@ a_helper_parses_the_protocols_that_it_can(void **state)
 	    {HELPER("ftp inet tcp", "Policy sane { ExpectMax 1 }"), "the only policy of this"},
 	    {HELPER("ftp inet tcp", "Policy ftp { }"), "found an empty Policy"},
 	};
-	static const struct saying warnings[] = {
-	    {HELPER("ftp inet tcp", POLICY("ftp")), "Helper, which has no effect"},
-	    {HELPER("ftp inet6 tcp", POLICY("ftp")), "Helper, which has no effect"},
-	    {HELPER("tftp inet udp", POLICY("tftp")), "Helper, which has no effect"},
-	    {HELPER("rpc inet tcp", POLICY("rpc")), "Helper, which has no effect"},
-	    {HELPER("rpc inet6 udp", POLICY("rpc")), "Helper, which has no effect"},
+	static const struct {
+		const char *text;
+		struct config_helper helper;
+	} fine[] = {
+	    {HELPER("ftp inet tcp", POLICY("ftp")), {"ftp", L3_IPV4, L4_TCP, 0, 0, true, 1, 300}},
+	    {HELPER("ftp inet6 tcp", ""), {"ftp", L3_IPV6, L4_TCP, 0, 0, false, 1, 300}},
+	    {HELPER("amanda inet udp", "QueueNum 7 QueueLen 10240"),
+		{"amanda", L3_IPV4, L4_UDP, 7, 10240, false, 3, 180}},
+	    {HELPER("rpc inet tcp", "Policy rpc { ExpectMax 5 }"),
+		{"rpc", L3_IPV4, L4_TCP, 0, 0, true, 5, 300}},
+	    {HELPER("rpc inet6 udp", "Policy rpc { ExpectTimeout 9 }"),
+		{"rpc", L3_IPV6, L4_UDP, 0, 0, true, 1, 9}},
 	};
 
 	(void)state;
 	ERRORS(errors);
-	WARNINGS(warnings);
+	for (size_t i = 0; i < ARRAY_LEN(fine); i++) {
+		assert_true(parse_text(&conf, fine[i].text, strlen(fine[i].text), &diags));
+		assert_int_equal(diags.count, 0);
+		assert_int_equal(conf.helpers_count, 1);
+		assert_memory_equal(&conf.helpers[0], &fine[i].helper, sizeof(fine[i].helper));
+		assert_round_trip(&conf, fine[i].text);
+	}
+}
+
+static void
+there_is_an_end_to_helpers(void **state)
+{
+	static char text[8192];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", GOOD " Helper { Setup on ");
+
+	(void)state;
+	for (int i = 0; i < CONFIG_HELPERS_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "Type rpc inet tcp { } ");
+	snprintf(text + len, sizeof(text) - len, "}");
+	assert_true(parse_text(&conf, text, strlen(text), &diags));
+	assert_true(conf.helper_setup);
+	assert_int_equal(conf.helpers_count, CONFIG_HELPERS_MAX);
+	assert_round_trip(&conf, "many helpers");
+	snprintf(text + len, sizeof(text) - len, "Type ftp inet tcp { QueueNum 1 } }");
+	assert_false(parse_text(&conf, text, strlen(text), &diags));
+	assert_non_null(find_diag(&diags, DIAG_ERROR, "at most 64"));
+}
+
+static void
+each_helper_has_its_kernel_module_if_there_is_one(void **state)
+{
+	static const char *const with[] = {"amanda", "ftp", "sane", "tftp"};
+	static const char *const without[] = {"dhcpv6", "mdns", "rpc", "slp", "ssdp", "tns"};
+	char module[64];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(with); i++) {
+		snprintf(module, sizeof(module), "nf_conntrack_%s", with[i]);
+		assert_string_equal(config_helper_module(with[i]), module);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(without); i++)
+		assert_null(config_helper_module(without[i]));
+}
+
+static void
+stats_are_stored_and_printed(void **state)
+{
+	static const char text[] = "Stats { LogFile /var/log/s.log Syslog local1 "
+	    "NetlinkEventsReliable on } General { PollSecs 7 Filter From Kernelspace { "
+	    "Protocol Ignore { UDP } } }";
+	static const char on[] = "Stats { LogFile on Syslog on } General { Syslog local3 }";
+	static const char off[] = "Stats { Syslog off } General { Syslog local3 }";
+
+	(void)state;
+	assert_true(parse_text(&conf, text, strlen(text), &diags));
+	assert_int_equal(diags.count, 0);
+	assert_true(conf.has_stats);
+	assert_false(conf.has_sync);
+	assert_int_equal(conf.node.mode, MODE_STATS);
+	assert_true(conf.stats_has_log);
+	assert_string_equal(conf.stats_log, "/var/log/s.log");
+	assert_int_equal(conf.stats_facility, LOG_LOCAL1);
+	assert_true(conf.netlink_reliable);
+	assert_int_equal(conf.poll_s, 7);
+	assert_true(conf.filter_in_kernel);
+	assert_round_trip(&conf, "stats");
+
+	/* General's facility wins, but where there is none to win there is none. */
+	assert_true(parse_text(&conf, on, strlen(on), &diags));
+	assert_int_equal(diags.count, 1);
+	assert_string_equal(conf.stats_log, "/var/log/conntrackd-stats.log");
+	assert_int_equal(conf.stats_facility, LOG_LOCAL3);
+	assert_round_trip(&conf, "stats of General's facility");
+	assert_true(parse_text(&conf, off, strlen(off), &diags));
+	assert_int_equal(diags.count, 0);
+	assert_int_equal(conf.stats_facility, -1);
+	assert_int_equal(conf.syslog_facility, LOG_LOCAL3);
 }
 
 #define GENERAL(inside) GOOD "\nGeneral { " inside " }"
@@ -342,6 +426,9 @@ main(void)
 	    cmocka_unit_test(the_default_link_survives_printing),
 	    cmocka_unit_test(what_is_not_there_is_not_printed),
 	    cmocka_unit_test(a_helper_parses_the_protocols_that_it_can),
+	    cmocka_unit_test(there_is_an_end_to_helpers),
+	    cmocka_unit_test(each_helper_has_its_kernel_module_if_there_is_one),
+	    cmocka_unit_test(stats_are_stored_and_printed),
 	    cmocka_unit_test(syslog_takes_the_words_of_a_switch_or_a_facility),
 	    cmocka_unit_test(nice_has_a_sign),
 	    cmocka_unit_test(filter_says_where_it_is_done_or_nothing),

@@ -629,6 +629,72 @@ half_of_a_pair_counts_as_absent(void **state)
 	assert_int_equal(f.rare.seqadj[0].correction_pos, 0);
 }
 
+static void
+msg_be64(struct msg *m, uint16_t type, uint64_t v)
+{
+	uint32_t be[2] = {htonl((uint32_t)(v >> 32)), htonl((uint32_t)v)};
+
+	msg_attr(m, type, be, 8);
+}
+
+static void
+msg_two64(struct msg *m, uint16_t no, uint16_t first, uint64_t a, uint64_t b)
+{
+	size_t at = msg_nest(m, no);
+
+	msg_be64(m, first, a);
+	msg_be64(m, first + 1, b);
+	msg_nest_end(m, at);
+}
+
+static void
+msg_end(struct msg *m)
+{
+	uint32_t len = (uint32_t)m->len;
+
+	memcpy(m->b, &len, 4);
+}
+
+static void
+counters_and_times_are_read_by_direction(void **state)
+{
+	struct kernel_usage u;
+	struct msg m;
+	size_t at;
+
+	(void)state;
+	msg_start(&m);
+	msg_two64(&m, CTA_COUNTERS_ORIG, CTA_COUNTERS_PACKETS, 6, 0x100000002);
+	msg_two64(&m, CTA_COUNTERS_REPLY, CTA_COUNTERS_PACKETS, 4, 218);
+	msg_two64(&m, CTA_TIMESTAMP, CTA_TIMESTAMP_START, 0x18a0000000000001, 0x18a00000ffffffff);
+	msg_end(&m);
+	ctnl_msg_usage((const void *)m.b, &u);
+	assert_true(u.counted && u.timed);
+	assert_int_equal(u.packets[0], 6);
+	assert_int_equal(u.bytes[0], 0x100000002);
+	assert_int_equal(u.packets[1], 4);
+	assert_int_equal(u.bytes[1], 218);
+	assert_int_equal(u.stop_ns - u.start_ns, 0xfffffffe);
+	/* An entry that is still there has no end. */
+	msg_start(&m);
+	at = msg_nest(&m, CTA_TIMESTAMP);
+	msg_be64(&m, CTA_TIMESTAMP_START, 5);
+	msg_nest_end(&m, at);
+	msg_end(&m);
+	ctnl_msg_usage((const void *)m.b, &u);
+	assert_false(u.counted || u.timed);
+	/* Cut short, or of another length. */
+	msg_start(&m);
+	msg_two64(&m, CTA_COUNTERS_ORIG, CTA_COUNTERS_PACKETS, 6, 7);
+	for (size_t len = 0; len < m.len; len++) {
+		uint32_t cut = (uint32_t)len;
+
+		memcpy(m.b, &cut, 4);
+		ctnl_msg_usage((const void *)m.b, &u);
+		assert_int_equal(u.bytes[0], 0);
+	}
+}
+
 int
 main(void)
 {
@@ -645,6 +711,7 @@ main(void)
 	    cmocka_unit_test(unknown_attributes_are_skipped),
 	    cmocka_unit_test(helper_names_are_cut_and_ended),
 	    cmocka_unit_test(half_of_a_pair_counts_as_absent),
+	    cmocka_unit_test(counters_and_times_are_read_by_direction),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,6 +162,50 @@ a_flow_passes_all_three_tests_or_none(void **state)
 	assert_false(filter_passes(&f, &flow));
 }
 
+static void
+filters_are_equal_if_their_lists_are(void **state)
+{
+	static const struct filter_net nets[] = {
+	    {{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
+	static const struct filter_net same[] = {
+	    {{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}};
+	static const struct filter_net others[][2] = {
+	    {{{{10, 0, 0, 0}}, L3_IPV4, 9}, {{{10, 0, 0, 1}}, L3_IPV4, 32}},
+	    {{{{10, 0, 0, 0}}, L3_IPV6, 8}, {{{10, 0, 0, 1}}, L3_IPV4, 32}},
+	    {{{{10, 0, 0, 0}}, L3_IPV4, 8}, {{{10, 0, 0, 2}}, L3_IPV4, 32}},
+	};
+	const struct filter all = {.proto_polarity = FILTER_ACCEPT, .protos = {1},
+	    .addr_polarity = FILTER_IGNORE, .nets = nets, .nets_count = 2,
+	    .state_polarity = FILTER_ACCEPT, .tcp_states = 2};
+	struct filter f = all;
+
+	(void)state;
+	f.nets = same;
+	assert_true(filter_equal(&all, &f));
+	f.proto_polarity = FILTER_IGNORE;
+	assert_false(filter_equal(&all, &f));
+	f = all;
+	f.addr_polarity = FILTER_ACCEPT;
+	assert_false(filter_equal(&all, &f));
+	f = all;
+	f.state_polarity = FILTER_IGNORE;
+	assert_false(filter_equal(&all, &f));
+	f = all;
+	filter_proto_add(&f, 255);
+	assert_false(filter_equal(&all, &f));
+	f = all;
+	f.tcp_states = 3;
+	assert_false(filter_equal(&all, &f));
+	f = all;
+	f.nets_count = 1;
+	assert_false(filter_equal(&all, &f));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		f = all;
+		f.nets = others[i];
+		assert_false(filter_equal(&all, &f));
+	}
+}
+
 int
 main(void)
 {
@@ -172,6 +216,7 @@ main(void)
 	    cmocka_unit_test(either_real_end_point_is_a_hit),
 	    cmocka_unit_test(states_are_asked_of_tcp_flows_that_have_one),
 	    cmocka_unit_test(a_flow_passes_all_three_tests_or_none),
+	    cmocka_unit_test(filters_are_equal_if_their_lists_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

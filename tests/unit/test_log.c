@@ -358,7 +358,8 @@ log_to_syslog(void)
 {
 	static const int priorities[] = {LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERR};
 	const struct log_cfg cfg = {.path = NULL, .syslog_facility = LOG_LOCAL3};
-	struct log *l = log_open_terminal();
+	const struct log_cfg records = {.path = NULL, .syslog_facility = LOG_LOCAL5};
+	struct log *l = log_open_terminal(), *other;
 	int fd = open_dev_log();
 
 	if (fd < 0)
@@ -382,8 +383,55 @@ log_to_syslog(void)
 		if (n < (ssize_t)strlen(end) || strcmp(got + n - strlen(end), end) != 0)
 			_exit(4);
 	}
+	/* A second log, of another facility; and the first goes on when it is closed. */
+	other = log_open_terminal();
+	log_detach(other);
+	if (log_open(other, &records) != 0)
+		_exit(5);
+	for (int round = 0; round < 2; round++) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		char got[256] = "", start[16], end[64];
+		ssize_t n;
+
+		if (round == 0)
+			log_record(other, "a record\n");
+		else
+			log_write(l, LOG_LV_INFO, "a record");
+		if (poll(&p, 1, 2000) != 1)
+			_exit(6);
+		n = recv(fd, got, sizeof(got) - 1, 0);
+		snprintf(start, sizeof(start), "<%d>",
+		    (round == 0 ? LOG_LOCAL5 : LOG_LOCAL3) | LOG_INFO);
+		snprintf(end, sizeof(end), " conntrack-tools[%d]: a record", (int)getpid());
+		if (strncmp(got, start, strlen(start)) != 0)
+			_exit(7);
+		if (n < (ssize_t)strlen(end) || strcmp(got + n - strlen(end), end) != 0)
+			_exit(8);
+		if (round == 0)
+			log_close(other);
+	}
 	log_close(l);
 	_exit(0);
+}
+
+static void
+a_record_has_its_date_a_tab_and_the_text(void **state)
+{
+	struct env *e = *state;
+	char before[64], after[64];
+	time_t t = time(NULL);
+
+	open_file_only(e);
+	snprintf(before, sizeof(before), "%.24s\ttcp 6\tand more\n", ctime(&t));
+	log_record(e->log, "tcp 6\tand more\n");
+	t = time(NULL);
+	snprintf(after, sizeof(after), "%.24s\ttcp 6\tand more\n", ctime(&t));
+	if (strcmp(slurp(e, e->path), before) != 0)
+		assert_string_equal(e->text, after);
+	/* What came over the network cannot make a line of its own. */
+	assert_int_equal(truncate(e->path, 0), 0);
+	log_record(e->log, "one\nhelper=\033[2J");
+	assert_non_null(strstr(slurp(e, e->path), "\tone helper=?[2J\n"));
 }
 
 static void
@@ -411,6 +459,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(the_file_is_private_and_appended_to, setup, teardown),
 	    cmocka_unit_test_setup_teardown(one_call_makes_one_line, setup, teardown),
 	    cmocka_unit_test_setup_teardown(long_text_is_cut, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_record_has_its_date_a_tab_and_the_text, setup, teardown),
 	    cmocka_unit_test_setup_teardown(errno_survives, setup, teardown),
 	    cmocka_unit_test_setup_teardown(after_rotation_the_new_file_is_used, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_failed_reopen_keeps_the_old_file, setup, teardown),

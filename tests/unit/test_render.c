@@ -473,6 +473,47 @@ a_flow_in_a_log_line_has_both_tuples_and_no_ages(void **state)
 }
 
 static void
+expect_ended(const struct flow_view *v, const struct kernel_usage *usage, const char *want)
+{
+	char buf[RENDER_FLOW_MAX];
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf));
+	render_flow_ended(&t, &v->flow, usage);
+	assert_false(t.overflow);
+	assert_string_equal(buf, want);
+	assert_int_equal(t.len, strlen(buf));
+}
+
+static void
+a_flow_that_ended_has_what_the_kernel_counted(void **state)
+{
+	struct flow_view v = view(L4_TCP, "10.1.0.1", "10.2.0.1", 1000, 80, SURE);
+	struct kernel_usage u = {.counted = true, .packets = {6, 4}, .bytes = {322, UINT64_MAX}};
+
+	(void)state;
+	set_state(&v, TCP_TIME_WAIT);
+	expect_ended(&v, &u,
+	    "tcp      6 TIME_WAIT src=10.1.0.1 dst=10.2.0.1 sport=1000 dport=80 packets=6 bytes=322 "
+	    "src=10.2.0.1 dst=10.1.0.1 sport=80 dport=1000 packets=4 bytes=18446744073709551615 "
+	    "[ASSURED] mark=0");
+	u = (struct kernel_usage){.timed = true, .start_ns = 5, .stop_ns = 2999999999};
+	expect_ended(&v, &u,
+	    "tcp      6 TIME_WAIT src=10.1.0.1 dst=10.2.0.1 sport=1000 dport=80 src=10.2.0.1 "
+	    "dst=10.1.0.1 sport=80 dport=1000 [ASSURED] mark=0 delta-time=2");
+	/* The wall clock was set back. */
+	u.start_ns = UINT64_MAX;
+	expect_ended(&v, &u,
+	    "tcp      6 TIME_WAIT src=10.1.0.1 dst=10.2.0.1 sport=1000 dport=80 src=10.2.0.1 "
+	    "dst=10.1.0.1 sport=80 dport=1000 [ASSURED] mark=0 delta-time=0");
+	v = view(L4_UDP, "10.1.0.1", "10.2.0.1", 1000, 53, ST_CONFIRMED);
+	u = (struct kernel_usage){.counted = true, .packets = {1, 0}, .bytes = {60, 0}};
+	expect_ended(&v, &u,
+	    "udp      17 src=10.1.0.1 dst=10.2.0.1 sport=1000 dport=53 packets=1 bytes=60 "
+	    "[UNREPLIED] src=10.2.0.1 dst=10.1.0.1 sport=53 dport=1000 packets=0 bytes=0 mark=0");
+}
+
+static void
 text_that_does_not_fit_is_left_out_whole(void **state)
 {
 	char buf[8];
@@ -511,6 +552,7 @@ main(void)
 	    cmocka_unit_test(xml_leaves_out_what_is_not_known),
 	    cmocka_unit_test(the_longest_flow_fits),
 	    cmocka_unit_test(a_flow_in_a_log_line_has_both_tuples_and_no_ages),
+	    cmocka_unit_test(a_flow_that_ended_has_what_the_kernel_counted),
 	    cmocka_unit_test(text_that_does_not_fit_is_left_out_whole),
 	};
 

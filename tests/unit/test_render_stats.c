@@ -565,6 +565,45 @@ what_does_not_exist_is_silent(void **state)
 	expect_stats(&b, STATS_EXPECT, "");
 }
 
+/* conntrackd 1.4.7 with a Stats section. */
+static void
+a_statistics_node_has_one_cache_and_no_peers(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b);
+	b.node.cfg.mode = MODE_STATS;
+	b.in.links_count = 0;
+	b.node.stats.kernel_bytes = 633;
+	b.node.stats.kernel_packets = 9;
+	expect_stats(&b, STATS_GENERAL,
+	    "cache stats:\n"
+	    "current active connections:\t           2\n"
+	    "connections created:\t\t          11\tfailed:\t          12\n"
+	    "connections updated:\t\t          13\tfailed:\t          14\n"
+	    "connections destroyed:\t\t          15\tfailed:\t          16\n"
+	    "\n"
+	    "traffic processed:\n"
+	    "                 633 Bytes                         9 Pckts\n"
+	    "\n");
+	expect_stats(&b, STATS_CACHE,
+	    "cache:stats\tactive objects:\t\t           2\n"
+	    "\tactive/total entries:\t\t           2/           3\n"
+	    "\tcreation OK/failed:\t\t          11/          12\n"
+	    "\t\tno memory available:\t           0\n"
+	    "\t\tno space left in cache:\t           5\n"
+	    "\tupdate OK/failed:\t\t          13/          14\n"
+	    "\t\tentry not found:\t           0\n"
+	    "\tdeletion created/failed:\t          15/          16\n"
+	    "\t\tentry not found:\t          16\n"
+	    "\n");
+	expect_stats(&b, STATS_NETWORK, "");
+	expect_stats(&b, STATS_LINK, "");
+	expect_stats(&b, STATS_QUEUE, "");
+	expect_stats(&b, STATS_RSQUEUE, "");
+}
+
 static void
 the_largest_numbers_fit(void **state)
 {
@@ -601,6 +640,7 @@ main(void)
 	    cmocka_unit_test(queue_statistics),
 	    cmocka_unit_test(the_resend_queue_goes_out_in_pieces),
 	    cmocka_unit_test(what_does_not_exist_is_silent),
+	    cmocka_unit_test(a_statistics_node_has_one_cache_and_no_peers),
 	    cmocka_unit_test(the_largest_numbers_fit),
 	};
 
