@@ -304,6 +304,8 @@ struct node {
 	uint8_t links_count;
 	uint8_t link_active;
 	bool link_none_told;
+	bool link_trial;      /* we have returned to the default one, from: */
+	uint8_t link_home;
 	ms_t link_since;      /* when we came to the one in use */
 	ms_t link_back_at;    /* not before we return to the default one */
 	int64_t link_back_pause_ms, link_rotate_pause_ms;

@@ -22,7 +22,7 @@ enum {
 	TRY_MS = 1500,
 	/* Nothing was heard since we came here: so long until we try the next one; doubled after each round. */
 	ROTATE_FIRST_MS = 10 * 1000,
-	ROTATE_MS = 4 * 1000,
+	ROTATE_MS = 3 * 1000, /* longer than FOLLOW_MS and a keepalive: who searches as well, finds us */
 	ROTATE_MAX_MS = 300 * 1000,
 	INTROS = 3, /* a second apart: one may be lost */
 };
@@ -83,6 +83,7 @@ use(struct node *n, size_t link, enum switch_why why, ms_t now)
 	n->link_active = (uint8_t)link;
 	n->link_since = now;
 	n->link_none_told = false;
+	n->link_trial = false;
 	n->stats.link_switches++;
 	if (n->links_count > 1)
 		sync_control(n, WIRE_ALIVE, 0, 0);
@@ -205,7 +206,8 @@ may_return(const struct node *n, ms_t now)
 	if (n->mode->alive && (l->heard.ms < n->link_since.ms || ms_since(now, l->heard) >= LINK_SILENT_MS))
 		return false;
 	return n->link_active != n->cfg.link_default && !d->down &&
-	    ms_since(now, d->up_since) >= BACK_MS && ms_reached(now, n->link_back_at);
+	    ms_since(now, d->up_since) >= BACK_MS && ms_since(now, n->link_since) >= BACK_MS &&
+	    ms_reached(now, n->link_back_at);
 }
 
 /* Silence says something only where the peer would speak. */
@@ -221,6 +223,9 @@ check_silence(struct node *n, ms_t now)
 		leave(n, elsewhere, SWITCH_SILENT, now);
 	} else if (next == n->links_count) {
 		return;
+	} else if (!carried && n->link_trial && here_ms >= LINK_SILENT_MS &&
+	    !n->links[n->link_home].down) {
+		leave(n, n->link_home, SWITCH_SILENT, now);
 	} else if (carried && ms_since(now, l->heard) >= LINK_SILENT_MS) {
 		leave(n, next, SWITCH_SILENT, now);
 	} else if (!carried && here_ms >= n->link_rotate_pause_ms) {
@@ -241,7 +246,9 @@ links_housekeeping(struct node *n, ms_t now)
 	if (n->links_count == 1 || n->links[n->link_active].down)
 		return;
 	if (may_return(n, now)) {
+		n->link_home = n->link_active;
 		use(n, n->cfg.link_default, SWITCH_BACK, now);
+		n->link_trial = true;
 		return;
 	}
 	if (n->link_active == n->cfg.link_default && ms_since(now, n->link_since) >= TRUSTED_MS &&
