@@ -93,7 +93,8 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 	log_write(d->log, LOG_LV_WARNING,
 	    "device `%s': %llu datagrams or connections refused as they are not the peer's, the last "
 	    "from %s",
-	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told), addr);
+	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told),
+	    addr);
 	w->strangers_told = count;
 	w->strangers_next = ms_add(now, STRANGERS_MS);
 }

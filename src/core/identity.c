@@ -41,16 +41,20 @@ peer_find(struct node *n, const struct peer_addr *addr)
 	return NULL;
 }
 
-/* How far the number is ahead of the peer's last; 0 if it does not continue that. */
-static uint32_t
-continues(const struct peer *p, uint32_t seq)
-{
-	uint32_t ahead = seq - p->last + LATE_NUMBERS;
+enum { NOT_HIS = -1 };
 
-	return p->used && p->seq_set && ahead <= (uint32_t)SEQ_FAR + LATE_NUMBERS ? ahead + 1 : 0;
+/* How far the number is from the peer's last, if it may follow that, or come late; else NOT_HIS. */
+static int32_t
+distance(const struct peer *p, uint32_t seq)
+{
+	int32_t ahead = seq_cmp(seq, p->last);
+
+	if (!p->used || !p->seq_set || ahead > SEQ_FAR || ahead < -LATE_NUMBERS)
+		return NOT_HIS;
+	return ahead < 0 ? -ahead : ahead;
 }
 
-/* The peer not known on this link whose numbers this one continues the closest. */
+/* Of the peers not known on this link the one whose last number is the nearest. */
 static struct peer *
 find_elsewhere(struct node *n, const struct peer_addr *from, uint32_t seq)
 {
@@ -59,11 +63,11 @@ find_elsewhere(struct node *n, const struct peer_addr *from, uint32_t seq)
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		struct peer *p = &n->peers[i];
 		const struct peer_path *path = &p->paths[from->link];
-		uint32_t ahead = continues(p, seq);
+		int32_t far = distance(p, seq);
 
-		if (ahead != 0 && !path->known &&
+		if (far != NOT_HIS && !path->known &&
 		    !(path->parted && same_addr(&path->addr, from)) &&
-		    (found == NULL || ahead < continues(found, seq)))
+		    (found == NULL || far < distance(found, seq)))
 			found = p;
 	}
 	return found;
@@ -94,15 +98,16 @@ find_heir(struct node *n, struct peer *p, const struct peer_addr *from, uint32_t
 {
 	struct peer *heir;
 
-	if (continues(p, seq) != 0)
+	if (distance(p, seq) != NOT_HIS)
 		return NULL;
 	heir = find_elsewhere(n, from, seq);
 	if (heir == NULL)
 		return NULL;
-	/* One that spoke after this process had begun is not its last; but for what was under way. */
-	return ms_since(p->heard, heir->entered) <= LATE_MS || ms_since(p->heard, heir->began) <= LATE_MS
-	    ? heir
-	    : NULL;
+	/* Who spoke after this process had begun is not its last; but for what was under way. */
+	if (ms_since(p->heard, heir->entered) > LATE_MS &&
+	    ms_since(p->heard, heir->began) > LATE_MS)
+		return NULL;
+	return heir;
 }
 
 struct peer *
@@ -145,7 +150,7 @@ peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_t now
 	struct peer_path *path = &p->paths[link];
 	bool goes_on = path->row > 0 && seq == path->next;
 
-	/* Of a single link the rest of the peer's rules take care; and its newest one is beyond doubt. */
+	/* Of a single link peer.c takes care; and where the peer last went on is beyond doubt. */
 	if (n->links_count == 1 || link == p->advanced_on)
 		return false;
 	path->next = seq + 1;

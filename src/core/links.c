@@ -20,7 +20,8 @@ enum {
 	FOLLOW_MS = 1500,
 	/* On our choice the peer is to answer: heard elsewhere all the time, it does not hear us here. */
 	TRY_MS = 1500,
-	/* Nothing was heard since we came here: so long until we try the next one; doubled after each round. */
+	/* Nothing was heard since we came here: so long until we try the next one; doubled in each
+	 * round. */
 	ROTATE_FIRST_MS = 10 * 1000,
 	ROTATE_MS = 3 * 1000, /* longer than FOLLOW_MS and a keepalive: who searches as well, finds us */
 	ROTATE_MAX_MS = 300 * 1000,
@@ -203,7 +204,8 @@ may_return(const struct node *n, ms_t now)
 	const struct node_link *d = &n->links[n->cfg.link_default];
 	const struct node_link *l = &n->links[n->link_active];
 
-	if (n->mode->alive && (l->heard.ms < n->link_since.ms || ms_since(now, l->heard) >= LINK_SILENT_MS))
+	if (n->mode->alive &&
+	    (l->heard.ms < n->link_since.ms || ms_since(now, l->heard) >= LINK_SILENT_MS))
 		return false;
 	return n->link_active != n->cfg.link_default && !d->down &&
 	    ms_since(now, d->up_since) >= BACK_MS && ms_since(now, n->link_since) >= BACK_MS &&

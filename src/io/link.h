@@ -102,8 +102,8 @@ int link_send(struct link *l, const void *buf, size_t len);
 enum { LINK_PAYLOAD_MIN = 512, LINK_PAYLOAD_MAX = 65000 };
 
 /* Payload of the largest datagram that the interface carries in one piece: MTU - 28, or MTU - 48
- * for IPv6 (TCP: MTU - 40, MTU - 60); never less than LINK_PAYLOAD_MIN or more than LINK_PAYLOAD_MAX.  As of link_open(),
- * link_refresh(), or a failed link_send(). */
+ * for IPv6 (TCP: MTU - 40, MTU - 60); never less than LINK_PAYLOAD_MIN or more than
+ * LINK_PAYLOAD_MAX.  As of link_open(), link_refresh(), or a failed link_send(). */
 size_t link_payload_max(const struct link *l);
 
 /* Asks the kernel how the interface that carries the link is doing now; LINK_DOWN also if it does not

@@ -142,8 +142,8 @@ mcast_open(struct link *l, struct link_why *why)
 	int err = 0;
 
 	if (!addr_is_multicast(l)) {
-		link_fail(
-		    why, 0, "%s is not a multicast address", link_addr_text(l, &l->cfg.group, text));
+		link_fail(why, 0, "%s is not a multicast address",
+		    link_addr_text(l, &l->cfg.group, text));
 		return -EINVAL;
 	}
 	if (l->cfg.port == 0) {

@@ -134,8 +134,8 @@ link_choose_interface(struct link *l, struct link_why *why)
 	if (found == 0 && may_come_back(l))
 		return 0;
 	if (found == 0) {
-		link_fail(
-		    why, 0, "%s is not an address of this host", link_addr_text(l, &l->cfg.local, text));
+		link_fail(why, 0, "%s is not an address of this host",
+		    link_addr_text(l, &l->cfg.local, text));
 		return -EADDRNOTAVAIL;
 	}
 	l->out_ifindex = found;
