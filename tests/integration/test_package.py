@@ -19,8 +19,6 @@ from space import wait_until
 CONF = "/etc/conntrackd/conntrackd.conf"
 OLD = ("conntrackd", "conntrack", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3",
        "libnetfilter-cthelper0", "libnetfilter-queue1")
-# Sections of the configuration that the package brings which the daemon does not provide yet.
-NOT_PROVIDED = ("Stats",)
 # `systemd-analyze security' goes from 0 to 100; this service has its work to do with the kernel.
 EXPOSURE_MAX = 30
 
@@ -164,23 +162,25 @@ def test_package_takes_the_place_of_the_one_in_the_archive(package):
                 and path != "/usr/share/conntrackd/environmentfile"}
 
 
-def test_fresh_install_is_enabled_and_starts_or_says_why_not(machine, package):
+def test_fresh_install_is_enabled_and_runs(machine, package):
+    """With the configuration that it brings, at once; and with the examples."""
     done = machine.install(package)
     assert "1 newly installed" in done.stdout
     assert machine.run("systemctl", "is-enabled", "conntrackd").stdout.strip() == "enabled"
     machine.run("systemd-analyze", "verify", "--man=no", "conntrackd.service")
-    done = machine.run("systemctl", "start", "conntrackd", check=False)
-    if done.returncode:
-        log = machine.run("journalctl", "--no-pager", "-u", "conntrackd").stdout
-        found = re.search(r"%s:\d+:\d+: found a (\S+) section, which this version does not provide"
-                          % CONF, log)
-        assert found and found.group(1) in NOT_PROVIDED, log
-    else:
-        wait_active(machine)
-        machine.run("conntrackd", "-s")
+    wait_active(machine)
+    assert "cache stats:" in machine.run("conntrackd", "-s").stdout
+    flow = {"orig": ("192.168.1.10", "192.168.0.10", 6, 4000, 80, 0), "tcp": (3, 0, 0, 0, 0),
+            "status": 0x6, "timeout": 5000}
+    with ctnl.Table(machine.inside) as table:
+        table.create(flow)
+    wait_until(lambda: "sport=4000" in machine.run("conntrackd", "-i").stdout, 5, "the flow is seen")
+    machine.run("conntrackd", "-F")
+    wait_until(lambda: "sport=4000" in machine.inside.read("/var/log/conntrackd-stats.log"), 5,
+               "its end is logged")
     # The examples for replication are taken as they come.
     sync_link(machine)
-    for name in ("ftfw", "alarm"):
+    for name in ("ftfw", "alarm", "notrack"):
         machine.run("cp", "/usr/share/doc/conntrackd/examples/sync/%s/conntrackd.conf" % name, CONF)
         machine.run("systemctl", "restart", "conntrackd")
         wait_active(machine)
@@ -296,6 +296,15 @@ def test_upgrade_keeps_a_changed_conffile_and_there_is_a_way_back(machine, packa
     assert machine.inside.read(CONF) == text
     wait_active(machine)
     assert "v1.4" in machine.run("conntrackd", "-v").stdout
+
+
+def test_upgrade_brings_our_configuration_where_nobody_changed_the_old_one(machine, package):
+    machine.install(*(archive(name) for name in OLD))
+    machine.install(package)
+    with open(os.path.join(ROOT, "debian", "conntrackd.conf")) as f:
+        assert machine.inside.read(CONF) == f.read()
+    left = machine.run("find", "/etc", "-name", "*conntrackd*.dpkg-*").stdout
+    assert left == ""
 
 
 def test_init_script_serves_machines_without_systemd(machine, package):
