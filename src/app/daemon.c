@@ -136,71 +136,6 @@ read_events(struct daemon *d, ms_t now)
 	d->events_left = r == -ENOBUFS || r >= (int)limit;
 }
 
-/* ---- the links ---- */
-
-static void
-receive(struct daemon *d, struct link *l, ms_t now)
-{
-	for (unsigned int i = 0; i < d->cfg->event_iteration_limit; i++) {
-		struct peer_addr from;
-		ssize_t len = link_recv(l, d->in, sizeof(d->in), &from);
-
-		if (len < 0)
-			return;
-		node_datagram(d->node, &from, d->in, (size_t)len, now);
-	}
-}
-
-static void
-send_pending(struct daemon *d, ms_t now)
-{
-	struct link *l = d->links[d->link_active];
-	size_t cap;
-
-	if (d->links_count == 0)
-		return;
-	cap = link_payload_max(l);
-	for (unsigned int i = 0; i < SENDS_PER_TURN; i++) {
-		if (d->out_len == 0)
-			d->out_len = node_pull_datagram(d->node, d->out, cap, now);
-		if (d->out_len == 0 || link_send(l, d->out, d->out_len) == -EAGAIN)
-			return;
-		d->out_len = 0;
-	}
-	d->more_kernel_work = true;
-}
-
-/* Says once that a link is lost, and once that it is back. */
-static void
-check_link(struct daemon *d, size_t i)
-{
-	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
-	const char *name = link_config(d->links[i])->ifname;
-	char why[256] = "";
-	int r = link_refresh(d->links[i], why, sizeof(why));
-	enum link_status status = link_status(d->links[i]);
-	bool lost = r < 0 || status != LINK_RUNNING;
-
-	if (lost == d->link_lost[i])
-		return;
-	d->link_lost[i] = lost;
-	if (lost)
-		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
-		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
-	else
-		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link", name);
-}
-
-static void
-check_links(struct daemon *d, ms_t now)
-{
-	if (ms_since(now, d->links_checked) < 1000)
-		return;
-	d->links_checked = now;
-	for (size_t i = 0; i < d->links_count; i++)
-		check_link(d, i);
-}
-
 /* ---- writes to the kernel ---- */
 
 static void
@@ -270,7 +205,7 @@ handle_timers(struct daemon *d, ms_t now)
 	}
 	if (ms_reached(now, node_deadline(d->node)))
 		node_tick(d->node, now);
-	check_links(d, now);
+	links_check(d, now);
 }
 
 static ms_t
@@ -284,6 +219,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	if (d->out_len > 0 && at.ms <= now.ms)
 		at = ms_add(now, 1);
 	at = ms_earlier(at, ctl_deadline(d->ctl));
+	at = ms_earlier(at, links_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
 	at = ms_earlier(at, d->poll_at);
 	at = ms_earlier(at, d->watchdog_at);
@@ -343,16 +279,13 @@ take_notices(struct daemon *d)
 static void
 turn(struct daemon *d)
 {
-	int event_index, dump_index, recv_index[NODE_LINKS_MAX];
+	int event_index, dump_index;
 	ms_t now;
 
 	loop_begin(&d->loop);
 	event_index = loop_add(&d->loop, ctnl_event_fd(d->ctnl), POLLIN);
 	dump_index = d->dump_open ? loop_add(&d->loop, ctnl_dump_fd(d->ctnl), POLLIN) : -1;
-	for (size_t i = 0; i < d->links_count; i++)
-		recv_index[i] = loop_add(&d->loop, link_recv_fd(d->links[i]), POLLIN);
-	if (d->out_len > 0)
-		loop_add(&d->loop, link_send_fd(d->links[d->link_active]), POLLOUT);
+	links_prepare(d);
 	ctl_prepare(d->ctl, &d->loop);
 	loop_wait(&d->loop, next_deadline(d, loop_now()));
 	d->more_kernel_work = false;
@@ -366,24 +299,19 @@ turn(struct daemon *d)
 		d->overrun_left = 0;
 	if (loop_events(&d->loop, dump_index))
 		read_step(d, now);
-	for (size_t i = 0; i < d->links_count; i++) {
-		if (loop_events(&d->loop, recv_index[i]))
-			receive(d, d->links[i], now);
-	}
+	links_receive(d, now);
 	ctl_dispatch(d->ctl, &d->loop, now);
 	handle_timers(d, now);
 	read_start(d, now);
 	write_kernel(d, now);
-	send_pending(d, now);
+	links_send(d, now);
 	take_notices(d);
 }
 
 /* ---- start and stop ---- */
 
-/* What keeps us from starting is the configuration's doing, or can be helped there. */
-ATTR_PRINTF(2, 3)
-static void
-review(struct daemon *d, const char *fmt, ...)
+void
+daemon_review(struct daemon *d, const char *fmt, ...)
 {
 	char why[512];
 	va_list ap;
@@ -410,7 +338,7 @@ open_lock(struct daemon *d)
 		return false;
 	}
 	if (d->lock_fd < 0) {
-		review(d, "can't create lockfile `%s': %s", path, strerror(-d->lock_fd));
+		daemon_review(d, "can't create lockfile `%s': %s", path, strerror(-d->lock_fd));
 		return false;
 	}
 	/* Older conntrackds hold no lock: their file is just there, also while they live. */
@@ -441,43 +369,8 @@ open_ctl(struct daemon *d)
 		log_write(d->log, LOG_LV_ERROR,
 		    "can't open unix socket `%s': another daemon answers on it", d->cfg->unix_path);
 	else
-		review(d, "can't open unix socket `%s': %s", d->cfg->unix_path, strerror(-r));
+		daemon_review(d, "can't open unix socket `%s': %s", d->cfg->unix_path, strerror(-r));
 	return false;
-}
-
-static bool
-open_links(struct daemon *d)
-{
-	for (size_t i = 0; i < d->cfg->links_count; i++) {
-		const struct config_link *c = &d->cfg->links[i];
-		struct link_cfg cfg = {
-		    .transport = LINK_MULTICAST,
-		    .index = (uint8_t)i,
-		    .l3 = c->l3,
-		    .group = c->group,
-		    .local = c->local,
-		    .port = c->port,
-		    .sndbuf = c->sndbuf,
-		    .rcvbuf = c->rcvbuf,
-		    .checksum = c->checksum,
-		    .is_default = c->is_default,
-		};
-		char why[256] = "", name[IF_NAMESIZE];
-
-		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
-		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
-			review(d, "can't open channel socket: %s (Multicast in line %u)", why,
-			    c->line);
-			return false;
-		}
-		d->links_count++;
-		if (link_is_elsewhere(d->links[i], name))
-			log_write(d->log, LOG_LV_WARNING,
-			    "Multicast in line %u: its IPv4_interface is an address of `%s', not of "
-			    "Interface `%s': datagrams go over `%s'",
-			    c->line, name, c->ifname, name);
-	}
-	return true;
 }
 
 /*
@@ -501,6 +394,12 @@ open_node(struct daemon *d)
 	struct node_cfg cfg = d->cfg->node;
 
 	raise_limit(d->cfg, &cfg);
+	cfg.links = (uint8_t)d->cfg->links_count;
+	cfg.one_peer = d->cfg->links[0].transport != TRANSPORT_MULTICAST;
+	for (size_t i = 0; i < d->cfg->links_count; i++) {
+		if (d->cfg->links[i].is_default)
+			cfg.link_default = (uint8_t)i;
+	}
 
 	if (getrandom(cfg.secret, sizeof(cfg.secret), 0) != (ssize_t)sizeof(cfg.secret) ||
 	    getrandom(&cfg.first_seq, sizeof(cfg.first_seq), 0) != (ssize_t)sizeof(cfg.first_seq)) {
@@ -513,7 +412,7 @@ open_node(struct daemon *d)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (d->node_mem == MAP_FAILED) {
 		d->node_mem = NULL;
-		review(d, "can't allocate memory for %u flows: %s", cfg.limit, strerror(errno));
+		daemon_review(d, "can't allocate memory for %u flows: %s", cfg.limit, strerror(errno));
 		return false;
 	}
 	d->node = node_init(d->node_mem, &cfg, loop_now());
@@ -590,7 +489,7 @@ open_all(struct daemon *d)
 	}
 	/* The node before what feeds it; the table is read only after its events are subscribed to. */
 	return stats_log_open(d, d->cfg) == 0 && open_ctl(d) && open_node(d) && open_ctnl(d) &&
-	    open_links(d);
+	    links_open(d);
 }
 
 /* The order matters to who waits for the end: first all is gone, then the client hears of it. */
@@ -601,8 +500,7 @@ close_all(struct daemon *d)
 		ctl_stop_listening(d->ctl);
 	if (d->lock_fd >= 0)
 		lock_release(d->lock_fd, d->cfg->lock_file);
-	for (size_t i = 0; i < d->links_count; i++)
-		link_close(d->links[i]);
+	links_close(d);
 	if (d->ctnl != NULL)
 		ctnl_close(d->ctnl);
 	requests_answer(d, WAIT_STOP, 0, NULL);
@@ -634,6 +532,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .cfg_path = path,
 	    .log = log,
 	    .lock_fd = -1,
+	    .link_watch = -1,
 	    .ready_fd = ready_fd,
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,

@@ -271,6 +271,10 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_KERNEL_FLUSH_DONE:
 		kernel_flush_done(d, count);
 		break;
+	case NOTE_LINK_ACTIVE:
+	case NOTE_LINK_NONE:
+		links_report(d, note);
+		break;
 	case NOTE_LOCAL_FULL:
 		log_write(d->log, LOG_LV_ERROR,
 		    "internal cache full: HashLimit is %llu; further flows are not replicated", count);

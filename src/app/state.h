@@ -3,6 +3,7 @@
  * state.h: what the parts of the daemon share.
  *
  *   daemon.c    start, the turn, stop
+ *   links.c     the dedicated links
  *   requests.c  what clients of the control socket ask for
  *   report.c    what the node notices, as log lines
  *   reload.c    SIGHUP: settings that change while the daemon runs
@@ -52,6 +53,14 @@ struct waiter {
 	enum wait_for what;
 };
 
+/* What a link waits for in this turn: its descriptors in the loop's set. */
+struct link_wait {
+	int index[LINK_FDS_MAX];
+	size_t count;
+	uint64_t strangers_told; /* how many strangers the log knows of */
+	ms_t strangers_next;     /* when it may hear of more */
+};
+
 struct daemon {
 	const struct config *cfg;
 	struct config *cfg_own;   /* the same, once reloaded; NULL: it is the caller's */
@@ -63,6 +72,7 @@ struct daemon {
 	struct link *links[NODE_LINKS_MAX];
 	size_t links_count;
 	size_t link_active;
+	struct link_wait link_wait[NODE_LINKS_MAX];
 	struct ctl *ctl;
 	struct notify notify;
 	struct node *node;
@@ -93,7 +103,8 @@ struct daemon {
 	ms_t purge_at;            /* -t; MS_NEVER: none is due */
 	ms_t watchdog_at;         /* MS_NEVER: nobody asks whether we live */
 	ms_t links_checked;
-	bool link_lost[NODE_LINKS_MAX]; /* and said so */
+	int link_watch; /* tells when an interface changes; negative: nothing does */
+	int link_watch_index;
 	uint64_t kernel_flushes;
 	int64_t commit_began_us;
 
@@ -104,6 +115,22 @@ struct daemon {
 	size_t out_len;
 	uint8_t in[DATAGRAM_MAX];
 };
+
+/* daemon.c */
+/* What keeps us from starting is the configuration's doing, or can be helped there: logs that. */
+void daemon_review(struct daemon *d, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+/* links.c */
+bool links_open(struct daemon *d);
+void links_close(struct daemon *d);
+/* Their part of the turn, in this order: descriptors into the loop, what has come, the state of the
+ * interfaces, what is to leave. */
+void links_prepare(struct daemon *d);
+ms_t links_deadline(const struct daemon *d);
+void links_receive(struct daemon *d, ms_t now);
+void links_check(struct daemon *d, ms_t now);
+void links_send(struct daemon *d, ms_t now);
+void links_report(struct daemon *d, const struct notice *note);
 
 /* requests.c */
 struct ctl_ops requests_ops(struct daemon *d);

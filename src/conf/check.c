@@ -89,7 +89,7 @@ check_sections(struct parser *p)
 		parse_diag(p, DIAG_WARNING, sync, "found no Mode in Sync. Defaulting to FT-FW.");
 	if (p->c->has_sync && p->c->links_count == 0)
 		parse_diag(p, DIAG_ERROR, sync,
-		    "found no dedicated link in Sync, expected a Multicast section");
+		    "found no dedicated link in Sync, expected a Multicast, UDP or TCP section");
 }
 
 static void
@@ -124,6 +124,23 @@ finish_caches(struct parser *p)
 }
 
 static void
+check_links(struct parser *p)
+{
+	const struct config *c = p->c;
+
+	for (size_t i = 1; i < c->links_count; i++) {
+		for (size_t before = 0; before < i; before++) {
+			if (strcmp(c->links[i].ifname, c->links[before].ifname) != 0)
+				continue;
+			parse_diag(p, DIAG_WARNING, p->d.links[i].pos,
+			    "found a link over the Interface '%s' of line %u, expected another: "
+			    "they will fail together", c->links[i].ifname, c->links[before].line);
+			break;
+		}
+	}
+}
+
+static void
 check_filter(struct parser *p)
 {
 	static const char text[] = "found an empty Accept list, expected something to accept: no "
@@ -139,29 +156,6 @@ check_filter(struct parser *p)
 		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_ADDRESS], text);
 	if (f->state_polarity == FILTER_ACCEPT && f->tcp_states == 0)
 		parse_diag(p, DIAG_WARNING, p->d.polarity_pos[TEST_STATE], text);
-}
-
-/* ---- what this version reads but does not carry out ---- */
-
-static void
-not_provided(struct parser *p, struct pos pos, const char *what, const char *instead)
-{
-	parse_diag(p, DIAG_ERROR, pos, "found %s, which this version does not provide%s", what,
-	    instead);
-}
-
-static void
-check_provided(struct parser *p)
-{
-	const struct config *c = p->c;
-	bool multicast = c->links_count == 0 || c->links[0].transport == TRANSPORT_MULTICAST;
-
-	if (!multicast)
-		not_provided(p, p->d.links[0].pos,
-		    c->links[0].transport == TRANSPORT_UDP ? "a UDP link" : "a TCP link",
-		    ": use Multicast");
-	if (c->links_count > 1)
-		not_provided(p, p->d.links[1].pos, "a second link", ": keep one");
 }
 
 static void
@@ -187,12 +181,11 @@ check_whole(struct parser *p)
 	p->c->sched_asked = is_seen(p, "Type", IN_SCHEDULER) || is_seen(p, "Priority", IN_SCHEDULER);
 	check_sections(p);
 	/* Whoever has to mend one thing need not hear what else might be: one mistake, one message. */
-	if (p->diags->errors == 0)
-		check_provided(p);
 	if (p->diags->errors > 0)
 		return;
 	check_timeouts(p);
 	finish_caches(p);
+	check_links(p);
 	check_filter(p);
 	check_buffer(p);
 }

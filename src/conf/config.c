@@ -90,18 +90,26 @@ print_mode(struct printer *pr, const struct config *c)
 static void
 print_link(struct printer *pr, const struct config_link *l)
 {
+	static const char *const names[] = {"Multicast", "UDP", "TCP"};
+	bool multicast = l->transport == TRANSPORT_MULTICAST;
 	const char *family = l->l3 == L3_IPV6 ? "IPv6" : "IPv4";
-	char addr[ADDR_TEXT_MAX];
+	char group[ADDR_TEXT_MAX], local[ADDR_TEXT_MAX];
 
-	put(pr, "\tMulticast%s {\n", l->is_default ? " Default" : "");
-	addr_print(l->l3, &l->group, addr);
-	put(pr, "\t\t%s_address %s\n", family, addr);
-	if (l->l3 == L3_IPV4) {
-		addr_print(l->l3, &l->local, addr);
-		put(pr, "\t\tIPv4_interface %s\n", addr);
+	addr_print(l->l3, &l->group, group);
+	addr_print(l->l3, &l->local, local);
+	put(pr, "\t%s%s {\n", names[l->transport], l->is_default ? " Default" : "");
+	if (multicast) {
+		put(pr, "\t\t%s_address %s\n", family, group);
+		if (l->l3 == L3_IPV4)
+			put(pr, "\t\tIPv4_interface %s\n", local);
+	} else {
+		put(pr, "\t\t%s_address %s\n", family, local);
+		put(pr, "\t\t%s_Destination_Address %s\n", family, group);
 	}
 	put(pr, "\t\tInterface %s\n", l->ifname);
-	put(pr, "\t\tGroup %u\n", l->port);
+	put(pr, "\t\t%s %u\n", multicast ? "Group" : "Port", l->port);
+	if (l->transport == TRANSPORT_TCP)
+		put(pr, "\t\tErrorQueueLength %u\n", l->error_queue);
 	if (l->sndbuf != 0)
 		put(pr, "\t\tSndSocketBuffer %u\n", l->sndbuf);
 	if (l->rcvbuf != 0)

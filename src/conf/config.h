@@ -26,8 +26,9 @@ struct config_link {
 	char ifname[CONFIG_IFNAME_MAX];
 	uint8_t l3;
 	struct ip_addr group; /* UDP, TCP: address of the peer */
-	struct ip_addr local;
+	struct ip_addr local; /* UDP, TCP: zero for any */
 	uint16_t port; /* host order */
+	uint32_t error_queue; /* TCP: datagrams kept while there is no connection */
 	uint32_t sndbuf;
 	uint32_t rcvbuf;
 	bool checksum;

@@ -91,7 +91,7 @@ static const struct keyword keywords[] = {
     {"IPv4_Destination_Address", IN_UDP | IN_TCP, ARG_IPV4, .set = set_peer},
     {"IPv6_Destination_Address", IN_UDP | IN_TCP, ARG_IPV6, .set = set_peer},
     {"Port", IN_UDP | IN_TCP, ARG_INT, LINK(port), .min = 1, .max = 65535},
-    {"ErrorQueueLength", IN_TCP, ARG_INT, .max = INT_MAX_OLD, .zero = 128},
+    {"ErrorQueueLength", IN_TCP, ARG_INT, LINK(error_queue), .max = INT_MAX_OLD, .zero = 128},
     {"Interface", IN_LINKS, ARG_IFNAME, .set = set_ifname},
     {"SndSocketBuffer", IN_LINKS, ARG_INT, LINK(sndbuf), .max = INT_MAX_OLD},
     {"RcvSocketBuffer", IN_LINKS, ARG_INT, LINK(rcvbuf), .max = INT_MAX_OLD},

@@ -95,6 +95,8 @@ add_expect_helper(struct parser *p, const struct token *word)
 
 /* ---- links ---- */
 
+enum { ERROR_QUEUE = 128 };
+
 static const char *
 transport_name(enum config_transport transport)
 {
@@ -126,6 +128,7 @@ begin_link(struct parser *p, struct pos pos, enum config_transport transport)
 	}
 	p->link->transport = transport;
 	p->link->checksum = true;
+	p->link->error_queue = ERROR_QUEUE;
 	p->link->line = pos.line;
 	p->dlink->pos = pos;
 	if (token_is(&p->tok, "Default")) {
@@ -184,6 +187,11 @@ leave_link(struct parser *p, struct pos pos, bool broken)
 		missing[count++] = "Interface";
 	if (l->port == 0)
 		missing[count++] = multicast ? "Group" : "Port";
+	if (!multicast && d->has_group && d->has_local &&
+	    memcmp(&l->group, &l->local, sizeof(l->group)) == 0)
+		parse_diag(p, DIAG_ERROR, pos,
+		    "found the same address for both ends of %s, expected this host's and the peer's",
+		    transport_name(l->transport));
 	for (size_t i = 0; i < count; i++)
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i > 0 ? ", " : "",
 		    missing[i]);

@@ -6,6 +6,8 @@
  *   node.c       init, inputs, commands, time, views
  *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
+ *   identity.c   whose a message is
+ *   links.c      which link we send on
  *   remote.c     peers' flows into the remote table
  *   request.c    what is asked of the kernel, and whose the answers are
  *   expect_remote.c  peers' expectations, to the kernel too
@@ -158,6 +160,22 @@ enum resync_state {
 	RESYNC_SWEEP,  /* flows it did not name again are being removed */
 };
 
+/* Where a peer is heard on one link. */
+struct peer_path {
+	bool known;
+	struct peer_addr addr;
+	ms_t heard;         /* the last message that was taken */
+	uint32_t next, row; /* of numbers that go on there, though not after the peer's last */
+	ms_t row_since;
+};
+
+/* What is known of one dedicated link. */
+struct node_link {
+	bool down;
+	ms_t up_since;
+	ms_t heard; /* a message of any peer that was taken */
+};
+
 struct peer {
 	bool used;
 	bool silent;
@@ -172,9 +190,12 @@ struct peer {
 	bool missed;     /* something of it was lost while we said HELLO */
 	bool unsure;     /* it said what may have been a restart, since: */
 	ms_t unsure_at;
-	struct peer_addr addr;
+	struct peer_addr addr; /* where it was last heard */
+	struct peer_path paths[NODE_LINKS_MAX];
+	ms_t entered;
 	ms_t heard;
-	ms_t advanced;     /* when it last said something new */
+	ms_t advanced;     /* when it last said something new, and on which link */
+	size_t advanced_on;
 	ms_t began;        /* when its process was first heard */
 	ms_t nacked;       /* when it was last asked to repeat something */
 	uint32_t last;     /* last number accepted */
@@ -277,6 +298,14 @@ struct node {
 	unsigned int expect_errors_told;
 
 	struct peer peers[NODE_PEERS_MAX];
+
+	struct node_link links[NODE_LINKS_MAX];
+	uint8_t links_count;
+	uint8_t link_active;
+	bool link_none_told;
+	ms_t link_since;      /* when we came to the one in use */
+	ms_t link_back_at;    /* not before we return to the default one */
+	int64_t link_back_pause_ms, link_rotate_pause_ms;
 
 	uint32_t next_seq;
 	uint32_t seq_then[UNACKED_S]; /* next_seq of the last seconds; a ring */
@@ -388,6 +417,28 @@ void remote_remove(struct node *n, uint32_t id);
 void remote_injected(struct node *n);
 /* Forgets every flow of the peers; the kernel keeps what it has. */
 void remote_flush(struct node *n);
+
+/* links.c: which of several links we send on */
+void links_init(struct node *n, ms_t now);
+/* A message of the peer was taken that came on this link. */
+void links_heard(struct node *n, struct peer *p, size_t link, ms_t now);
+void links_housekeeping(struct node *n, ms_t now);
+
+/* identity.c: whose a message is */
+struct peer *peer_find(struct node *n, const struct peer_addr *addr);
+/*
+ * The peer that says this number from there; NULL if nobody we know.  *heir_of: NULL, or the peer that
+ * was its last process, which is to be taken over by it.
+ */
+struct peer *peer_identify(struct node *n, const struct peer_addr *from, uint32_t seq,
+    struct peer **heir_of);
+/* The peer is heard there, too. */
+void peer_add_path(struct peer *p, const struct peer_addr *from);
+/*
+ * A number that is not ahead: do two processes live, one on each of two links, that we took for one?
+ * Then this link is the peer's no more.
+ */
+bool peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_t now);
 
 /* sync.c: what leaves, and when */
 /* Queues a control message; false (and counted) if there is no room. */
@@ -574,11 +625,12 @@ void remote_expire(struct node *n, ms_t now);
 /* A step of the removal of what a full resend did not name; true when through. */
 bool remote_sweep(struct node *n, struct peer *p, uint32_t budget);
 void remote_orphan(struct node *n, struct peer *p);
+/* The flows of `from` are those of `to`, and in doubt. */
+void remote_inherit(struct node *n, struct peer *to, struct peer *from);
 
 /* peer.c: who we hear, their numbers, what they acknowledge */
-struct peer *peer_find(struct node *n, const struct peer_addr *addr);
-/* The peer of this address, entered if it is new; NULL if there is no room. */
-struct peer *peer_heard(struct node *n, const struct peer_addr *addr, ms_t now);
+/* The peer that says this number from there, entered if it is new; NULL if there is no room. */
+struct peer *peer_heard(struct node *n, const struct peer_addr *addr, uint32_t seq, ms_t now);
 /* Sequence tracking: is the message to be used? */
 bool peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now);
 void peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire_class class,

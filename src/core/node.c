@@ -47,6 +47,7 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	n->keepalive = now;
 	n->housekeeping = now;
 	slots_init(n);
+	links_init(n, now);
 	/*
 	 * A peer is asked for all it has when it is first heard.  In ALARM nobody speaks without
 	 * need, so that has to be asked into the dark; others of that mode leave it aside.
@@ -75,10 +76,12 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 {
 	enum wire_class class = wire_classify(m);
 	bool range = class == CLASS_ACK || class == CLASS_NACK;
+	/* That it has changed its link. */
+	bool moved = class == CLASS_ALIVE && n->links_count > 1;
 	struct peer *p;
 
 	/* ALARM speaks in state messages without flags; of ours, a request for everything. */
-	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC) {
+	if (n->mode->refreshed && m->flags != 0 && class != CLASS_RESYNC && !moved) {
 		n->stats.recv_flagged++;
 		return;
 	}
@@ -90,12 +93,13 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 		n->stats.recv_bad_header++;
 		return;
 	}
-	p = peer_heard(n, from, now);
+	p = peer_heard(n, from, m->seq, now);
 	if (p == NULL)
 		return;
 	n->stats.recv_messages++;
 	if (!peer_track(n, p, m, now))
 		return;
+	links_heard(n, p, from->link, now);
 	if (class == CLASS_STATE)
 		remote_state(n, p, m, now);
 	else
@@ -108,6 +112,7 @@ node_datagram(struct node *n, const struct peer_addr *from, const void *data, si
 	struct wire_msg m;
 	struct rbuf r;
 
+	ASSERT(from->link < NODE_LINKS_MAX);
 	n->stats.recv_datagrams++;
 	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
 		n->overslept = now;
@@ -227,6 +232,7 @@ node_tick(struct node *n, ms_t now)
 		peer_housekeeping(n, now);
 		sync_again(n);
 		check_room(n, now);
+		links_housekeeping(n, now);
 		n->housekeeping = ms_add(now, KEEPALIVE_MS);
 	}
 }

@@ -44,9 +44,12 @@ struct node_cfg {
 	struct filter filter;
 	uint64_t secret[2];        /* 128 random bits: table hashing, refresh jitter */
 	uint32_t first_seq;        /* random: number of our first message */
+	uint8_t links;             /* dedicated links (1), at most NODE_LINKS_MAX */
+	uint8_t link_default;      /* the one that is used while it can be */
+	bool one_peer;             /* all links lead to the same peer, and to nobody else */
 };
 
-/* Where a datagram came from.  A peer is a (link, address) pair. */
+/* Where a datagram came from.  A peer has one address on each link. */
 struct peer_addr {
 	uint8_t link; /* index of the link it arrived on */
 	uint8_t l3;
@@ -101,6 +104,12 @@ void node_kernel_result(struct node *n, const struct kernel_result *res, ms_t no
 void node_datagram(struct node *n, const struct peer_addr *from, const void *data, size_t len,
     ms_t now);
 
+/*
+ * Does this dedicated link carry anything: is its interface up, with a carrier?  All do, as long as
+ * nothing is said.
+ */
+void node_link_state(struct node *n, size_t link, bool running, ms_t now);
+
 enum node_cmd {
 	CMD_COMMIT,         /* -c: what peers told to the kernel; NOTE_COMMIT_DONE follows */
 	CMD_COMMIT_FLOWS,   /* -c ct: flows only */
@@ -125,6 +134,9 @@ enum cmd_result node_command(struct node *n, enum node_cmd cmd, ms_t now);
 void node_tick(struct node *n, ms_t now);
 
 /* ---- outputs ---- */
+
+/* The link that datagrams are to leave on; NOTE_LINK_ACTIVE tells when it becomes another one. */
+size_t node_active_link(const struct node *n);
 
 /*
  * Writes the next datagram to send into buf[0..cap) and returns its length, or 0 if there is
@@ -160,6 +172,8 @@ enum notice_type {
 	NOTE_SEQ_JUMP,          /* peer: numbers jumped too far, messages held back */
 	NOTE_EVICTED,           /* deletes forgotten unacknowledged: peers may keep dead flows */
 	NOTE_SWEPT,             /* peer, count: flows its full resend did not name again */
+	NOTE_LINK_ACTIVE,       /* count, switch_why: this link is sent on from now on */
+	NOTE_LINK_NONE,         /* count: the link in use does not carry, nor does any other */
 };
 
 struct commit_tally {
@@ -185,9 +199,17 @@ enum read_why {
 	READ_TO_ANSWER,   /* a peer has asked for everything, and the table was flushed: at once */
 };
 
+enum switch_why {
+	SWITCH_CARRIER,  /* the other one has none, or this one has it again */
+	SWITCH_SILENT,   /* nothing was heard on the other one */
+	SWITCH_FOLLOWED, /* the peer speaks on this one */
+	SWITCH_BACK,     /* it is the default one, and seems well */
+};
+
 struct notice {
 	enum notice_type type;
 	enum read_why read_why;
+	enum switch_why switch_why;
 	struct peer_addr peer;
 	uint64_t count;
 	int error; /* errno value */

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * peer.c: who we hear, in which order, and what has to be acknowledged (doc/WIRE.md section 4).
- *
- * Version 1 names no sender: a peer is the link and source address it is heard on.
  */
 #include "engine.h"
 
 #include <string.h>
-
-static bool
-same_addr(const struct peer_addr *a, const struct peer_addr *b)
-{
-	return a->link == b->link && a->l3 == b->l3 &&
-	    memcmp(&a->addr, &b->addr, sizeof(a->addr)) == 0;
-}
-
-struct peer *
-peer_find(struct node *n, const struct peer_addr *addr)
-{
-	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
-		if (n->peers[i].used && same_addr(&n->peers[i].addr, addr))
-			return &n->peers[i];
-	}
-	return NULL;
-}
 
 /* Asks the peer for all it has; what it does not name again will be swept (FT-FW). */
 static void
@@ -104,6 +85,9 @@ enter_peer(struct node *n, const struct peer_addr *addr, ms_t now)
 	memset(p, 0, sizeof(*p));
 	p->used = true;
 	p->addr = *addr;
+	p->entered = now;
+	p->advanced_on = addr->link;
+	peer_add_path(p, addr);
 	p->window = n->cfg.ack_window;
 	p->heard = now;
 	node_notice(n, NOTE_PEER_NEW)->peer = *addr;
@@ -112,15 +96,31 @@ enter_peer(struct node *n, const struct peer_addr *addr, ms_t now)
 	return p;
 }
 
-struct peer *
-peer_heard(struct node *n, const struct peer_addr *addr, ms_t now)
+/* It began anew, was not known for who it was, and now is: what its last process told is in doubt. */
+static void
+take_over(struct node *n, struct peer *p, struct peer *last, ms_t now)
 {
-	struct peer *p = peer_find(n, addr);
+	give_up(n, last);
+	remote_inherit(n, p, last);
+	last->used = false;
+	want_resync(p, now);
+}
+
+struct peer *
+peer_heard(struct node *n, const struct peer_addr *addr, uint32_t seq, ms_t now)
+{
+	struct peer *last, *p = peer_identify(n, addr, seq, &last);
 
 	if (p == NULL)
 		p = enter_peer(n, addr, now);
 	if (p == NULL)
 		return NULL;
+	if (last != NULL)
+		take_over(n, p, last, now);
+	/* That it does not hear us may have been the link's doing. */
+	if (p->addr.link != addr->link)
+		p->alives = 0;
+	p->addr = *addr;
 	/* We may have been stopped ourselves, and no timer has noticed. */
 	if (n->mode->alive && ms_since(now, p->heard) >= PEER_GONE_MS && !p->gone)
 		give_up(n, p);
@@ -364,6 +364,10 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	if (ahead <= 0 && !far)
 		n->stats.seq_before++;
+	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, seq, now)) {
+		n->stats.seq_before += far;
+		return false;
+	}
 	if (far ? jump_believed(n, p, seq) : ahead <= 0 && behind_believed(n, p, seq, now)) {
 		new_instance(n, p, seq, now);
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
@@ -375,6 +379,7 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	p->last = seq;
 	p->advanced = now;
+	p->advanced_on = p->addr.link;
 	return true;
 }
 
@@ -423,8 +428,12 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 
 	if (n->mode->marked)
 		return peer_watch(n, p, m, now);
-	if (!n->mode->tracked)
+	if (!n->mode->tracked) {
+		/* Its numbers only tell who it is. */
+		p->last = m->seq;
+		p->seq_set = true;
 		return true;
+	}
 	if (m->flags & WIRE_HELLO)
 		hello(n, p, m, now);
 	if (m->flags & WIRE_HELLO_BACK)
@@ -434,6 +443,10 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		p->last = m->seq - 1;
 	}
 	ahead = seq_cmp(m->seq, p->last);
+	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, m->seq, now)) {
+		n->stats.seq_before++;
+		return false;
+	}
 	if (ahead > SEQ_FAR || ahead < -SEQ_FAR) {
 		if (ms_since(now, p->began) < LATE_MS || has_overslept(n, now)) {
 			n->stats.seq_old_process++;
@@ -466,6 +479,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		accept_gap(n, p, m->seq, now);
 	p->in_hello = m->flags & WIRE_HELLO;
 	p->advanced = now;
+	p->advanced_on = p->addr.link;
 	return true;
 }
 
@@ -522,7 +536,7 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 	case CLASS_ALIVE:
 		if (n->mode->marked)
 			peer_mark(p, m->flags, now);
-		else
+		else if (n->mode->tracked)
 			has_heard_nothing(n, p);
 		break;
 	case CLASS_STATE:

@@ -260,3 +260,17 @@ remote_orphan(struct node *n, struct peer *p)
 	}
 	p->flows = 0;
 }
+
+void
+remote_inherit(struct node *n, struct peer *to, struct peer *from)
+{
+	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
+	     id = table_next(&n->remote, id)) {
+		struct entry *e = table_entry(&n->remote, id);
+
+		if (e->peer != (uint8_t)(from - n->peers))
+			continue;
+		remote_own(n, e, to);
+		e->gen = to->epoch - 1;
+	}
+}

@@ -63,6 +63,8 @@
 	X(recv_flagged, "messages left out because of their flags (ALARM)")                         \
 	X(recv_expect_ignored, "messages about expectations, which are not replicated here")        \
 	X(recv_no_peer_slot, "datagrams from more peers than we keep")                              \
+	X(peers_parted, "times that two peers had been taken for one on two links")                 \
+	X(link_switches, "times that another link was taken into use")                              \
 	/* sequence tracking */                                                                    \
 	X(seq_lost, "messages that were missing when a later one arrived")                          \
 	X(seq_before, "messages that came late or twice")                                           \

@@ -43,6 +43,32 @@ wire_next(struct rbuf *datagram, struct wire_msg *msg)
 	return version == WIRE_VERSION ? WIRE_MSG : WIRE_BAD_VERSION;
 }
 
+size_t
+wire_whole(const void *data, size_t len, size_t cap, bool *broken)
+{
+	size_t whole = 0;
+	struct rbuf r;
+
+	*broken = false;
+	rbuf_init(&r, data, len);
+	while (rbuf_left(&r) >= WIRE_HEADER) {
+		struct rbuf header = r;
+		size_t size;
+
+		rbuf_skip(&header, 2);
+		size = rbuf_be16(&header);
+		if (size < WIRE_HEADER || size > WIRE_MESSAGE_MAX) {
+			*broken = whole == 0;
+			break;
+		}
+		if (size > rbuf_left(&r) || whole + size > cap)
+			break;
+		rbuf_skip(&r, size);
+		whole += size;
+	}
+	return whole;
+}
+
 enum wire_class
 wire_classify(const struct wire_msg *msg)
 {

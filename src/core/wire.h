@@ -8,6 +8,8 @@
 #include "attr.h"
 
 enum { WIRE_VERSION = 1, WIRE_HEADER = 8, WIRE_RANGE = 16 };
+/* No sender has ever written a longer message: 1.4.7 has room for no more, and ours are shorter. */
+enum { WIRE_MESSAGE_MAX = 4096 };
 
 enum wire_type {
 	WIRE_CT_NEW = 0,
@@ -48,6 +50,13 @@ enum wire_status {
 
 /* Takes the next message off a datagram, with the checks in the order of doc/WIRE.md 1.5. */
 enum wire_status wire_next(struct rbuf *datagram, struct wire_msg *msg);
+
+/*
+ * How many bytes at the beginning of data[0..len) are whole messages, as many as there are and as fit
+ * in `cap` bytes.  *broken is set if the first one's length is none that a message can have, so that
+ * nobody knows where the next begins.
+ */
+size_t wire_whole(const void *data, size_t len, size_t cap, bool *broken);
 
 /* What kind of message this is, by type and flags together (doc/WIRE.md 2.2). */
 enum wire_class { CLASS_STATE, CLASS_ACK, CLASS_NACK, CLASS_RESYNC, CLASS_ALIVE, CLASS_BAD };

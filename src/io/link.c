@@ -11,11 +11,13 @@
 
 #include "link_ops.h"
 
-/* Own datagrams skipped in one call: a network that returns everything must not keep us here. */
+/* Own and strangers' datagrams skipped in one call: a network full of them must not keep us here. */
 enum { SKIP_MAX = 64 };
 
 static const struct link_ops *const transports[] = {
     [LINK_MULTICAST] = &link_mcast_ops,
+    [LINK_UDP] = &link_udp_ops,
+    [LINK_TCP] = &link_tcp_ops,
 };
 
 int
@@ -140,6 +142,8 @@ link_open(struct link **out, const struct link_cfg *cfg, char *why, size_t why_l
 	l->recv_fd = -1;
 	err = start(l, &w);
 	if (err < 0) {
+		if (l->ops->free != NULL)
+			l->ops->free(l);
 		free(l);
 		return err;
 	}
@@ -153,6 +157,8 @@ link_close(struct link *l)
 	if (l == NULL)
 		return;
 	l->ops->close(l);
+	if (l->ops->free != NULL)
+		l->ops->free(l);
 	free(l);
 }
 
@@ -195,10 +201,46 @@ link_send_fd(const struct link *l)
 	return l->send_fd;
 }
 
+size_t
+link_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX])
+{
+	size_t n = 0;
+
+	if (l->ifindex == 0)
+		return 0;
+	if (l->ops->poll != NULL)
+		return l->ops->poll(l, waiting, fds);
+	fds[n++] = (struct pollfd){.fd = l->recv_fd, .events = POLLIN};
+	if (waiting)
+		fds[n++] = (struct pollfd){.fd = l->send_fd, .events = POLLOUT};
+	return n;
+}
+
+void
+link_step(struct link *l, ms_t now)
+{
+	l->now = now;
+	if (l->ops->step != NULL && l->ifindex != 0)
+		l->ops->step(l);
+}
+
+ms_t
+link_deadline(const struct link *l)
+{
+	return l->ops->deadline != NULL && l->ifindex != 0 ? l->ops->deadline(l) : MS_NEVER;
+}
+
+void
+link_forget(struct link *l)
+{
+	if (l->ops->forget != NULL)
+		l->ops->forget(l);
+}
+
 ssize_t
 link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from)
 {
-	if (l->recv_fd < 0)
+	if (l->ifindex == 0)
 		return -EAGAIN;
 	for (int i = 0; i < SKIP_MAX; i++) {
 		bool own = false;
@@ -208,6 +250,8 @@ link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from)
 		n = l->ops->recv(l, buf, cap, from, &own);
 		if (n == -EAGAIN || n == -EINTR)
 			return -EAGAIN;
+		if (n == -EPERM)
+			continue;
 		if (n < 0) {
 			l->counters.recv_errors++;
 			return n;
@@ -227,8 +271,10 @@ link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from)
 int
 link_send(struct link *l, const void *buf, size_t len)
 {
-	int err = l->send_fd < 0 ? -ENETDOWN : l->ops->send(l, buf, len);
+	int err = l->ifindex == 0 ? -ENETDOWN : l->ops->send(l, buf, len);
 
+	if (err == SEND_KEPT)
+		return 0;
 	if (err == -EAGAIN || err == -EINTR)
 		return -EAGAIN;
 	if (err < 0) {
@@ -265,6 +311,12 @@ link_status(const struct link *l)
 	if (interface_ioctl(SIOCGIFFLAGS, &ifr) < 0 || !(ifr.ifr_flags & IFF_UP))
 		return LINK_DOWN;
 	return ifr.ifr_flags & IFF_RUNNING ? LINK_RUNNING : LINK_NO_CARRIER;
+}
+
+struct peer_addr
+link_stranger(const struct link *l)
+{
+	return (struct peer_addr){.link = l->cfg.index, .l3 = l->cfg.l3, .addr = l->stranger};
 }
 
 const struct link_cfg *

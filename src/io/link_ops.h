@@ -8,6 +8,7 @@
 #ifndef IO_LINK_OPS_H
 #define IO_LINK_OPS_H
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "link.h"
@@ -21,21 +22,37 @@ struct link_why {
 struct link_ops {
 	uint16_t header_ipv4; /* bytes of IP and transport header before our payload */
 	uint16_t header_ipv6;
-	/* Opens the sockets; l->cfg and l->ifindex are set.  0, or what link_fail() returned; what
-	 * is half open then is left to `close`. */
+	/* Opens the sockets; l->cfg, l->ifindex and l->now are set.  0, or what link_fail() returned;
+	 * what is half open then is left to `close`. */
 	int (*open)(struct link *l, struct link_why *why);
 	/* Closes what is open and sets descriptors to -1; may be called at any time. */
 	void (*close)(struct link *l);
-	/* Takes one datagram: its length, or a negative errno value.  *own: it is one of ours. */
+	/* Takes one datagram: its length, or a negative errno value.  *own: it is one of ours.  -EPERM:
+	 * it came from a stranger, and is counted. */
 	ssize_t (*recv)(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *own);
-	/* Sends one datagram: 0 or a negative errno value. */
+	/* Sends one datagram: 0, a negative errno value, or SEND_KEPT. */
 	int (*send)(struct link *l, const void *buf, size_t len);
+	/* These may be NULL: of a transport that has no more than recv_fd and send_fd. */
+	size_t (*poll)(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX]);
+	void (*step)(struct link *l);
+	ms_t (*deadline)(const struct link *l);
+	void (*forget)(struct link *l);
+	void (*free)(struct link *l);
 };
+
+/* Taken, but not gone yet: the transport counts it itself, when it has. */
+enum { SEND_KEPT = 1 };
+
+/* So long a source that is not the configured one has to give way to a better one. */
+enum { LINK_SOURCE_MS = 60 * 1000 };
+
+struct stream; /* of link_tcp.c */
 
 struct link {
 	const struct link_ops *ops;
 	struct link_cfg cfg;
 	struct link_counters counters;
+	ms_t now;                 /* of the last call that told the time */
 	unsigned int ifindex;     /* of cfg.ifname; 0: gone, no sockets */
 	unsigned int out_ifindex; /* of the interface that the sockets use; set by `open` */
 	size_t payload_max;
@@ -44,11 +61,49 @@ struct link {
 	struct sockaddr_storage dest;
 	socklen_t dest_len;
 	uint16_t send_port; /* source port of ours, host order */
+	ms_t peer_heard;    /* unicast: when the configured peer was, and who else, and when */
+	struct ip_addr other;
+	ms_t other_heard;
+	struct ip_addr stranger; /* the last one refused */
+	struct stream *stream;   /* TCP */
 };
 
 /* Says "<text>: <strerror(err)>" (the text alone if err is 0) and returns -err. */
 int link_fail(struct link_why *why, int err, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
-extern const struct link_ops link_mcast_ops;
+/* ---- link_sock.c ---- */
+
+int link_set_int(int fd, int level, int option, int value);
+void link_set_buffer(int fd, int force, int plain, uint32_t bytes);
+const char *link_addr_text(const struct link *l, const struct ip_addr *a,
+    char out[INET6_ADDRSTRLEN]);
+bool link_addr_is_zero(const struct ip_addr *a);
+socklen_t link_to_sockaddr(const struct link *l, const struct ip_addr *a, uint16_t port,
+    struct sockaddr_storage *out);
+bool link_from_sockaddr(const struct sockaddr_storage *ss, struct peer_addr *from, uint16_t *port);
+/*
+ * Finds the interface that carries cfg.local (l->out_ifindex).  Usually it is the one named in the
+ * configuration; if it is not, conntrackd has always gone by the address, and such configurations
+ * work.  Without an address it is the one named.
+ */
+int link_choose_interface(struct link *l, struct link_why *why);
+/* The socket uses our interface only; and our address, with this port (0: any).  -1 and errno. */
+int link_bind_device(const struct link *l, int fd);
+int link_bind_local(const struct link *l, int fd, uint16_t port);
+/*
+ * Unicast: is what comes from this address taken?  Always from the configured peer.  A peer with
+ * several addresses may send from another one: so from that, too, while nothing was heard from a
+ * better one lately.  All others are strangers, and counted.
+ */
+bool link_source_allowed(struct link *l, const struct ip_addr *source);
+
+/* For transports with one socket to send and one to receive. */
+void link_close_sockets(struct link *l);
+int link_send_datagram(struct link *l, const void *buf, size_t len);
+/* Takes a datagram and its source; link_ops.recv without the judgement. */
+ssize_t link_recv_datagram(struct link *l, void *buf, size_t cap, struct peer_addr *from,
+    uint16_t *port);
+
+extern const struct link_ops link_mcast_ops, link_udp_ops, link_tcp_ops;
 
 #endif

@@ -158,6 +158,10 @@ transport_name(const struct link *l)
 	switch (link_config(l)->transport) {
 	case LINK_MULTICAST:
 		return "multicast";
+	case LINK_UDP:
+		return "UDP";
+	case LINK_TCP:
+		return "TCP";
 	}
 	return "unknown";
 }
@@ -193,12 +197,17 @@ link_rows(struct text *t, const struct link *l)
 static void
 link_active(struct text *t, const struct stats_input *in)
 {
+	static const char *const connected[] = {"disconnected", "connected"};
 	const struct link *l;
+	bool server, client;
 
 	if (in->link_active >= in->links_count)
 		return;
 	l = in->links[in->link_active];
-	text_add(t, "%s traffic (active device=%s):\n", transport_name(l), link_config(l)->ifname);
+	text_add(t, "%s traffic (active device=%s)", transport_name(l), link_config(l)->ifname);
+	if (link_connected(l, &server, &client))
+		text_add(t, " server=%s client=%s", connected[server], connected[client]);
+	text_add(t, ":\n");
 	link_rows(t, l);
 }
 
@@ -262,11 +271,34 @@ add_uptime(struct text *t, int64_t uptime_s)
 	text_add(t, "%lld min\n\n", (long long)(minutes % 60));
 }
 
+/* What the links have counted, all together. */
+static void
+link_sums(struct text *t, const struct stats_input *in)
+{
+	struct link_counters sum = {0};
+
+	for (size_t i = 0; i < in->links_count; i++) {
+		const struct link_counters *c = link_counters(in->links[i]);
+
+		sum.recv_own += c->recv_own;
+		sum.recv_strangers += c->recv_strangers;
+		sum.recv_broken += c->recv_broken;
+		sum.recv_cut += c->recv_cut;
+		sum.connects += c->connects;
+		sum.queue_dropped += c->queue_dropped;
+	}
+	counter(t, "link_recv_own", sum.recv_own);
+	counter(t, "link_recv_strangers", sum.recv_strangers);
+	counter(t, "link_recv_broken", sum.recv_broken);
+	counter(t, "link_recv_cut", sum.recv_cut);
+	counter(t, "link_connects", sum.connects);
+	counter(t, "link_queue_dropped", sum.queue_dropped);
+}
+
 /* What io has counted, under names like those of core/stats.h. */
 static void
 io_counters(struct text *t, const struct stats_input *in)
 {
-	uint64_t own = 0;
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -288,9 +320,7 @@ io_counters(struct text *t, const struct stats_input *in)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		counter(t, rows[i].name, rows[i].value);
-	for (size_t i = 0; i < in->links_count; i++)
-		own += link_counters(in->links[i])->recv_own;
-	counter(t, "link_recv_own", own);
+	link_sums(t, in);
 }
 
 /* Every counter there is, so that nothing is refused without a trace. */
@@ -367,15 +397,22 @@ add_queue(struct text *t, const char *name, uint64_t current, uint64_t max, uint
 static void
 stats_queue(struct text *t, const struct stats_input *in)
 {
-	/* There is no queue of failed datagrams; the block stays for those who look for it. */
+	/* Only TCP has a queue of failed datagrams; the block stays for those who look for it. */
 	enum { ERRORQ_MAX = 128 };
+	uint64_t failed = 0, failed_max = ERRORQ_MAX, failed_lost = 0;
 	const struct node_stats *s = node_stats(in->node);
 	struct queue_view q = node_queue_view(in->node);
 
-	row(t, "allocated queue nodes:\t\t", 12, (uint64_t)q.tx + q.unacked);
+	for (size_t i = 0; i < in->links_count; i++) {
+		failed += link_queued(in->links[i]);
+		failed_lost += link_counters(in->links[i])->queue_dropped;
+		if (link_config(in->links[i])->transport == LINK_TCP)
+			failed_max = link_config(in->links[i])->error_queue;
+	}
+	row(t, "allocated queue nodes:\t\t", 12, (uint64_t)q.tx + q.unacked + failed);
 	text_add(t, "\n");
 	add_queue(t, "txqueue", q.tx, INT_MAX, s->send_control_full);
-	add_queue(t, "errorq", 0, ERRORQ_MAX, 0);
+	add_queue(t, "errorq", failed, failed_max, failed_lost);
 	if (node_config(in->node)->mode == MODE_FTFW)
 		add_queue(t, "rsqueue", q.unacked, q.unacked_max, s->unacked_evicted);
 }

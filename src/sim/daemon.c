@@ -142,6 +142,19 @@ daemon_datagram(struct sim_node *sn, const struct peer_addr *from, const void *d
 }
 
 void
+daemon_link_state(struct sim_node *sn, size_t link, bool running, ms_t now)
+{
+	if (sn->node != NULL)
+		node_link_state(sn->node, link, running, now);
+}
+
+size_t
+daemon_active_link(const struct sim_node *sn)
+{
+	return sn->node != NULL ? node_active_link(sn->node) : 0;
+}
+
+void
 daemon_command(struct sim_node *sn, enum node_cmd cmd, ms_t now)
 {
 	if (sn->node != NULL)

@@ -31,6 +31,8 @@ void daemon_datagram(struct sim_node *sn, const struct peer_addr *from, const vo
     size_t len, ms_t now);
 void daemon_command(struct sim_node *sn, enum node_cmd cmd, ms_t now);
 void daemon_tick(struct sim_node *sn, ms_t now);
+/* The incumbent has one link. */
+void daemon_link_state(struct sim_node *sn, size_t link, bool running, ms_t now);
 
 /*
  * Of an order, what the incumbent does by itself and ours leaves to its host: false if the host has
@@ -42,6 +44,7 @@ bool daemon_reads_at_once(const struct sim_node *sn);
 
 /* ---- outputs ---- */
 
+size_t daemon_active_link(const struct sim_node *sn);
 size_t daemon_pull_datagram(struct sim_node *sn, void *buf, size_t cap, ms_t now);
 bool daemon_pull_op(struct sim_node *sn, struct kernel_op *op, ms_t now);
 ms_t daemon_deadline(const struct sim_node *sn);

@@ -15,6 +15,9 @@ enum {
 	/* NOTRACK waits so long at most before it asks for what was lost. */
 	LOSS_MS = 75 * 1000,
 	SWEEP_MS = 35 * 1000,
+	/* Several links: to be back on the default one; to find the one that is left. */
+	LINKS_MS = 310 * 1000,
+	FIND_MS = 45 * 1000,
 	SOON_S = 10,
 };
 
@@ -37,8 +40,12 @@ heal_faults(struct sim *s)
 	s->w->corrupt_pct = 0;
 	s->w->jitter_ms = 0;
 	memset(s->w->cut, 0, sizeof(s->w->cut));
+	memset(s->w->dead, 0, sizeof(s->w->dead));
 	for (size_t i = 0; i < s->w->count; i++) {
 		struct sim_node *sn = &s->w->nodes[i];
+
+		for (size_t link = 0; link < s->w->cfg.links; link++)
+			world_plug(s->w, i, link, true);
 
 		sn->paused_until = sn->ops_count > 0 ? s->w->now : (ms_t){0};
 		sn->ops_at = s->w->now;
@@ -90,6 +97,46 @@ settle(struct sim *s)
 	demand_soon(s, true);
 }
 
+static void
+some_traffic(struct sim *s, struct dice *d)
+{
+	for (unsigned int n = 0; n < 12; n++) {
+		int tuple = (int)dice_below(d, (unsigned int)s->tuples_count);
+		size_t node = traffic_node(s, tuple, dice_below(d, (unsigned int)s->w->count));
+
+		if (dice_chance(d, 40))
+			traffic_close(s, node, tuple);
+		else
+			traffic_open(s, node, tuple, d);
+		sim_pass(s, dice_below(d, 400));
+	}
+}
+
+/*
+ * Of several links one is enough, whichever it is: all that is demanded holds over that one.  That the
+ * others carry nothing is known by their carriers, or by nothing but silence.
+ */
+static void
+leave_one_link(struct sim *s)
+{
+	struct dice d = {.state = (uint64_t)s->plan->seed ^ 0x117eaULL};
+	size_t left = dice_below(&d, (unsigned int)s->plan->links);
+	bool silently = s->plan->mode != 1 && dice_chance(&d, 60);
+
+	sim_pass(s, 15 * 1000);
+	sim_say(s, "of all links %zu is left, and %s", left, silently ? "nobody is told" : "all know");
+	for (size_t link = 0; link < s->w->cfg.links; link++) {
+		if (link == left)
+			continue;
+		if (silently)
+			memset(s->w->dead[link], 1, sizeof(s->w->dead[link]));
+		for (size_t i = 0; i < s->w->count && !silently; i++)
+			world_plug(s->w, i, link, false);
+	}
+	some_traffic(s, &d);
+	sim_pass(s, FIND_MS);
+}
+
 void
 heal(struct sim *s)
 {
@@ -101,6 +148,14 @@ heal(struct sim *s)
 		return;
 	s->at = s->plan->acts_count;
 	heal_faults(s);
+	/*
+	 * Where nothing but numbers tells who is who, a node that began anew on a link on which it had
+	 * not been heard is known for who it was when it is back on the default one.
+	 */
+	if (s->plan->links > 1 && !s->plan->one_peer)
+		sim_pass(s, LINKS_MS);
+	if (s->plan->links > 1)
+		leave_one_link(s);
 	settle(s);
 	/* What no event tells, and what was asked for and refused, only the next read makes good. */
 	if ((s->refused || s->silent) && replicas_differ(s, what, sizeof(what))) {

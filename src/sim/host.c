@@ -222,7 +222,7 @@ receive(struct world *w, size_t i)
 	while (sn->inbox_count > 0 && left-- > 0) {
 		uint16_t slot = sn->inbox[sn->inbox_head];
 		size_t from = w->payload_from[slot];
-		struct peer_addr addr = world_addr(from);
+		struct peer_addr addr = world_addr(from, w->payload_link[slot]);
 		struct happening h = {.type = HAP_ARRIVES,
 		    .node = (uint8_t)i,
 		    .other = (uint8_t)from,
@@ -254,7 +254,7 @@ send_pending(struct world *w, size_t i)
 	if (!ms_reached(w->now, sn->clogged_until))
 		return false;
 	while ((len = daemon_pull_datagram(sn, buf, cap, w->now)) > 0) {
-		world_send(w, i, buf, len);
+		world_send(w, i, daemon_active_link(sn), buf, len);
 		any = true;
 	}
 	return any;

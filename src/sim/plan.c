@@ -39,7 +39,7 @@ const struct act_kind *
 act_kind(size_t i)
 {
 	static const struct act_kind *const tables[] = {
-	    acts_traffic, acts_operator, acts_fault, acts_expects};
+	    acts_traffic, acts_operator, acts_fault, acts_expects, acts_link};
 
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
 		for (const struct act_kind *k = tables[t]; k->name != NULL; k++) {
@@ -159,6 +159,9 @@ draw_weights(const struct plan *p, struct dice *d, unsigned int weights[KINDS_MA
 		weights[i] = 0;
 		if (k->run == acts_expects[0].run && p->expects == 0)
 			continue;
+		weights[i] = 0;
+		if (k->plays == 0)
+			continue;
 		weights[i] = k->weight << dice_below(d, 3);
 		if (!dice_chance(d, k->plays))
 			weights[i] = 0;
@@ -185,6 +188,25 @@ draw_acts(struct plan *p, struct dice *d)
 		act->node = (uint8_t)dice_below(d, (unsigned int)p->nodes);
 		act->other = (uint8_t)dice_below(d, (unsigned int)p->nodes);
 		act->dice = dice_roll(d);
+	}
+}
+
+/* Several links, and what happens to them: in the place of some of the acts.  Dice of its own. */
+static void
+draw_links(struct plan *p)
+{
+	struct dice d = {.state = (uint64_t)p->seed ^ 0x117ULL};
+	unsigned int kinds = 0;
+
+	if (p->incumbents > 0 || !dice_chance(&d, 25))
+		return;
+	while (acts_link[kinds].name != NULL)
+		kinds++;
+	p->links = ONE_OF(&d, 2, 2, 2, 3, 4);
+	p->one_peer = p->nodes == 2;
+	for (size_t a = 0; a < p->acts_count; a++) {
+		if (dice_chance(&d, 12))
+			p->acts[a].kind = &acts_link[dice_below(&d, kinds)];
 	}
 }
 
@@ -265,6 +287,7 @@ plan_draw(struct plan *p, uint64_t seed)
 	p->takeover = 1 + dice_below(&d, (unsigned int)p->nodes);
 	p->acts_count = (size_t)ONE_OF(&d, 40, 100, 100, 200, 400);
 	draw_acts(p, &d);
+	draw_links(p);
 }
 
 /* ---- as text ---- */
@@ -336,6 +359,10 @@ plan_read(struct plan *p, FILE *in, const char *name)
 		if (line[0] == '+' ? read_act(p, line) : read_knob(p, line))
 			continue;
 		fprintf(stderr, "%s:%u: neither a knob nor an act: %s", name, number, line);
+		return false;
+	}
+	if (p->links < 0 || p->links > 4) {
+		fprintf(stderr, "%s: links (1-4) out of range\n", name);
 		return false;
 	}
 	if (p->nodes < 2 || p->nodes > 5 || p->tuples < 1 || p->tuples > 400 || p->limit < 1 ||

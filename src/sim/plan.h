@@ -48,6 +48,8 @@
 	X(near_wrap, "which start of a daemon begins with numbers just below 0; from 1 on")         \
 	X(incumbents, "so many nodes, from the last, are the incumbent's")                         \
 	X(clock_step, "seconds that an incumbent's clock may be set by while it is down")          \
+	X(links, "dedicated links, if more than one")                                              \
+	X(one_peer, "the links lead to one peer and nobody else, as those over UDP and TCP")       \
 	X(takeover, "who takes over at the end, from 1 on")
 
 struct act_kind;
@@ -108,13 +110,13 @@ dice_chance(struct dice *d, unsigned int percent)
 struct act_kind {
 	const char *name;   /* a word; NULL ends a table */
 	const char *what;   /* one line for readers */
-	unsigned int plays;  /* in so many plays of a hundred it can happen at all */
+	unsigned int plays;  /* in so many plays of a hundred it can happen at all; 0: drawn apart */
 	unsigned int weight; /* how often then, beside the others */
 	void (*run)(struct sim *s, const struct act *act, struct dice *d);
 };
 
 /* The last are only for plays with expectations. */
-extern const struct act_kind acts_traffic[], acts_operator[], acts_fault[], acts_expects[];
+extern const struct act_kind acts_traffic[], acts_operator[], acts_fault[], acts_expects[], acts_link[];
 
 /* Kind i of all tables, one after the other; NULL past the last. */
 const struct act_kind *act_kind(size_t i);

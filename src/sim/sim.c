@@ -208,6 +208,8 @@ config_of(const struct plan *p)
 	    .ack_window = (uint32_t)p->ack_window,
 	    .tcp_window_tracking = p->window_tracking != 0,
 	    .write_through = p->write_through != 0,
+	    .links = (uint8_t)p->links,
+	    .one_peer = p->one_peer != 0,
 	    .expects = p->expects != 0 ? 48 : 0,
 	};
 }

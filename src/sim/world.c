@@ -60,6 +60,7 @@ world_new_down(size_t count, const struct node_cfg *cfg)
 	w->payload = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload));
 	w->payload_len = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_len));
 	w->payload_from = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_from));
+	w->payload_link = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_link));
 	w->payload_free = mem_new(WORLD_PACKETS_MAX, sizeof(*w->payload_free));
 	/* The last given back is the first taken: it is still in the cache. */
 	while (w->payload_free_count < WORLD_PACKETS_MAX) {
@@ -108,6 +109,7 @@ world_free(struct world *w)
 	free(w->payload);
 	free(w->payload_len);
 	free(w->payload_from);
+	free(w->payload_link);
 	free(w->payload_free);
 	free(w);
 }
@@ -134,6 +136,8 @@ world_start(struct world *w, size_t i)
 
 	world_kill(w, i);
 	daemon_start(w, i);
+	for (size_t link = 0; link < w->cfg.links; link++)
+		daemon_link_state(sn, link, !w->unplugged[link][i], w->now);
 	sn->kernel->deaf = false;
 	world_tell(w, &(struct happening){.type = HAP_START, .node = (uint8_t)i});
 	if (sn->pace.reads)
@@ -167,11 +171,12 @@ world_order(struct world *w, size_t i, enum sim_order order)
 /* ---- the link ---- */
 
 struct peer_addr
-world_addr(size_t i)
+world_addr(size_t i, size_t link)
 {
-	struct peer_addr a = {.l3 = L3_IPV4};
+	struct peer_addr a = {.link = (uint8_t)link, .l3 = L3_IPV4};
 
 	a.addr.b[0] = 10;
+	a.addr.b[1] = (uint8_t)link;
 	a.addr.b[3] = (uint8_t)(i + 1);
 	return a;
 }
@@ -234,10 +239,13 @@ corrupt(struct world *w, uint8_t *data, uint16_t *len)
 }
 
 static void
-put_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t len)
+put_packet(struct world *w, size_t from, size_t to, size_t link, const uint8_t *data, size_t len)
 {
 	ms_t at = ms_add(w->now, w->latency_ms);
-	struct sim_packet p = {.from = (uint8_t)from, .to = (uint8_t)to, .len = (uint16_t)len};
+	struct sim_packet p = {.from = (uint8_t)from,
+	    .to = (uint8_t)to,
+	    .link = (uint8_t)link,
+	    .len = (uint16_t)len};
 	size_t place;
 
 	if (w->jitter_ms > 0)
@@ -253,6 +261,7 @@ put_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t 
 		corrupt(w, w->payload[p.slot], &p.len);
 	w->payload_len[p.slot] = p.len;
 	w->payload_from[p.slot] = p.from;
+	w->payload_link[p.slot] = p.link;
 	for (place = w->packets_count++; place > 0; place--) {
 		if (packet_at(w, place - 1)->at.ms <= at.ms)
 			break;
@@ -262,27 +271,28 @@ put_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t 
 }
 
 static void
-send_packet(struct world *w, size_t from, size_t to, const uint8_t *data, size_t len)
+send_packet(struct world *w, size_t from, size_t to, size_t link, const uint8_t *data, size_t len)
 {
 	w->sent++;
-	if (w->cut[from][to] || by_chance(w, w->loss_pct) ||
+	if (w->cut[from][to] || w->dead[link][from][to] || w->unplugged[link][from] ||
+	    w->unplugged[link][to] || by_chance(w, w->loss_pct) ||
 	    (w->drop != NULL && w->drop(w, (int)from, (int)to, data, len))) {
 		w->lost++;
 		return;
 	}
-	put_packet(w, from, to, data, len);
+	put_packet(w, from, to, link, data, len);
 	if (by_chance(w, w->dup_pct))
-		put_packet(w, from, to, data, len);
+		put_packet(w, from, to, link, data, len);
 }
 
 void
-world_send(struct world *w, size_t i, const uint8_t *data, size_t len)
+world_send(struct world *w, size_t i, size_t link, const uint8_t *data, size_t len)
 {
 	world_tell(w, &(struct happening){
 	    .type = HAP_SENT, .node = (uint8_t)i, .data = data, .len = len});
 	for (size_t to = 0; to < w->count; to++) {
 		if (to != i)
-			send_packet(w, i, to, data, len);
+			send_packet(w, i, to, link, data, len);
 	}
 }
 
@@ -290,7 +300,15 @@ void
 world_inject(struct world *w, size_t from, size_t to, const void *data, size_t len)
 {
 	ASSERT(len <= WORLD_PAYLOAD);
-	put_packet(w, from, to, data, len);
+	put_packet(w, from, to, 0, data, len);
+}
+
+void
+world_plug(struct world *w, size_t i, size_t link, bool in)
+{
+	w->unplugged[link][i] = !in;
+	if (daemon_is_up(&w->nodes[i]))
+		daemon_link_state(&w->nodes[i], link, in, w->now);
 }
 
 /* A packet has come to the receiver's socket, whose buffer may be full. */

@@ -134,7 +134,7 @@ struct sim_node {
 
 struct sim_packet {
 	ms_t at;
-	uint8_t from, to;
+	uint8_t from, to, link;
 	uint16_t slot;
 	uint16_t len;
 };
@@ -153,7 +153,7 @@ struct world {
 	size_t packets_head, packets_count;
 	uint8_t (*payload)[WORLD_PAYLOAD];
 	uint16_t *payload_len;
-	uint8_t *payload_from;
+	uint8_t *payload_from, *payload_link;
 	uint16_t *payload_free;
 	size_t payload_free_count;
 	int64_t latency_ms;
@@ -164,6 +164,10 @@ struct world {
 	int64_t jitter_ms;
 	uint64_t noise;
 	bool cut[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]: nothing arrives */
+	/* Of several links (cfg.links): nothing arrives on this one, and nobody is told; [link][from][to]. */
+	bool dead[NODE_LINKS_MAX][WORLD_NODES_MAX][WORLD_NODES_MAX];
+	/* The node's interface has no carrier, and it knows. */
+	bool unplugged[NODE_LINKS_MAX][WORLD_NODES_MAX];
 	/* If not 0, the first number of the next node started; an incumbent's, else, is the time. */
 	uint32_t first_seq;
 	uint64_t sent, lost;
@@ -205,11 +209,14 @@ void world_read_kernel(struct world *w, size_t i, bool announce);
 /* What an operator tells the daemon, which sees to it in its turns (struct sim_pace, reads). */
 void world_order(struct world *w, size_t i, enum sim_order order);
 
-/* Puts a datagram on the link to node `to` that comes from `from`, maybe WORLD_STRANGER. */
+/* A cable is pulled at a node, or put in again. */
+void world_plug(struct world *w, size_t i, size_t link, bool in);
+
+/* Puts a datagram on the (first) link to node `to` that comes from `from`, maybe WORLD_STRANGER. */
 void world_inject(struct world *w, size_t from, size_t to, const void *data, size_t len);
 
-/* The address that a node, or the stranger, is heard on. */
-struct peer_addr world_addr(size_t i);
+/* The address that a node, or the stranger, is heard on over a link. */
+struct peer_addr world_addr(size_t i, size_t link);
 /* The other way round; WORLD_STRANGER for all that is no node's. */
 size_t world_node_of(const struct world *w, const struct peer_addr *addr);
 
@@ -244,8 +251,8 @@ world_tell(struct world *w, const struct happening *h)
 		w->watch(w->watch_ctx, h);
 }
 
-/* Puts a datagram of node i on the link to all others. */
-void world_send(struct world *w, size_t i, const uint8_t *data, size_t len);
+/* Puts a datagram of node i on a link to all others. */
+void world_send(struct world *w, size_t i, size_t link, const uint8_t *data, size_t len);
 /* Gives a packet's memory back. */
 void world_release(struct world *w, uint16_t slot);
 

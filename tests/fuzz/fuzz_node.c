@@ -433,6 +433,16 @@ flood(struct bench *b, struct side *side, struct side *other)
 	}
 }
 
+/* A link loses its carrier, or has it again. */
+static void
+carrier(struct bench *b, struct side *side)
+{
+	uint8_t what = script_u8(&b->s);
+
+	node_link_state(side->node, (what >> 1) % side->node->links_count, what & 1, b->now);
+	CHECK(node_active_link(side->node) < side->node->links_count);
+}
+
 static void
 raw_datagram(struct bench *b, struct side *to)
 {
@@ -565,7 +575,7 @@ notices(struct side *side)
 	unsigned int count = 0;
 
 	while (node_pull_notice(side->node, &note)) {
-		CHECK(++count <= NOTICES_MAX && note.type <= NOTE_SWEPT);
+		CHECK(++count <= NOTICES_MAX && note.type <= NOTE_LINK_NONE);
 		if (note.type == NOTE_COMMIT_DONE) {
 			const struct commit_tally *t = &note.commit;
 
@@ -735,6 +745,9 @@ step(struct bench *b)
 	case 28:
 		reconfigure(b, side);
 		break;
+	case 29:
+		carrier(b, side);
+		break;
 	default:
 		turn(b, side);
 		break;
@@ -749,6 +762,9 @@ start(struct bench *b)
 	struct node_cfg cfg = {
 	    .mode = how & 1 ? MODE_ALARM : how & 8 ? MODE_NOTRACK : MODE_FTFW,
 	    .write_through = how & 2,
+	    .links = how & 4 ? NODE_LINKS_MAX : 1,
+	    .link_default = how & 4 ? how >> 6 : 0,
+	    .one_peer = how & 2,
 	    .tcp_window_tracking = how & 4,
 	    .commit_timeout_s = how & 8 ? 30 : 0,
 	    .limit = 1u + (sizes & 15),

@@ -120,6 +120,29 @@ message(const struct wire_msg *m)
 	}
 }
 
+/* Of a stream that has brought so much: what is handed on ends where a message does. */
+static void
+stream(const uint8_t *data, size_t size)
+{
+	size_t cap = size > 0 ? data[0] * 64u : 0, whole;
+	bool broken, again;
+	struct wire_msg m;
+	struct rbuf r;
+
+	whole = wire_whole(data, size, cap, &broken);
+	CHECK(whole <= size && whole <= cap && !(broken && whole > 0));
+	CHECK(wire_whole(data, whole, whole, &again) == whole && !again);
+	rbuf_init(&r, data, whole);
+	for (;;) {
+		enum wire_status status = wire_next(&r, &m);
+
+		/* A control message may still be too short for its kind; but none is cut. */
+		CHECK(status != WIRE_TRUNCATED || rbuf_left(&r) < WIRE_RANGE);
+		if (status != WIRE_MSG && status != WIRE_BAD_VERSION)
+			return;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -127,6 +150,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct wire_msg m;
 	struct rbuf r;
 
+	stream(data, size);
 	rbuf_init(&r, data, size);
 	do {
 		size_t left = rbuf_left(&r);

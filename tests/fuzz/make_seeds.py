@@ -61,6 +61,15 @@ General { Nice -20 Scheduler { Type FIFO Priority 99 } HashSize 8192 HashLimit 6
 General { HashLimit 10 LogFile on Syslog daemon Filter From Kernelspace { Protocol Ignore { UDP }
  Address Accept { IPv4_address 10.0.0.0/8 } State Ignore { SYN_SENT LISTEN for TCP } } }
 """
+    yield "links", b"""Sync { Mode NOTRACK { }
+TCP { IPv4_address 10.0.0.1 IPv4_Destination_Address 10.0.0.2 Port 3780 Interface eth2
+ ErrorQueueLength 9 } TCP Default { IPv6_address fe80::1 IPv6_Destination_Address fe80::2 Port 1
+ Interface eth3 } TCP { IPv4_Destination_Address 10.0.1.2 Port 3780 Interface eth4 } }
+"""
+    yield "links-udp", b"""Sync { Mode ALARM { }
+UDP { IPv4_Destination_Address 10.0.0.2 Port 3780 Interface eth2 Checksum Off }
+UDP Default { IPv6_address fe80::1 IPv6_Destination_Address fe80::2 Port 1 Interface eth3 } }
+"""
     yield "refused", b"""Sync { Mode NOTRACK { DisableInternalCache On DisableExternalCache On }
 UDP { IPv4_address 10.0.0.1 IPv4_Destination_Address 10.0.0.2 Port 3780 Interface eth2 }
 TCP { IPv6_address fe80::1%eth0 IPv6_Destination_Address ::2 Port 3780 Interface eth2 } }

@@ -71,9 +71,9 @@ static const struct row rows[] = {
 	.addr = "IPv6_address ff02::1"},
     {26, "five links", REFUSE, 7, "Maximum: 4", .in_sync = MCAST MCAST MCAST MCAST},
     {27, "Multicast and UDP", REFUSE, 7, "found UDP", .in_sync = UDP_LINK},
-    {28, "UDP", REFUSE, 1, "UDP link, which this version does not provide",
+    {28, "UDP", ACCEPT,
 	.whole = "Sync { Mode FTFW { } " UDP_LINK " }"},
-    {29, "UDP without IPv4_address", REFUSE, 1, "UDP link",
+    {29, "UDP without IPv4_address", ACCEPT,
 	.whole = "Sync { Mode FTFW { } UDP { IPv4_Destination_Address 192.0.2.2 Port 3780 "
 		 "Interface eth2 } }"},
     {30, "TCP without Port", REFUSE, 1, "TCP without: Port",
@@ -185,7 +185,7 @@ static const struct row rows[] = {
     {105, "TCPWindowTracking", ACCEPT, .in_sync = "Options { TCPWindowTracking On }"},
     {106, "TCPWindowTracking outside", REFUSE, 7, "'TCPWindowTracking'",
 	.in_sync = "TCPWindowTracking On"},
-    {107, "ErrorQueueLength", REFUSE, 1, "TCP link, which this version",
+    {107, "ErrorQueueLength", ACCEPT,
 	.whole = "Sync { Mode FTFW { } TCP { IPv4_address 192.0.2.1 Port 3780 "
 		 "IPv4_Destination_Address 192.0.2.2 Interface eth2 ErrorQueueLength 9 } }"},
     {108, "IPv6_interface", WARN, 6, "'IPv6_interface'", .in_link = "IPv6_interface fe80::1"},

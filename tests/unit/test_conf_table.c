@@ -143,7 +143,8 @@ every_stored_number_is_stored(void **state)
 		if (kw->zero == 0)
 			continue;
 		parse_in(place, kw->name, "0");
-		memcpy(&got, (char *)&conf + kw->offset, sizeof(got));
+		memcpy(&got, (kw->store == STORE_LINK ? (char *)&conf.links[0] : (char *)&conf) +
+		    kw->offset, sizeof(got));
 		assert_int_equal(got, kw->zero);
 	}
 	assert_true(tested >= 15);

@@ -62,19 +62,24 @@ a_second_mode_is_an_error_and_the_same_again_is_not(void **state)
 #define UDP(inside) SYNC("UDP { " inside " }")
 #define UDP4 "IPv4_address 192.0.2.1 Port 3780 Interface eth2 "
 
-/* They are checked like any other, and then refused as what this version does not provide. */
 static void
-links_of_other_kinds_are_checked_before_they_are_refused(void **state)
+the_addresses_of_links_are_checked(void **state)
 {
 	static const struct saying errors[] = {
-	    {UDP(UDP4 "IPv4_Destination_Address 192.0.2.2"), "a UDP link, which this version"},
-	    {SYNC("TCP { " UDP4 "IPv4_Destination_Address 192.0.2.2 }"), "a TCP link, which"},
+	    {UDP(UDP4 "IPv4_Destination_Address 192.0.2.2"), NULL},
+	    {SYNC("TCP { " UDP4 "IPv4_Destination_Address 192.0.2.2 }"), NULL},
+	    {UDP(UDP4 "IPv4_Destination_Address 192.0.2.1"), "the same address for both ends"},
+	    {UDP(UDP4 "IPv6_Destination_Address fe80::2"), "a link has one family"},
+	    {UDP(UDP4 "IPv4_Destination_Address 192.0.2.300"), "found '192.0.2.300'"},
+	    {SYNC("TCP { " UDP4 "IPv4_Destination_Address 192.0.2.2 } UDP { " UDP4
+		  "IPv4_Destination_Address 192.0.2.2 }"),
+		"found UDP, expected TCP as in line 2: all links are of one kind"},
 	    {UDP(""), "found UDP without: a Destination_Address, Interface, Port"},
 	    {UDP(UDP4), "found UDP without: a Destination_Address"},
 	    /* Any address of ours, but not any address of the peer. */
 	    {UDP("IPv4_address 0.0.0.0 Port 3780 Interface eth2 "
 		 "IPv4_Destination_Address 192.0.2.2"),
-		"a UDP link, which this version"},
+		NULL},
 	    {UDP("IPv4_address 224.0.0.1 Port 3780 Interface eth2 "
 		 "IPv4_Destination_Address 192.0.2.2"),
 		"found '224.0.0.1', expected an address"},
@@ -89,7 +94,7 @@ links_of_other_kinds_are_checked_before_they_are_refused(void **state)
 	    /* Four bytes of ones are nobody's only in IPv4. */
 	    {UDP("IPv6_address fe80::1 Port 3780 Interface eth2 "
 		 "IPv6_Destination_Address 2001:db8::2"),
-		"a UDP link, which this version"},
+		NULL},
 	    {SYNC("Multicast { IPv4_address 192.0.2.50 IPv4_interface 192.0.2.1 Group 3780 "
 		  "Interface eth2 }"),
 		"a multicast group (224.0.0.0 to 239.255.255.255)"},
@@ -102,6 +107,45 @@ links_of_other_kinds_are_checked_before_they_are_refused(void **state)
 
 	(void)state;
 	ERRORS(errors);
+}
+
+static void
+links_of_all_kinds_survive_printing(void **state)
+{
+	static const char *const texts[] = {
+	    UDP(UDP4 "IPv4_Destination_Address 192.0.2.2 Checksum off RcvSocketBuffer 9"),
+	    UDP("IPv4_Destination_Address 192.0.2.2 Port 1 Interface eth2"),
+	    UDP("IPv6_address fe80::1 IPv6_Destination_Address fe80::2 Port 65535 Interface e.7"),
+	    SYNC("TCP { IPv6_Destination_Address fe80::2 Port 9 Interface a ErrorQueueLength 7 }"
+		 "TCP Default { " UDP4 "IPv4_Destination_Address 192.0.2.2 }"
+		 "TCP { IPv4_Destination_Address 192.0.3.2 Port 9 Interface c }"
+		 "TCP { IPv4_Destination_Address 192.0.4.2 Port 9 Interface d }"),
+	};
+	struct diags d;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_true(parse_text(&conf, texts[i], strlen(texts[i]), &d));
+		assert_int_equal(d.count, 0);
+		assert_round_trip(&conf, texts[i]);
+	}
+	assert_int_equal(conf.links_count, 4);
+	assert_int_equal(conf.links[0].error_queue, 7);
+	assert_int_equal(conf.links[1].error_queue, 128);
+	assert_true(conf.links[1].is_default);
+}
+
+static void
+links_over_one_interface_are_remarked(void **state)
+{
+	static const struct saying warnings[] = {
+	    {SYNC("UDP { " UDP4 "IPv4_Destination_Address 192.0.2.2 }\n"
+		  "UDP { IPv4_Destination_Address 192.0.3.2 Port 7 Interface eth2 }"),
+		"over the Interface 'eth2' of line 2, expected another"},
+	};
+
+	(void)state;
+	WARNINGS(warnings);
 }
 
 static void
@@ -376,7 +420,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_second_mode_is_an_error_and_the_same_again_is_not),
-	    cmocka_unit_test(links_of_other_kinds_are_checked_before_they_are_refused),
+	    cmocka_unit_test(the_addresses_of_links_are_checked),
+	    cmocka_unit_test(links_of_all_kinds_survive_printing),
+	    cmocka_unit_test(links_over_one_interface_are_remarked),
 	    cmocka_unit_test(the_default_link_survives_printing),
 	    cmocka_unit_test(what_is_not_there_is_not_printed),
 	    cmocka_unit_test(a_helper_parses_the_protocols_that_it_can),

@@ -31,6 +31,8 @@ struct link {
 	struct link_cfg cfg;
 	struct link_counters counters;
 	enum link_status status;
+	bool server, client;
+	size_t queued;
 };
 
 const struct node_cfg *
@@ -90,6 +92,20 @@ link_status(const struct link *l)
 	return l->status;
 }
 
+bool
+link_connected(const struct link *l, bool *from_peer, bool *to_peer)
+{
+	*from_peer = l->server;
+	*to_peer = l->client;
+	return l->cfg.transport == LINK_TCP;
+}
+
+size_t
+link_queued(const struct link *l)
+{
+	return l->queued;
+}
+
 /* ---- what they say ---- */
 
 struct bench {
@@ -140,9 +156,9 @@ bench_init(struct bench *b)
 	s->send_control_full = 36;
 	b->node.queue = (struct queue_view){.tx = 3, .unacked = 4, .unacked_max = 131072};
 	strcpy(b->eth2.cfg.ifname, "eth2");
-	b->eth2.counters = (struct link_counters){144, 4, 1, 32, 2, 3, 99};
+	b->eth2.counters = (struct link_counters){144, 4, 1, 32, 2, 3, 99, 98, 97, 96, 95, 94};
 	strcpy(b->eth0.cfg.ifname, "eth0");
-	b->eth0.counters = (struct link_counters){392, 8, 0, 120, 3, 0, 99};
+	b->eth0.counters = (struct link_counters){392, 8, 0, 120, 3, 0, 99, 0, 0, 0, 0, 0};
 	b->eth0.status = LINK_NO_CARRIER;
 	b->links[0] = &b->eth2;
 	b->links[1] = &b->eth0;
@@ -171,6 +187,38 @@ static const char link_block[] = "multicast traffic (active device=eth2):\n"
 				 "                   4 Pckts sent                    2 Pckts recv\n"
 				 "                   1 Error send                    3 Error recv\n"
 				 "\n";
+
+static void
+a_stream_says_who_is_connected(void **state)
+{
+	static const char *const heads[] = {"server=disconnected client=disconnected",
+	    "server=connected client=disconnected", "server=disconnected client=connected",
+	    "server=connected client=connected"};
+	struct bench b;
+	char want[256], buf[RENDER_STATS_MAX];
+	struct text t;
+
+	(void)state;
+	for (unsigned int i = 0; i < ARRAY_LEN(heads); i++) {
+		bench_init(&b);
+		b.eth2.cfg.transport = LINK_TCP;
+		b.eth2.cfg.error_queue = 77;
+		b.eth2.queued = 5;
+		b.eth2.server = i & 1;
+		b.eth2.client = i & 2;
+		text_init(&t, buf, sizeof(buf));
+		render_stats(&t, STATS_GENERAL, &b.in);
+		snprintf(want, sizeof(want), "\n\nTCP traffic (active device=eth2) %s:\n", heads[i]);
+		assert_non_null(strstr(buf, want));
+	}
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, STATS_QUEUE, &b.in);
+	assert_non_null(strstr(buf, "queue errorq:\ncurrent elements:\t\t           5\n"
+				    "maximum elements:\t\t          77\n"));
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, STATS_LINK, &b.in);
+	assert_non_null(strstr(buf, "TCP traffic device=eth2 status=RUNNING role=ACTIVE:\n"));
+}
 
 static void
 general_statistics(void **state)
@@ -356,6 +404,11 @@ every_counter_is_shown_by_its_name(void **state)
 		for (size_t i = 0; i < ARRAY_LEN(of_io); i++)
 			expect_counter(block, of_io[i], longest ? UINT64_MAX : values[i]);
 		expect_counter(block, "link_recv_own", 99);
+		expect_counter(block, "link_recv_strangers", 98);
+		expect_counter(block, "link_recv_broken", 97);
+		expect_counter(block, "link_recv_cut", 96);
+		expect_counter(block, "link_connects", 95);
+		expect_counter(block, "link_queue_dropped", 94);
 		assert_string_equal(buf + t.len - 2, "\n\n");
 	}
 }
@@ -437,7 +490,7 @@ queue_statistics(void **state)
 	    "queue errorq:\n"
 	    "current elements:\t\t           0\n"
 	    "maximum elements:\t\t         128\n"
-	    "not enough space errors:\t           0\n"
+	    "not enough space errors:\t          94\n"
 	    "\n"
 	    "queue rsqueue:\n"
 	    "current elements:\t\t           4\n"
@@ -458,7 +511,7 @@ queue_statistics(void **state)
 	    "queue errorq:\n"
 	    "current elements:\t\t           0\n"
 	    "maximum elements:\t\t         128\n"
-	    "not enough space errors:\t           0\n"
+	    "not enough space errors:\t          94\n"
 	    "\n");
 }
 
@@ -576,6 +629,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_stream_says_who_is_connected),
 	    cmocka_unit_test(general_statistics),
 	    cmocka_unit_test(network_statistics),
 	    cmocka_unit_test(cache_statistics),

@@ -555,10 +555,45 @@ a_message_that_does_not_fit_leaves_no_trace(void **state)
 	assert_true(wire_put_flow(&wb, WIRE_CT_UPD, 0, 1, &f, UINT32_MAX));
 }
 
+/* A stream is cut anywhere; what is handed on is not. */
+static void
+whole_messages_are_told_from_the_rest(void **state)
+{
+	uint8_t buf[128] = {0};
+	bool broken = true;
+	struct wbuf wb;
+	size_t len;
+
+	(void)state;
+	wbuf_init(&wb, buf, sizeof(buf));
+	for (uint32_t i = 0; i < 3; i++)
+		assert_true(wire_put_control(&wb, WIRE_ACK, i, 1, 2));
+	len = wbuf_len(&wb);
+	assert_int_equal(len, 48);
+	for (size_t have = 0; have <= len; have++) {
+		assert_int_equal(wire_whole(buf, have, 1000, &broken), have / 16 * 16);
+		assert_false(broken);
+		assert_int_equal(wire_whole(buf, len, have, &broken), have / 16 * 16);
+	}
+	/* A length that none can have is noticed when it comes first. */
+	put_be16(buf + 16 + 2, 7);
+	assert_int_equal(wire_whole(buf, len, 1000, &broken), 16);
+	assert_false(broken);
+	assert_int_equal(wire_whole(buf + 16, len - 16, 1000, &broken), 0);
+	assert_true(broken);
+	put_be16(buf + 2, WIRE_MESSAGE_MAX);
+	assert_int_equal(wire_whole(buf, len, 1000, &broken), 0);
+	assert_false(broken);
+	put_be16(buf + 2, WIRE_MESSAGE_MAX + 1);
+	assert_int_equal(wire_whole(buf, len, 1000, &broken), 0);
+	assert_true(broken);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whole_messages_are_told_from_the_rest),
 	    cmocka_unit_test(golden_vectors_come_back_byte_for_byte),
 	    cmocka_unit_test(the_fields_mean_what_the_specification_says),
 	    cmocka_unit_test(every_truncation_and_every_changed_byte_is_survived),

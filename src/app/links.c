@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * links.c: the dedicated links in the daemon's turn.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "state.h"
+#include "render.h"
+#include "wire.h"
+
+enum { STRANGERS_MS = 60 * 1000 };
+
+/* What a datagram that no link took waits for, and what has come: the descriptors of this turn. */
+void
+links_prepare(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links_count; i++) {
+		struct link_wait *w = &d->link_wait[i];
+		bool waiting = i == d->link_active && d->out_len > 0;
+		struct pollfd fds[LINK_FDS_MAX];
+
+		w->count = link_poll(d->links[i], waiting, fds);
+		for (size_t f = 0; f < w->count; f++)
+			w->index[f] = loop_add(&d->loop, fds[f].fd, fds[f].events);
+	}
+	d->link_watch_index = loop_add(&d->loop, d->link_watch, POLLIN);
+}
+
+ms_t
+links_deadline(const struct daemon *d)
+{
+	ms_t at = MS_NEVER;
+
+	for (size_t i = 0; i < d->links_count; i++)
+		at = ms_earlier(at, link_deadline(d->links[i]));
+	return at;
+}
+
+static bool
+is_ready(const struct daemon *d, const struct link_wait *w)
+{
+	for (size_t f = 0; f < w->count; f++) {
+		if (loop_events(&d->loop, w->index[f]))
+			return true;
+	}
+	return false;
+}
+
+static void
+receive(struct daemon *d, struct link *l, ms_t now)
+{
+	for (unsigned int i = 0; i < d->cfg->event_iteration_limit; i++) {
+		struct peer_addr from;
+		ssize_t len = link_recv(l, d->in, sizeof(d->in), &from);
+
+		if (len < 0)
+			return;
+		node_datagram(d->node, &from, d->in, (size_t)len, now);
+	}
+}
+
+void
+links_receive(struct daemon *d, ms_t now)
+{
+	for (size_t i = 0; i < d->links_count; i++) {
+		struct link_wait *w = &d->link_wait[i];
+		bool ready = is_ready(d, w);
+
+		if (!ready && !ms_reached(now, link_deadline(d->links[i])))
+			continue;
+		link_step(d->links[i], now);
+		if (ready)
+			receive(d, d->links[i], now);
+	}
+}
+
+/* Who speaks though nobody asked him: said once, and again a minute later if it goes on. */
+static void
+tell_of_strangers(struct daemon *d, size_t i, ms_t now)
+{
+	struct link_wait *w = &d->link_wait[i];
+	uint64_t count = link_counters(d->links[i])->recv_strangers;
+	struct peer_addr from = link_stranger(d->links[i]);
+	char addr[64];
+	struct text t;
+
+	if (count == w->strangers_told || !ms_reached(now, w->strangers_next))
+		return;
+	text_init(&t, addr, sizeof(addr));
+	render_addr(&t, from.l3, &from.addr);
+	log_write(d->log, LOG_LV_WARNING,
+	    "device `%s': %llu datagrams or connections refused as they are not the peer's, the last "
+	    "from %s",
+	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told), addr);
+	w->strangers_told = count;
+	w->strangers_next = ms_add(now, STRANGERS_MS);
+}
+
+/* How the link's interface is doing; `why`: what else is wrong with it. */
+static enum link_status
+look_at(struct daemon *d, size_t i, char *why, size_t why_len)
+{
+	enum link_status status;
+	int r = link_refresh(d->links[i], why, why_len);
+
+	status = link_status(d->links[i]);
+	return r < 0 && status == LINK_RUNNING ? LINK_DOWN : status;
+}
+
+static void
+check_all(struct daemon *d, ms_t now)
+{
+	char why[256];
+
+	d->links_checked = now;
+	for (size_t i = 0; i < d->links_count; i++) {
+		why[0] = '\0';
+		node_link_state(d->node, i, look_at(d, i, why, sizeof(why)) == LINK_RUNNING, now);
+		tell_of_strangers(d, i, now);
+	}
+}
+
+/* The kernel tells when a carrier comes or goes.  The rest is looked at once a second. */
+void
+links_check(struct daemon *d, ms_t now)
+{
+	if (loop_events(&d->loop, d->link_watch_index) && link_watch_read(d->link_watch))
+		d->links_checked = (ms_t){0};
+	if (ms_since(now, d->links_checked) >= 1000)
+		check_all(d, now);
+}
+
+/* The node has chosen another link, or found none. */
+void
+links_report(struct daemon *d, const struct notice *note)
+{
+	static const char *const status_name[] = {"RUNNING", "NO-CARRIER", "DOWN"};
+	static const char *const reasons[] = {
+	    [SWITCH_CARRIER] = "",
+	    [SWITCH_SILENT] = ": nothing was heard on the one before",
+	    [SWITCH_FOLLOWED] = ": the peer speaks on it",
+	    [SWITCH_BACK] = ": it is the default one",
+	};
+	size_t i = (size_t)note->count;
+	const char *name = link_config(d->links[i])->ifname;
+	char why[256] = "";
+	enum link_status status;
+
+	if (note->type == NOTE_LINK_NONE) {
+		status = look_at(d, i, why, sizeof(why));
+		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
+		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
+	} else {
+		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link%s", name,
+		    reasons[note->switch_why]);
+	}
+}
+
+/* The link in use may have changed: what waits for a connection of the old one is sent no more, it
+ * would come too late. */
+static struct link *
+link_in_use(struct daemon *d)
+{
+	size_t now = node_active_link(d->node);
+
+	if (now != d->link_active) {
+		link_forget(d->links[d->link_active]);
+		d->link_active = now;
+	}
+	return d->links[now];
+}
+
+/* Sends what there is in d->out, in pieces where the link carries less than the one that it was made
+ * for.  False if the rest has to wait. */
+static bool
+send_out(struct daemon *d, struct link *l)
+{
+	while (d->out_len > 0) {
+		size_t cap = link_payload_max(l), len = d->out_len;
+		bool broken;
+
+		if (len > cap)
+			len = wire_whole(d->out, d->out_len, cap, &broken);
+		if (len == 0)
+			len = d->out_len;
+		if (link_send(l, d->out, len) == -EAGAIN)
+			return false;
+		d->out_len -= len;
+		memmove(d->out, d->out + len, d->out_len);
+	}
+	return true;
+}
+
+void
+links_send(struct daemon *d, ms_t now)
+{
+	for (unsigned int i = 0; i < SENDS_PER_TURN && d->links_count > 0; i++) {
+		struct link *l = link_in_use(d);
+
+		if (!send_out(d, l))
+			return;
+		d->out_len = node_pull_datagram(d->node, d->out, link_payload_max(l), now);
+		if (d->out_len == 0)
+			return;
+	}
+	d->more_kernel_work = d->more_kernel_work || d->links_count > 0;
+}
+
+static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};
+
+bool
+links_open(struct daemon *d)
+{
+	static const enum link_transport transports[] = {
+	    [TRANSPORT_MULTICAST] = LINK_MULTICAST,
+	    [TRANSPORT_UDP] = LINK_UDP,
+	    [TRANSPORT_TCP] = LINK_TCP,
+	};
+
+	for (size_t i = 0; i < d->cfg->links_count; i++) {
+		const struct config_link *c = &d->cfg->links[i];
+		struct link_cfg cfg = {
+		    .transport = transports[c->transport],
+		    .index = (uint8_t)i,
+		    .l3 = c->l3,
+		    .group = c->group,
+		    .local = c->local,
+		    .port = c->port,
+		    .sndbuf = c->sndbuf,
+		    .rcvbuf = c->rcvbuf,
+		    .checksum = c->checksum,
+		    .error_queue = c->error_queue,
+		};
+		const char *kind = transport_names[c->transport];
+		char why[256] = "", name[IF_NAMESIZE];
+
+		memcpy(cfg.ifname, c->ifname, sizeof(cfg.ifname));
+		if (link_open(&d->links[i], &cfg, why, sizeof(why)) < 0) {
+			daemon_review(d, "can't open channel socket: %s (%s in line %u)", why, kind,
+			    c->line);
+			return false;
+		}
+		d->links_count++;
+		if (link_is_elsewhere(d->links[i], name))
+			log_write(d->log, LOG_LV_WARNING,
+			    "%s in line %u: %s is an address of `%s', not of Interface `%s': "
+			    "datagrams go over `%s'",
+			    kind, c->line,
+			    c->transport == TRANSPORT_MULTICAST ? "IPv4_interface" : "its own",
+			    name, c->ifname, name);
+	}
+	if (d->links_count == 0)
+		return true;
+	d->link_watch = link_watch_open();
+	if (d->link_watch < 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "can't be told of the state of interfaces: %s; they are looked at each second",
+		    strerror(-d->link_watch));
+	check_all(d, loop_now());
+	d->link_active = node_active_link(d->node);
+	return true;
+}
+
+void
+links_close(struct daemon *d)
+{
+	for (size_t i = 0; i < d->links_count; i++)
+		link_close(d->links[i]);
+	if (d->link_watch >= 0)
+		close(d->link_watch);
+}
