@@ -160,8 +160,8 @@ links_report(struct daemon *d, const struct notice *note)
 
 /* The link in use may have changed: what waits for a connection of the old one is sent no more, it
  * would come too late. */
-static struct link *
-link_in_use(struct daemon *d)
+static void
+note_link_in_use(struct daemon *d)
 {
 	size_t now = node_active_link(d->node);
 
@@ -169,7 +169,6 @@ link_in_use(struct daemon *d)
 		link_forget(d->links[d->link_active]);
 		d->link_active = now;
 	}
-	return d->links[now];
 }
 
 /* Sends what there is in d->out, in pieces where the link carries less than the one that it was made
@@ -197,13 +196,21 @@ void
 links_send(struct daemon *d, ms_t now)
 {
 	for (unsigned int i = 0; i < SENDS_PER_TURN && d->links_count > 0; i++) {
-		struct link *l = link_in_use(d);
+		size_t to;
 
-		if (!send_out(d, l))
+		note_link_in_use(d);
+		if (!send_out(d, d->links[d->link_active]))
 			return;
-		d->out_len = node_pull_datagram(d->node, d->out, link_payload_max(l), now);
+		to = node_datagram_link(d->node);
+		d->out_len = node_pull_datagram(
+		    d->node, d->out, link_payload_max(d->links[to]), now);
 		if (d->out_len == 0)
 			return;
+		/* A word on another link is worth no waiting. */
+		if (to != d->link_active) {
+			(void)link_send(d->links[to], d->out, d->out_len);
+			d->out_len = 0;
+		}
 	}
 	d->more_kernel_work = d->more_kernel_work || d->links_count > 0;
 }

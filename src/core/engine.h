@@ -163,6 +163,7 @@ enum resync_state {
 /* Where a peer is heard on one link. */
 struct peer_path {
 	bool known;
+	bool parted;        /* this address was taken for the peer's, and is not */
 	struct peer_addr addr;
 	ms_t heard;         /* the last message that was taken */
 	uint32_t next, row; /* of numbers that go on there, though not after the peer's last */
@@ -306,6 +307,8 @@ struct node {
 	ms_t link_since;      /* when we came to the one in use */
 	ms_t link_back_at;    /* not before we return to the default one */
 	int64_t link_back_pause_ms, link_rotate_pause_ms;
+	uint8_t intros_left;  /* so often we still show ourselves on all links */
+	uint8_t intro_links;  /* bit set: those on which that is to be done now */
 
 	uint32_t next_seq;
 	uint32_t seq_then[UNACKED_S]; /* next_seq of the last seconds; a ring */
@@ -423,6 +426,8 @@ void links_init(struct node *n, ms_t now);
 /* A message of the peer was taken that came on this link. */
 void links_heard(struct node *n, struct peer *p, size_t link, ms_t now);
 void links_housekeeping(struct node *n, ms_t now);
+/* Somebody may not know us, or not on all links. */
+void links_introduce(struct node *n);
 
 /* identity.c: whose a message is */
 struct peer *peer_find(struct node *n, const struct peer_addr *addr);

@@ -10,8 +10,9 @@
 #include <string.h>
 
 enum {
-	/* A message that comes on the peer's new link before the last ones on its old. */
-	LATE_NUMBERS = 64,
+	/* What the peer said on its old link may come after the first of what it says on the new: a full
+	 * resend, at most as much of it as waits at a socket. */
+	LATE_NUMBERS = 4096,
 	/* Numbers that go on by themselves, beside those that the peer goes on with: for so long. */
 	TWO_LIVE_MS = 2 * 1000,
 	TWO_LIVE_ROW = 3,
@@ -51,15 +52,17 @@ continues(const struct peer *p, uint32_t seq)
 
 /* The peer not known on this link whose numbers this one continues the closest. */
 static struct peer *
-find_elsewhere(struct node *n, size_t link, uint32_t seq)
+find_elsewhere(struct node *n, const struct peer_addr *from, uint32_t seq)
 {
 	struct peer *found = NULL;
 
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
 		struct peer *p = &n->peers[i];
+		const struct peer_path *path = &p->paths[from->link];
 		uint32_t ahead = continues(p, seq);
 
-		if (ahead != 0 && !p->paths[link].known &&
+		if (ahead != 0 && !path->known &&
+		    !(path->parted && same_addr(&path->addr, from)) &&
 		    (found == NULL || ahead < continues(found, seq)))
 			found = p;
 	}
@@ -87,14 +90,19 @@ find_only(struct node *n, size_t link)
  * speaks from where its last process did: what that one had told is this one's.
  */
 static struct peer *
-find_heir(struct node *n, struct peer *p, size_t link, uint32_t seq)
+find_heir(struct node *n, struct peer *p, const struct peer_addr *from, uint32_t seq)
 {
 	struct peer *heir;
 
 	if (continues(p, seq) != 0)
 		return NULL;
-	heir = find_elsewhere(n, link, seq);
-	return heir != NULL && p->heard.ms <= heir->entered.ms ? heir : NULL;
+	heir = find_elsewhere(n, from, seq);
+	if (heir == NULL)
+		return NULL;
+	/* One that spoke after this process had begun is not its last; but for what was under way. */
+	return ms_since(p->heard, heir->entered) <= LATE_MS || ms_since(p->heard, heir->began) <= LATE_MS
+	    ? heir
+	    : NULL;
 }
 
 struct peer *
@@ -106,13 +114,13 @@ peer_identify(struct node *n, const struct peer_addr *from, uint32_t seq, struct
 	if (n->links_count == 1)
 		return p;
 	if (p != NULL) {
-		other = find_heir(n, p, from->link, seq);
+		other = find_heir(n, p, from, seq);
 		if (other == NULL)
 			return p;
 		*heir_of = p;
 		p = other;
 	} else {
-		p = find_elsewhere(n, from->link, seq);
+		p = find_elsewhere(n, from, seq);
 		if (p == NULL)
 			p = find_only(n, from->link);
 	}
@@ -147,6 +155,7 @@ peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_t now
 	if (path->row < TWO_LIVE_ROW || ms_since(now, path->row_since) < TWO_LIVE_MS)
 		return false;
 	path->known = false;
+	path->parted = true;
 	n->stats.peers_parted++;
 	return true;
 }

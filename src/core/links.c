@@ -24,6 +24,7 @@ enum {
 	ROTATE_FIRST_MS = 10 * 1000,
 	ROTATE_MS = 4 * 1000,
 	ROTATE_MAX_MS = 300 * 1000,
+	INTROS = 3, /* a second apart: one may be lost */
 };
 
 void
@@ -35,6 +36,29 @@ links_init(struct node *n, ms_t now)
 	n->link_since = now;
 	n->link_back_pause_ms = BACK_MS;
 	n->link_rotate_pause_ms = ROTATE_FIRST_MS;
+	links_introduce(n);
+}
+
+void
+links_introduce(struct node *n)
+{
+	/* Where there is one peer there is no doubt who it is. */
+	if (n->links_count > 1 && !n->cfg.one_peer)
+		n->intros_left = INTROS;
+}
+
+/* A word on each of the other links: who hears it knows by its number whose it is there, before he has
+ * to, and where the process before us was heard. */
+static void
+introduce(struct node *n)
+{
+	if (n->intros_left == 0)
+		return;
+	n->intros_left--;
+	for (size_t i = 0; i < n->links_count; i++) {
+		if (i != n->link_active && !n->links[i].down)
+			n->intro_links = (uint8_t)(n->intro_links | 1u << i);
+	}
 }
 
 /* The next link that carries, in the order of the configuration; links_count if there is none. */
@@ -111,6 +135,16 @@ node_link_state(struct node *n, size_t link, bool running, ms_t now)
 size_t
 node_active_link(const struct node *n)
 {
+	return n->link_active;
+}
+
+size_t
+node_datagram_link(const struct node *n)
+{
+	for (size_t i = 0; i < n->links_count; i++) {
+		if (n->intro_links & 1u << i)
+			return i;
+	}
 	return n->link_active;
 }
 
@@ -203,6 +237,7 @@ check_silence(struct node *n, ms_t now)
 void
 links_housekeeping(struct node *n, ms_t now)
 {
+	introduce(n);
 	if (n->links_count == 1 || n->links[n->link_active].down)
 		return;
 	if (may_return(n, now)) {

@@ -99,7 +99,8 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 	n->stats.recv_messages++;
 	if (!peer_track(n, p, m, now))
 		return;
-	links_heard(n, p, from->link, now);
+	if (!n->mode->refreshed || !(m->flags & WIRE_HELLO))
+		links_heard(n, p, from->link, now);
 	if (class == CLASS_STATE)
 		remote_state(n, p, m, now);
 	else

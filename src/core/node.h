@@ -135,8 +135,10 @@ void node_tick(struct node *n, ms_t now);
 
 /* ---- outputs ---- */
 
-/* The link that datagrams are to leave on; NOTE_LINK_ACTIVE tells when it becomes another one. */
+/* The link that is sent on; NOTE_LINK_ACTIVE tells when it becomes another one. */
 size_t node_active_link(const struct node *n);
+/* Where the next datagram that is pulled is to leave: there, but for a word now and then on the others. */
+size_t node_datagram_link(const struct node *n);
 
 /*
  * Writes the next datagram to send into buf[0..cap) and returns its length, or 0 if there is

@@ -35,6 +35,7 @@ new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->loss_tries = 0;
 	want_resync(p, now);
 	sync_greet(n, p, now);
+	links_introduce(n);
 }
 
 /* Nothing waits for this peer any longer; should it come back, it is compared with as a new one. */
@@ -93,6 +94,7 @@ enter_peer(struct node *n, const struct peer_addr *addr, ms_t now)
 	node_notice(n, NOTE_PEER_NEW)->peer = *addr;
 	want_resync(p, now);
 	sync_greet(n, p, now);
+	links_introduce(n);
 	return p;
 }
 

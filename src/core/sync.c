@@ -731,12 +731,34 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		n->bulk_next = ms_add(now, BULK_PAUSE_MS);
 }
 
+/* Says on another link than ours that we are there, too.  ALARM marks it as nothing but that. */
+static bool
+put_intro(struct node *n, struct wbuf *wb)
+{
+	uint8_t link = (uint8_t)(1u << node_datagram_link(n));
+	bool says_hello = n->mode->refreshed || (n->mode->tracked && n->hello_say);
+	bool owes = n->owe_hello_back;
+
+	if (!(n->intro_links & link))
+		return false;
+	n->intro_links = (uint8_t)(n->intro_links & ~link);
+	if (wire_put_control(wb, (uint8_t)(WIRE_ALIVE | (says_hello ? WIRE_HELLO : 0)), n->next_seq, 0, 0))
+		sync_message_sent(n);
+	/* What is owed is said where it will be heard. */
+	n->owe_hello_back = owes;
+	return true;
+}
+
 size_t
 node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now)
 {
 	struct wbuf wb;
 
 	wbuf_init(&wb, buf, cap);
+	if (put_intro(n, &wb)) {
+		n->stats.send_datagrams++;
+		return wbuf_len(&wb);
+	}
 	if (put_controls(n, &wb, now) && put_pending(n, &wb, now) &&
 	    expect_put(n, &wb, hello_flags(n), now))
 		put_bulk(n, &wb, now);

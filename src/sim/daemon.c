@@ -149,9 +149,9 @@ daemon_link_state(struct sim_node *sn, size_t link, bool running, ms_t now)
 }
 
 size_t
-daemon_active_link(const struct sim_node *sn)
+daemon_datagram_link(const struct sim_node *sn)
 {
-	return sn->node != NULL ? node_active_link(sn->node) : 0;
+	return sn->node != NULL ? node_datagram_link(sn->node) : 0;
 }
 
 void

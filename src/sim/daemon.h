@@ -44,7 +44,7 @@ bool daemon_reads_at_once(const struct sim_node *sn);
 
 /* ---- outputs ---- */
 
-size_t daemon_active_link(const struct sim_node *sn);
+size_t daemon_datagram_link(const struct sim_node *sn);
 size_t daemon_pull_datagram(struct sim_node *sn, void *buf, size_t cap, ms_t now);
 bool daemon_pull_op(struct sim_node *sn, struct kernel_op *op, ms_t now);
 ms_t daemon_deadline(const struct sim_node *sn);

@@ -249,12 +249,16 @@ send_pending(struct world *w, size_t i)
 	size_t cap = sn->pace.payload > 0 ? sn->pace.payload : WORLD_PAYLOAD;
 	uint8_t buf[WORLD_PAYLOAD];
 	bool any = false;
-	size_t len;
+	size_t len, link;
 
 	if (!ms_reached(w->now, sn->clogged_until))
 		return false;
-	while ((len = daemon_pull_datagram(sn, buf, cap, w->now)) > 0) {
-		world_send(w, i, daemon_active_link(sn), buf, len);
+	for (;;) {
+		link = daemon_datagram_link(sn);
+		len = daemon_pull_datagram(sn, buf, cap, w->now);
+		if (len == 0)
+			break;
+		world_send(w, i, link, buf, len);
 		any = true;
 	}
 	return any;

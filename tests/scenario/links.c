@@ -414,9 +414,18 @@ a_peer_is_the_same_on_all_links(void **state)
 static void
 a_peer_that_began_anew_on_another_link_inherits_what_it_had_told(void **state)
 {
-	struct world *w = settled_pair(with_links(ftfw_cfg(), 2, 0));
+	struct node_cfg cfg = with_links(ftfw_cfg(), 2, 0);
+	struct world *w = world_new_down(2, &cfg);
 
 	(void)state;
+	/* So that nobody is known on the second link. */
+	kill_link(w, 1, true);
+	world_start(w, 0);
+	world_start(w, 1);
+	make_flows(w, 0, 1, 50);
+	world_run(w, 40 * 1000);
+	assert_replica(w, 0, 1);
+	kill_link(w, 1, false);
 	kill_link(w, 0, true);
 	world_kill(w, 0);
 	world_run(w, 5000);
@@ -432,6 +441,27 @@ a_peer_that_began_anew_on_another_link_inherits_what_it_had_told(void **state)
 	assert_replica(w, 0, 1);
 	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 20);
 	world_free(w);
+}
+
+/* Nodes show themselves on all links when they meet: before that is needed. */
+static void
+a_peer_that_begins_anew_on_a_link_that_it_has_used_is_no_stranger(void **state)
+{
+	(void)state;
+	for (size_t m = 0; m < ARRAY_LEN(modes); m++) {
+		struct world *w = settled_pair(with_links(cfg_of(&modes[m]), 3, 0));
+
+		assert_int_equal(switches(w, 0) + switches(w, 1), 0);
+		world_plug(w, 0, 0, false);
+		world_kill(w, 0);
+		world_run(w, 2000);
+		world_start(w, 0);
+		world_run(w, 60 * 1000);
+		assert_int_equal(active(w, 0), 1);
+		assert_int_equal(peers(w, 1), 1);
+		assert_replica(w, 0, 1);
+		world_free(w);
+	}
 }
 
 static void
@@ -482,7 +512,7 @@ numbers_tell_who_is_who(void **state)
 	/* Too far ahead, or behind: somebody else. */
 	says(&s, 2, 5, 900002 + (1 << 16) + 1);
 	assert_int_equal(known(&s), 4);
-	says(&s, 2, 6, 5000);
+	says(&s, 2, 6, 1000);
 	assert_int_equal(known(&s), 5);
 	stage_down(&s);
 }
@@ -588,6 +618,7 @@ main(void)
 	    cmocka_unit_test(silence_says_nothing_in_alarm),
 	    cmocka_unit_test(a_peer_is_the_same_on_all_links),
 	    cmocka_unit_test(a_peer_that_began_anew_on_another_link_inherits_what_it_had_told),
+	    cmocka_unit_test(a_peer_that_begins_anew_on_a_link_that_it_has_used_is_no_stranger),
 	    cmocka_unit_test(numbers_tell_who_is_who),
 	    cmocka_unit_test(one_link_has_one_address_of_a_peer),
 	    cmocka_unit_test(two_that_live_are_not_one_for_long),
