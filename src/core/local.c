@@ -259,6 +259,9 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 	}
 	if (id == ENTRY_NONE || (table_entry(&n->local, id)->flags & ENTRY_DEAD)) {
 		n->stats.local_destroy_failed++;
+		/* One that a new filter left out has only now ended: a dump that is older must not raise it. */
+		if (id != ENTRY_NONE)
+			table_entry(&n->local, id)->gen = n->read_gen;
 		return;
 	}
 	table_load(&n->local, id, &known);

@@ -184,6 +184,33 @@ whichever_read_comes_next_announces(void **state)
 	stage_down(&s);
 }
 
+/* It was left out, is let in again, and ends while the table is read: the dump is older than its end. */
+static void
+a_flow_that_ends_while_it_is_let_in_again_is_gone(void **state)
+{
+	struct node_cfg cfg = stage_cfg();
+	struct stage s = stage_up(cfg);
+	struct flow f = tcp_flow(1);
+
+	(void)state;
+	stage_say(&s, WIRE_ALIVE, 0, 0);
+	stage_event(&s, KEV_NEW, false, &f);
+	assert_int_equal(stage_sent(&s, WIRE_CT_NEW, NULL), 1);
+	cfg.filter = ignoring(&client_net);
+	node_reconfigure(s.n, &cfg, s.now);
+	assert_int_equal(stage_sent(&s, WIRE_CT_DEL, NULL), 1);
+	cfg.filter = (struct filter){0};
+	node_reconfigure(s.n, &cfg, s.now);
+	node_kernel_read_begin(s.n, true, s.now);
+	stage_event(&s, KEV_DESTROY, false, &f);
+	node_kernel_read_flow(s.n, &f, s.now);
+	node_kernel_read_end(s.n, true, s.now);
+	stage_idle(&s);
+	assert_false(stage_has(&s, TABLE_LOCAL, &f, NULL));
+	assert_int_equal(stage_sent(&s, WIRE_CT_NEW, NULL), 0);
+	stage_down(&s);
+}
+
 static void
 the_same_filter_causes_no_read(void **state)
 {
@@ -353,6 +380,103 @@ a_shorter_refresh_time_holds_for_what_is_there(void **state)
 	world_free(w);
 }
 
+/* ---- by chance ---- */
+
+static uint64_t dice_state;
+
+static uint32_t
+dice(uint32_t sides)
+{
+	dice_state = dice_state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(dice_state >> 33) % sides;
+}
+
+static bool
+drop_some(struct world *w, int from, int to, const uint8_t *data, size_t len)
+{
+	(void)w;
+	(void)from;
+	(void)to;
+	(void)data;
+	(void)len;
+	return dice(5) == 0;
+}
+
+enum { PLAYED_FLOWS = 40 };
+
+static struct flow
+played_flow(unsigned int i)
+{
+	return i % 2 == 0 ? tcp_flow(i + 1) : other_flow(i + 1);
+}
+
+/* Flows come and go, filters change, datagrams are lost; in the end the peer has what passes. */
+static void
+play(struct node_cfg cfg, bool loses, uint64_t seed)
+{
+	static const struct filter filters[] = {
+	    {0},
+	    {.addr_polarity = FILTER_IGNORE, .nets = &client_net, .nets_count = 1},
+	    {.addr_polarity = FILTER_IGNORE, .nets = &other_net, .nets_count = 1},
+	    {.addr_polarity = FILTER_ACCEPT, .nets = &other_net, .nets_count = 1},
+	    {.proto_polarity = FILTER_ACCEPT},
+	};
+	struct world *w = filtered_pair(cfg, filters[0]);
+	bool alive[PLAYED_FLOWS] = {false};
+	size_t now = 0, wanted = 0;
+
+	dice_state = seed;
+	w->drop = loses ? drop_some : NULL;
+	/* Events that wait, and reads that take their time. */
+	w->nodes[0].pace.events = dice(3);
+	w->nodes[0].pace.dump = dice(4);
+	w->nodes[0].pace.dump_ms = dice(60);
+	for (int step = 0; step < 200; step++) {
+		unsigned int i = dice(PLAYED_FLOWS);
+		struct flow f = played_flow(i);
+
+		if (dice(12) == 0) {
+			now = dice(ARRAY_LEN(filters));
+			refilter(w, 0, filters[now]);
+		} else if (alive[i]) {
+			sim_kernel_destroy(w->nodes[0].kernel, &f.key);
+			alive[i] = false;
+		} else {
+			sim_kernel_new(w->nodes[0].kernel, &f);
+			alive[i] = true;
+		}
+		if (dice(3) == 0)
+			world_run(w, dice(400));
+	}
+	w->drop = NULL;
+	world_run(w, 60 * 1000);
+	for (unsigned int i = 0; i < PLAYED_FLOWS; i++) {
+		struct flow f = played_flow(i);
+		bool passes = alive[i] && filter_passes(&filters[now], &f);
+
+		wanted += passes;
+		if (world_find(w, 1, TABLE_REMOTE, &f.key, NULL) != passes)
+			fail_msg("mode %d, seed %llu: flow %u is %s at the peer", cfg.mode,
+			    (unsigned long long)seed, i, passes ? "missing" : "left over");
+	}
+	assert_int_equal(world_count(w, 0, TABLE_LOCAL), wanted);
+	world_free(w);
+}
+
+static void
+whatever_happens_the_peer_ends_up_with_what_passes(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 150; seed++) {
+		struct node_cfg notrack = ftfw_cfg();
+
+		notrack.mode = MODE_NOTRACK;
+		play(ftfw_cfg(), true, seed);
+		play(alarm_cfg(), true, seed);
+		play(notrack, false, seed);
+	}
+}
+
 /* Stats: nobody hears, nobody is waited for, and what has ended is gone. */
 static void
 a_node_without_peers_says_nothing_and_keeps_nothing(void **state)
@@ -411,6 +535,7 @@ main(void)
 	    cmocka_unit_test(a_filter_that_is_taken_back_leaves_all_as_it_was),
 	    cmocka_unit_test(what_is_let_in_during_a_read_is_announced),
 	    cmocka_unit_test(whichever_read_comes_next_announces),
+	    cmocka_unit_test(a_flow_that_ends_while_it_is_let_in_again_is_gone),
 	    cmocka_unit_test(the_same_filter_causes_no_read),
 	    cmocka_unit_test(a_copy_of_a_peers_flow_stays_known),
 	    cmocka_unit_test(settings_that_need_a_restart_stay),
@@ -419,6 +544,7 @@ main(void)
 	    cmocka_unit_test(a_longer_cache_timeout_holds_for_what_is_there),
 	    cmocka_unit_test(a_shorter_cache_timeout_holds_for_what_is_there),
 	    cmocka_unit_test(a_shorter_refresh_time_holds_for_what_is_there),
+	    cmocka_unit_test(whatever_happens_the_peer_ends_up_with_what_passes),
 	    cmocka_unit_test(a_node_without_peers_says_nothing_and_keeps_nothing),
 	};
 
