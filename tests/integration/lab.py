@@ -546,10 +546,10 @@ class Lab:
         """Pull or push a cable at the switch: the machine loses carrier."""
         self.switch_ip(["link set %s-%s %s" % (name, dev, "up" if up else "down")])
 
-    def blackhole(self, name, dev, on):
-        """The switch port drops everything, the carrier stays."""
-        self.switch_ip(["link set %s-%s type bridge_slave state %d" % (name, dev,
-                                                                       0 if on else 3)])
+    def silence(self, dev, on):
+        """Nothing passes between the two nodes on their `dev', and nobody's carrier tells."""
+        self.switch_ip(["link set %s-%s type bridge_slave isolated %s" % (
+            fw.name, dev, "on" if on else "off") for fw in self.fws])
 
     # a running pair
 

@@ -6,6 +6,7 @@ import time
 import ctnl
 import lab as lab_module
 import pytest
+from conftest import incumbent
 from lab import Traffic
 from space import wait_until
 
@@ -63,6 +64,13 @@ def assert_same_table(traffic, old, new):
     expected, found = old.flows(), new.flows()
     assert expected
     assert not ctnl.differences(expected, found)
+
+
+def best_effort(pair, mode):
+    """In NOTRACK conntrack-tools asks for nothing that it lost, cannot be seen to begin anew, and what
+    it sends tells nobody what it left out: nothing is promised beside it."""
+    if mode == "NOTRACK" and any(map(incumbent, pair)):
+        pytest.skip("NOTRACK beside conntrack-tools repairs no loss")
 
 
 def test_without_replication_connections_die(make_lab):
@@ -158,6 +166,8 @@ def test_restart_of_the_daemon_on_the_backup(make_lab, pair, mode, expected_of_i
         # Not strict: a master of ours may help it without being asked.
         expected_of_incumbent(pair[1], "a restarted FT-FW node does not ask for the flows",
                               strict=False)
+    if incumbent(pair[1]):
+        best_effort(pair, mode)
     lab = make_lab(pair)
     traffic = flowing(lab, mode=mode)
     lab.fw2.stop_daemon()
@@ -212,10 +222,11 @@ def test_both_daemons_killed_and_started_again(make_lab, pair, mode, expected_of
 def test_sync_link_outage_leaves_no_stale_and_no_missing_flow(make_lab, pair, mode, how):
     """Connections come and go while the sync link is out; afterwards both nodes agree: in FT-FW
     as soon as the link is back, in ALARM within CacheTimeout (8 s here)."""
+    best_effort(pair, mode)
     lab = make_lab(pair)
     traffic = flowing(lab, tcp=100, udp=0, mode=mode)
     if how == "silent":
-        lab.blackhole("fw1", "eth2", True)
+        lab.silence("eth2", True)
     else:
         lab.link("fw1", "eth2", False)
     assert traffic.ask("open", n=50)["opened"] == 50
@@ -223,7 +234,7 @@ def test_sync_link_outage_leaves_no_stale_and_no_missing_flow(make_lab, pair, mo
     time.sleep(3)
     end_what_is_closed(lab.fw1)
     if how == "silent":
-        lab.blackhole("fw1", "eth2", False)
+        lab.silence("eth2", False)
     else:
         lab.link("fw1", "eth2", True)
     lab.replicated(lab.fw1, lab.fw2, 12)
@@ -234,7 +245,9 @@ def test_sync_link_outage_leaves_no_stale_and_no_missing_flow(make_lab, pair, mo
 
 @pytest.mark.parametrize("percent", [2, 10])
 def test_loss_on_the_sync_link_loses_no_flow(make_lab, pair, mode, percent):
-    """Random loss both ways while 200 connections open and 100 of them close."""
+    """Random loss both ways while 200 connections open and 100 of them close; in NOTRACK both nodes
+    agree after the losses are over."""
+    best_effort(pair, mode)
     lab = make_lab(pair)
     lab.start_pair(mode=mode)
     for fw in lab.fws:
@@ -244,7 +257,10 @@ def test_loss_on_the_sync_link_loses_no_flow(make_lab, pair, mode, percent):
     traffic.ask("close", n=CONNECTIONS // 2)
     time.sleep(1)
     end_what_is_closed(lab.fw1)
-    lab.replicated(lab.fw1, lab.fw2, 15)
+    if mode == "NOTRACK":
+        for fw in lab.fws:
+            fw.sync_loss(0)
+    lab.replicated(lab.fw1, lab.fw2, 40 if mode == "NOTRACK" else 15)
     new = crash(lab, lab.fw1)
     survivors(lab, traffic)
     assert_same_table(traffic, lab.fw1, new)

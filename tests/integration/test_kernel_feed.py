@@ -170,8 +170,9 @@ def test_reliable_delivery_loses_no_end_of_a_flow(node):
                             in_general=SMALL + "NetlinkOverrunResync off\n\tNetlinkEventsReliable "
                             + reliable).replace("HashLimit 2048", "HashLimit 262144"))
         node.start_daemon(check=True)
-        node.create(*many(500))
-        wait_until(lambda: shown(node) == 500, 5, "cached")
+        for base in range(0, 500, 50):
+            node.create(*many(50, base))
+            wait_until(lambda n=base + 50: shown(node) == n, 5, "cached")
         deaf(node, lambda: node.delete(*many(500)))
 
         def ended():

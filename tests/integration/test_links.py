@@ -228,13 +228,6 @@ def two_links(make_lab, pair):
     return make
 
 
-def silence(lab, dev, on):
-    """Nothing passes between the two, and nobody's carrier tells."""
-    lab.switch_ip(["link set %s-%s type bridge_slave isolated %s" % (fw.name, dev,
-                                                                    "on" if on else "off")
-                   for fw in lab.fws])
-
-
 def peers_named(fw):
     return re.findall(r"peer (\S+): first heard", fw.log())
 
@@ -280,7 +273,7 @@ def test_a_link_that_carries_nothing_is_left(two_links, pair, kind):
     lab = two_links(kind)
     inject(lab.fw1, {"tcp": FLOWS["tcp"]})
     wait_until(lambda: len(external(lab.fw2)) == 1, 8, "the first flow", 0.1)
-    silence(lab, "eth2", True)
+    lab.silence("eth2", True)
     inject(lab.fw1, {"udp": FLOWS["udp"]})
     inject(lab.fw2, {"mark": FLOWS["mark"]})
     wait_until(lambda: active(lab.fw1) == "eth3" and active(lab.fw2) == "eth3", 12,
@@ -288,7 +281,7 @@ def test_a_link_that_carries_nothing_is_left(two_links, pair, kind):
     wait_until(lambda: len(external(lab.fw2)) == 2 and len(external(lab.fw1)) == 1, 10,
                "flows over the other link", 0.1)
     assert roles(lab.fw1)["eth2"] == ("RUNNING", "BACKUP")
-    silence(lab, "eth2", False)
+    lab.silence("eth2", False)
     # It is tried after ten seconds, and if that was too early after twenty.
     wait_until(lambda: active(lab.fw1) == "eth2" and active(lab.fw2) == "eth2", 60,
                "both are back", 0.2)
