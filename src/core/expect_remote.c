@@ -424,8 +424,13 @@ created(struct node *n, struct expect_entry *x, const struct expect_op *o, int e
 		refused(n, o, error);
 		return;
 	}
-	if (x != NULL && (error == 0 || error == EEXIST))
-		x->flags = (uint16_t)(copy ? x->flags | EXPECT_WRITTEN : x->flags & ~EXPECT_WRITTEN);
+	if (x == NULL)
+		return;
+	/* What was there already is no copy because a peer says it again: it may have become ours. */
+	if (!copy)
+		x->flags = (uint16_t)(x->flags & ~EXPECT_WRITTEN);
+	else if (error == 0)
+		x->flags |= EXPECT_WRITTEN;
 }
 
 static void
