@@ -66,13 +66,12 @@ links_receive(struct daemon *d, ms_t now)
 {
 	for (size_t i = 0; i < d->links_count; i++) {
 		struct link_wait *w = &d->link_wait[i];
-		bool ready = is_ready(d, w);
 
-		if (!ready && !ms_reached(now, link_deadline(d->links[i])))
+		if (!is_ready(d, w) && !ms_reached(now, link_deadline(d->links[i])))
 			continue;
+		/* The step may accept a connection that nobody waits for yet. */
 		link_step(d->links[i], now);
-		if (ready)
-			receive(d, d->links[i], now);
+		receive(d, d->links[i], now);
 	}
 }
 

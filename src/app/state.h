@@ -40,9 +40,9 @@ enum read_reason {
 	READ_FLUSH = 1 << 2,   /* -F: what is there is to be deleted */
 	READ_OVERRUN = 1 << 3, /* events were lost: differences are announced */
 	READ_PURGE = 1 << 4,   /* -t came due */
-	READ_FLUSH_EXPECTS = 1 << 6, /* -F expect */
 	READ_SHOW = 1 << 5,    /* -i without a cache of our own */
 	READ_POLL = 1 << 6,    /* PollSecs: differences are announced */
+	READ_FLUSH_EXPECTS = 1 << 7, /* -F expect */
 };
 
 /* What a client waits for. */

@@ -573,6 +573,8 @@ void expect_told(struct node *n, struct peer *p, const struct wire_msg *m, const
     ms_t now);
 void expect_sweep(struct node *n, struct peer *p);
 void expect_orphan(struct node *n, const struct peer *p);
+/* `from` was an earlier process of `to`: what it told is in doubt. */
+void expect_inherit(struct node *n, const struct peer *to, const struct peer *from);
 void expect_expire(struct node *n, ms_t now);
 void expect_flush_remote(struct node *n);
 /* We have put this flow in the kernel: what peers' helpers expect of it is not there (any more). */

@@ -156,6 +156,21 @@ expect_orphan(struct node *n, const struct peer *p)
 }
 
 void
+expect_inherit(struct node *n, const struct peer *to, const struct peer *from)
+{
+	struct expect_table *t = &n->remote_expects;
+
+	for (uint32_t id = expects_next(t, 0); id != 0; id = expects_next(t, id)) {
+		struct expect_entry *x = expects_entry(t, id);
+
+		if (x->peer != (uint8_t)(from - n->peers))
+			continue;
+		x->peer = (uint8_t)(to - n->peers);
+		x->gen = to->epoch - 1;
+	}
+}
+
+void
 expect_expire(struct node *n, ms_t now)
 {
 	struct expect_table *t = &n->remote_expects;

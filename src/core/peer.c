@@ -104,6 +104,7 @@ take_over(struct node *n, struct peer *p, struct peer *last, ms_t now)
 {
 	give_up(n, last);
 	remote_inherit(n, p, last);
+	expect_inherit(n, p, last);
 	last->used = false;
 	want_resync(p, now);
 }

@@ -38,6 +38,7 @@ struct stream {
 	int out_fd;    /* to the peer */
 	bool connected;
 	struct ip_addr in_addr, next_addr;
+	ms_t listen_at;  /* not before: accepting fails, and would again at once */
 	ms_t connect_at; /* not before */
 	ms_t connect_until;
 	struct kept *queue; /* a ring: datagrams that are not gone, the oldest first */
@@ -292,6 +293,8 @@ accept_some(struct link *l)
 		int fd = accept4(s->listen_fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			s->listen_at = ms_add(l->now, RETRY_MS);
 		if (fd < 0)
 			return;
 		if (!link_from_sockaddr(&ss, &from, &port) || !is_welcome(l, &from.addr)) {
@@ -299,11 +302,11 @@ accept_some(struct link *l)
 			continue;
 		}
 		keep_alive(fd);
-		/* What the old connection still holds comes first. */
+		/* What the old connection still holds comes first, if it is the peer's. */
 		shut_fd(&s->next_fd);
 		s->next_fd = fd;
 		s->next_addr = from.addr;
-		if (s->in_fd < 0)
+		if (s->in_fd < 0 || !same(&s->in_addr, &from.addr))
 			lose_in(l);
 	}
 }
@@ -327,7 +330,7 @@ tcp_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *ow
 	struct stream *s = l->stream;
 
 	(void)own;
-	for (int i = 0; i < READS_MAX; i++) {
+	for (int i = 0;; i++) {
 		bool broken = false;
 		size_t whole = take(l, buf, cap, &broken);
 		ssize_t n;
@@ -346,7 +349,8 @@ tcp_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *ow
 			lose_in(l);
 			continue;
 		}
-		if (s->in_fd < 0)
+		/* Nothing whole stays behind when the reads are up. */
+		if (s->in_fd < 0 || i >= READS_MAX)
 			return -EAGAIN;
 		n = recv(s->in_fd, s->in + s->in_len, sizeof(s->in) - s->in_len, 0);
 		if (n > 0)
@@ -356,7 +360,6 @@ tcp_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *ow
 		else
 			lose_in(l);
 	}
-	return -EAGAIN;
 }
 
 /* ---- both ---- */
@@ -447,7 +450,8 @@ tcp_poll(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX])
 	const struct stream *s = l->stream;
 	size_t n = 0;
 
-	fds[n++] = (struct pollfd){.fd = s->listen_fd, .events = POLLIN};
+	if (ms_reached(l->now, s->listen_at))
+		fds[n++] = (struct pollfd){.fd = s->listen_fd, .events = POLLIN};
 	if (s->in_fd >= 0)
 		fds[n++] = (struct pollfd){.fd = s->in_fd, .events = POLLIN};
 	if (s->out_fd >= 0) {
@@ -464,10 +468,11 @@ static ms_t
 tcp_deadline(const struct link *l)
 {
 	const struct stream *s = l->stream;
+	ms_t at = s->out_fd < 0 ? s->connect_at : s->connected ? MS_NEVER : s->connect_until;
 
-	if (s->out_fd < 0)
-		return s->connect_at;
-	return s->connected ? MS_NEVER : s->connect_until;
+	if (!ms_reached(l->now, s->listen_at))
+		at = ms_earlier(at, s->listen_at);
+	return at;
 }
 
 static void
