@@ -33,6 +33,15 @@ drop(struct node *n, uint32_t id)
 	expects_remove(&n->remote_expects, id);
 }
 
+/* Does our own kernel expect it, too, and not for a peer's sake? */
+static bool
+is_expected_here(const struct node *n, const struct expect *e)
+{
+	uint32_t id = expects_find(&n->local_expects, e);
+
+	return id != 0 && !(expects_entry(&n->local_expects, id)->flags & (EXPECT_DEAD | EXPECT_COPY));
+}
+
 /*
  * It is gone at its owner, and leaves the kernel if it is there for his sake.  Where nothing is said
  * twice its place is kept for a moment: what the link still holds of it must not raise it.
@@ -41,7 +50,8 @@ static void
 died(struct node *n, uint32_t id)
 {
 	struct expect_entry *x = expects_entry(&n->remote_expects, id);
-	bool written = n->cfg.write_through && (x->flags & (EXPECT_WRITTEN | EXPECT_OUT));
+	bool written = n->cfg.write_through && (x->flags & (EXPECT_WRITTEN | EXPECT_OUT)) &&
+	    !is_expected_here(n, &x->e);
 
 	n->stats.expect_remote_destroyed++;
 	if (!written && n->mode->tracked) {
