@@ -91,6 +91,10 @@ def test_what_was_lost_in_a_burst_is_made_good(make_lab):
         for flow in many(1000):
             table.create(flow)
     wait_until(lambda: shown(lab.fw2, "-e") == 1000, 10, "replicated")
+    # Each asks the other for everything once, a second after the first contact.
+    wait_until(lambda: "resync requested by other node" in lab.fw1.log(), 10, "asked")
+    wait_until(lambda: runtime(lab.fw1, "bulk_sends") == lab.fw1.log().count("bulk update sent"), 10,
+               "answered")
     bulks = runtime(lab.fw1, "bulk_sends")
 
     def burst():
