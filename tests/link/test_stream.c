@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -422,6 +423,61 @@ another_address_gives_way_to_the_peer(struct env *e)
 	close(peer);
 }
 
+/* However much another address has said that nobody has read yet. */
+static void
+the_peer_does_not_wait_for_a_stranger(struct env *e)
+{
+	uint8_t buf[256];
+	size_t len;
+	int other, peer;
+
+	pair_run(SIDE_B, "ip addr add %s/%d dev wire0 %s", e->row->other,
+	    e->row->l3 == L3_IPV6 ? 64 : 24, e->row->l3 == L3_IPV6 ? "nodad" : "");
+	other = dial(e, e->row->other);
+	pair_enter(SIDE_A);
+	link_step(e->link[SIDE_A], now());
+	assert_true(connected(e, SIDE_A, true, false));
+	len = datagram(e, SIDE_B, 4, buf, sizeof(buf));
+	assert_int_equal(send(other, buf, len, 0), len);
+	peer = dial(e, e->row->addr[SIDE_B]);
+	len = datagram(e, SIDE_B, 1, buf, sizeof(buf));
+	assert_int_equal(send(peer, buf, len, 0), len);
+	UNTIL(e, e->got_count[SIDE_A] > 0);
+	turns(e, QUIET_MS);
+	assert_int_equal(e->got_count[SIDE_A], 1);
+	assert_int_equal(e->got[SIDE_A][0], 4);
+	close(other);
+	close(peer);
+}
+
+/* No descriptor is left: the connection waits, and the daemon does not turn round and round. */
+static void
+a_listener_that_cannot_accept_rests(struct env *e)
+{
+	struct pollfd fds[LINK_FDS_MAX];
+	struct rlimit before, none;
+	int peer = dial(e, e->row->addr[SIDE_B]), first = dup(peer);
+	ms_t end;
+
+	assert_true(first >= 0);
+	close(first);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)first;
+	pair_enter(SIDE_A);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	link_step(e->link[SIDE_A], now());
+	end = link_deadline(e->link[SIDE_A]);
+	if (poll(fds, link_poll(e->link[SIDE_A], false, fds), QUIET_MS) != 0 ||
+	    ms_reached(now(), end)) {
+		(void)setrlimit(RLIMIT_NOFILE, &before);
+		fail_msg("it is tried again at once");
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	UNTIL(e, connected(e, SIDE_A, true, false));
+	close(peer);
+}
+
 static void
 nonsense_ends_the_connection(struct env *e)
 {
@@ -696,6 +752,8 @@ static const struct test_case {
 	a_new_connection_of_the_peer_replaces_the_old_one},
     {"a_stranger_does_not_displace_the_peer", a_stranger_does_not_displace_the_peer},
     {"another_address_gives_way_to_the_peer", another_address_gives_way_to_the_peer},
+    {"the_peer_does_not_wait_for_a_stranger", the_peer_does_not_wait_for_a_stranger},
+    {"a_listener_that_cannot_accept_rests", a_listener_that_cannot_accept_rests},
     {"nonsense_ends_the_connection", nonsense_ends_the_connection},
     {"what_is_said_without_a_connection_is_said_later",
 	what_is_said_without_a_connection_is_said_later},
