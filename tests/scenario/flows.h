@@ -143,4 +143,32 @@ drop_all(struct world *w, int from, int to, const uint8_t *data, size_t len)
 	return true;
 }
 
+/* What the FTP helper of a control connection expects, on port `i`. */
+static inline struct expect
+data_of(const struct flow *master, unsigned int i)
+{
+	struct expect e = {.master = master->key, .tuple = master->key, .timeout_s = 300};
+
+	e.tuple.src = master->key.dst;
+	e.tuple.dst = master->key.src;
+	e.tuple.sport = 0;
+	put_be16(&e.tuple.dport, (uint16_t)i);
+	memset(&e.mask.src, 0xff, 4);
+	memset(&e.mask.dst, 0xff, 4);
+	e.mask.l3 = L3_IPV4;
+	e.mask.dport = 0xffff;
+	e.class = 1;
+	e.nat_dir = 1;
+	put_be16(&e.nat.sport, 4001);
+	e.nat.l3 = L3_IPV4;
+	e.nat.l4 = L4_TCP;
+	strcpy(e.helper, "ftp");
+	strcpy(e.fn, "nat-follow-master");
+	e.has = EXP_MASTER_ADDRS | EXP_MASTER_L4 | EXP_MASTER_PORTS | EXP_TUPLE_ADDRS |
+	    EXP_TUPLE_L4 | EXP_TUPLE_PORTS | EXP_MASK_ADDRS | EXP_MASK_L4 | EXP_MASK_PORTS |
+	    EXP_TIMEOUT | EXP_FLAGS | EXP_CLASS | EXP_NAT_ADDRS | EXP_NAT_L4 | EXP_NAT_PORTS |
+	    EXP_NAT_DIR | EXP_HELPER | EXP_FN;
+	return e;
+}
+
 #endif

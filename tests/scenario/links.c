@@ -415,16 +415,22 @@ static void
 a_peer_that_began_anew_on_another_link_inherits_what_it_had_told(void **state)
 {
 	struct node_cfg cfg = with_links(ftfw_cfg(), 2, 0);
-	struct world *w = world_new_down(2, &cfg);
+	struct flow master = tcp_flow(1);
+	struct expect data = data_of(&master, 4001);
+	struct world *w;
 
 	(void)state;
+	cfg.expects = 16;
+	w = world_new_down(2, &cfg);
 	/* So that nobody is known on the second link. */
 	kill_link(w, 1, true);
 	world_start(w, 0);
 	world_start(w, 1);
 	make_flows(w, 0, 1, 50);
+	assert_true(sim_kernel_expect(w->nodes[0].kernel, &data));
 	world_run(w, 40 * 1000);
 	assert_replica(w, 0, 1);
+	assert_int_equal(node_expects_view(w->nodes[1].node, TABLE_REMOTE).active, 1);
 	kill_link(w, 1, false);
 	kill_link(w, 0, true);
 	world_kill(w, 0);
@@ -440,6 +446,7 @@ a_peer_that_began_anew_on_another_link_inherits_what_it_had_told(void **state)
 	assert_int_equal(peers(w, 1), 1);
 	assert_replica(w, 0, 1);
 	assert_int_equal(world_count(w, 1, TABLE_REMOTE), 20);
+	assert_int_equal(node_expects_view(w->nodes[1].node, TABLE_REMOTE).active, 0);
 	world_free(w);
 }
 
