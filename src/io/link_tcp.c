@@ -293,8 +293,10 @@ accept_some(struct link *l)
 		int fd = accept4(s->listen_fd, (struct sockaddr *)&ss, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+		if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			l->counters.recv_errors++;
 			s->listen_at = ms_add(l->now, RETRY_MS);
+		}
 		if (fd < 0)
 			return;
 		if (!link_from_sockaddr(&ss, &from, &port) || !is_welcome(l, &from.addr)) {

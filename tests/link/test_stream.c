@@ -474,6 +474,7 @@ a_listener_that_cannot_accept_rests(struct env *e)
 		fail_msg("it is tried again at once");
 	}
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(link_counters(e->link[SIDE_A])->recv_errors, 1);
 	UNTIL(e, connected(e, SIDE_A, true, false));
 	close(peer);
 }
