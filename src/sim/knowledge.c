@@ -279,6 +279,7 @@ knowledge_wrote(struct sim *s, const struct happening *h)
 		return;
 	e->blurred = false;
 	e->wrote_at = s->w->now;
+	e->wrote = s->truth.number;
 	e->alive_at = (ms_t){0};
 }
 

@@ -389,7 +389,7 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 		} else if ((!degraded || master_is_there(s, t, node, &f)) && c->failed == 0 &&
 		    was_written(s, node, tuple, p->changed) &&
 		    !says_the_same(s, traffic_entry(s, node, tuple), &f,
-			s->knows[node][tuple].wrote_at.ms >= t->began[node].ms)) {
+			s->knows[node][tuple].wrote > p->changed)) {
 			describe_two(s, traffic_entry(s, node, tuple), &f, text, sizeof(text));
 			sim_fail(s, "node %zu: took over; entry and replica of %s", node, text);
 		}

@@ -26,7 +26,7 @@ struct tuple {
 	X(found_by_read, "an entry known only from a read made way")                              \
 	X(forgotten, "a flush was ordered, and peers kept what it forgot until the resync")       \
 	X(untold, "what a commit had written was told by the bulk send that was ordered after it") \
-	X(contested, "two nodes had a tuple at once, and a third lost sight of one of them")      \
+	X(contested, "two nodes had or expected a tuple at once, and a third lost sight of one")      \
 	X(full, "a table was full, and flows, or the end of flows, were left out")                \
 	X(damaged, "damage on the link that no checksum caught")                                  \
 	X(old_silent, "1.4.7 changed its cache on order and told nobody, until -n")               \
@@ -69,6 +69,7 @@ struct knowledge {
 	uint32_t alive_id; /* which entry that was */
 	bool both_ways;    /* and that they went both ways, whatever was written since */
 	ms_t wrote_at;     /* it made the entry itself */
+	uint64_t wrote;    /* as which version of all */
 	ms_t renewed_at;   /* it last wrote something to it, the timeout at least */
 	ms_t news_at;      /* a peer last said something new of the flow, also that it has ended */
 	ms_t looked_at;    /* the kernel showed it the entry */
