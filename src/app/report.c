@@ -65,6 +65,9 @@ log_committed(struct daemon *d, const struct commit_tally *c)
 		log_write(d->log, LOG_LV_WARNING,
 		    "%u entries were committed without an attribute that this kernel refuses",
 		    c->degraded);
+	if (c->displaced > 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "%u entries made way for newer ones with the same NAT mapping", c->displaced);
 	if (c->failed > 0)
 		log_write(d->log, LOG_LV_ERROR, "%u entries can't be committed", c->failed);
 }

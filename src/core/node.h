@@ -187,6 +187,7 @@ struct commit_tally {
 	uint32_t ended;    /* kernel entries of connections that ended at a peer: deleted */
 	uint32_t degraded; /* of created, updated, replaced, or found written: an attribute was refused */
 	uint32_t failed;
+	uint32_t displaced; /* whatever they were counted as: made way for a newer one with their mapping */
 	uint32_t expects_created;
 	uint32_t expects_failed;
 	bool flows, expects; /* which of them it was about */

@@ -97,6 +97,19 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
 }
 
+/* What has made way for this flow may be another replica, which is not in the kernel then. */
+static void
+count_displaced(struct node *n, const struct op_slot *s)
+{
+	uint32_t id;
+
+	if (s->op.type != KOP_REPLACE || flow_key_equal(&s->op.victim, &s->op.flow.key))
+		return;
+	id = table_find(&n->remote, &s->op.victim);
+	if (id != ENTRY_NONE && !(table_entry(&n->remote, id)->flags & ENTRY_DEAD))
+		count(s, &n->stats.commit_displaced, &n->tally.displaced);
+}
+
 /* The rule; but nothing is deleted for the sake of a master that, for all we know, is not there. */
 static enum commit_verdict
 decide(const struct node *n, struct flow *f, const struct flow *kernel, enum commit_age age)
@@ -368,6 +381,7 @@ write_done(struct node *n, struct op_slot *s, ms_t now)
 		break;
 	}
 	count_degraded(n, s);
+	count_displaced(n, s);
 	written(n, s, now);
 	key = s->op.flow.key;
 	if (s->op.type != KOP_UPDATE)
@@ -425,6 +439,7 @@ give_up(struct node *n, struct op_slot *s, int error)
 	bool replaced = s->op.type == KOP_REPLACE;
 
 	count_failed(n, s, error);
+	count_displaced(n, s);
 	slot_free(n, s);
 	check_again(n, &key);
 	if (replaced && !flow_key_equal(&victim, &key))

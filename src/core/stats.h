@@ -98,6 +98,7 @@
 	X(commit_ended, "own flows deleted at a takeover, as a peer saw their connections end")     \
 	X(commit_removed, "copies deleted from the kernel, as their flows ended at the peer")        \
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
+	X(commit_displaced, "peers' flows that made way for a newer one with the same mapping")     \
 	X(commit_failed, "flows that could not be committed")                                       \
 	/* expectations */                                                                         \
 	X(expect_events, "events of expectations taken from the kernel")                           \

@@ -394,9 +394,9 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			sim_fail(s, "node %zu: took over; entry and replica of %s", node, text);
 		}
 	}
-	if (missing > c->failed)
+	if (missing > c->failed + c->displaced)
 		sim_fail(s, "node %zu: took over, %u flows are missing (the first is %s), and %u were "
-			    "reported", node, missing, tuple_text(s, first), c->failed);
+			    "reported", node, missing, tuple_text(s, first), c->failed + c->displaced);
 }
 
 static void

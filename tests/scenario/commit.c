@@ -271,6 +271,31 @@ an_older_flow_that_holds_the_mapping_makes_way(void **state)
 	world_free(w);
 }
 
+/* Both are replicas: of the end of the older no event told. */
+static void
+a_replica_that_makes_way_for_another_is_reported(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	struct flow f = tcp_flow(5), other = rival(5);
+
+	(void)state;
+	sim_kernel_new(w->nodes[0].kernel, &other);
+	world_run(w, 100);
+	world_command(w, 1, CMD_COMMIT);
+	assert_int_equal(w->nodes[1].last_commit.created, 1);
+	sim_kernel_destroy(w->nodes[0].kernel, &other.key);
+	w->nodes[0].kernel->events_count = 0;
+	sim_kernel_new(w->nodes[0].kernel, &f);
+	world_run(w, 100);
+	world_command(w, 1, CMD_COMMIT);
+	assert_int_equal(w->nodes[1].last_commit.total, 2);
+	assert_int_equal(w->nodes[1].last_commit.replaced, 1);
+	assert_int_equal(w->nodes[1].last_commit.displaced, 1);
+	assert_non_null(sim_kernel_find(w->nodes[1].kernel, &f.key));
+	assert_null(sim_kernel_find(w->nodes[1].kernel, &other.key));
+	world_free(w);
+}
+
 static void
 a_fresher_flow_that_holds_the_mapping_stays(void **state)
 {
@@ -559,6 +584,7 @@ main(void)
 	    cmocka_unit_test(passing_errors_are_tried_again),
 	    cmocka_unit_test(an_unseen_entry_is_looked_at_before_it_is_judged),
 	    cmocka_unit_test(an_older_flow_that_holds_the_mapping_makes_way),
+	    cmocka_unit_test(a_replica_that_makes_way_for_another_is_reported),
 	    cmocka_unit_test(a_fresher_flow_that_holds_the_mapping_stays),
 	    cmocka_unit_test(a_flow_of_unknown_age_that_holds_the_mapping_stays_if_it_is_two_way),
 	    cmocka_unit_test(of_two_replicas_with_one_mapping_the_newer_has_it),
