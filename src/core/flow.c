@@ -206,103 +206,123 @@ flow_is_related(const struct flow *f)
 	return !flow_l4_has_ports(f->rare.master.l4) || (f->has & HAS_MASTER_PORTS);
 }
 
-/* Copies field `name` if the update has `bit`, noting whether the flow `had` another, or none. */
-#define MERGE(bit, name)                                                                           \
-	do {                                                                                       \
-		if (upd->has & (bit)) {                                                            \
-			if (!(had & (bit)) ||                                                      \
-			    memcmp(&f->name, &upd->name, sizeof(f->name)) != 0)                    \
-				changed = true;                                                    \
-			memcpy(&f->name, &upd->name, sizeof(f->name));                             \
-			f->has |= (bit);                                                           \
-		}                                                                                  \
-	} while (0)
+/* What a flow says besides its key and its mapping: X(bit of has, field). */
+#define TCP_FIELDS(X)                                                                              \
+	X(HAS_STATE, l4.tcp.state)                                                                 \
+	X(HAS_WSCALE, l4.tcp.wscale_orig)                                                          \
+	X(HAS_WSCALE, l4.tcp.wscale_repl)
+#define SCTP_FIELDS(X)                                                                             \
+	X(HAS_STATE, l4.sctp.state)                                                                \
+	X(HAS_VTAGS, l4.sctp.vtag_orig)                                                            \
+	X(HAS_VTAGS, l4.sctp.vtag_repl)
+#define DCCP_FIELDS(X)                                                                             \
+	X(HAS_STATE, l4.dccp.state)                                                                \
+	X(HAS_DCCP_ROLE, l4.dccp.role)
+#define COMMON_FIELDS(X)                                                                           \
+	X(HAS_STATUS, status)                                                                      \
+	X(HAS_MARK, mark)
+#define RARE_FIELDS(X)                                                                             \
+	X(HAS_SEQADJ, rare.seqadj)                                                                 \
+	X(HAS_HELPER, rare.helper)                                                                 \
+	X(HAS_LABELS, rare.labels)                                                                 \
+	X(HAS_SYNPROXY, rare.synproxy_isn)                                                         \
+	X(HAS_SYNPROXY, rare.synproxy_its)                                                         \
+	X(HAS_SYNPROXY, rare.synproxy_tsoff)                                                       \
+	X(HAS_MASTER, rare.master.src)                                                             \
+	X(HAS_MASTER, rare.master.dst)                                                             \
+	X(HAS_MASTER, rare.master.l3)                                                              \
+	X(HAS_MASTER_L4, rare.master.l4)                                                           \
+	X(HAS_MASTER_PORTS, rare.master.sport)                                                     \
+	X(HAS_MASTER_PORTS, rare.master.dport)
 
+#define HAS_NAT (HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT)
+
+#define IS_NEWS(bit, name)                                                                         \
+	if ((upd->has & (bit)) &&                                                                  \
+	    (!(f->has & (bit)) || memcmp(&f->name, &upd->name, sizeof(f->name)) != 0))             \
+		return true;
+
+/* Does the update say anything of the flow that was not known, apart from the timeout? */
 static bool
-merge_l4(struct flow *f, const struct flow *upd)
+brings_news(const struct flow *f, const struct flow *upd)
 {
-	const uint32_t had = f->has;
-	bool changed = false;
-
 	switch (f->key.l4) {
 	case L4_TCP:
-		MERGE(HAS_STATE, l4.tcp.state);
-		MERGE(HAS_WSCALE, l4.tcp.wscale_orig);
-		MERGE(HAS_WSCALE, l4.tcp.wscale_repl);
-		if (upd->has & HAS_TCP_FLAGS) {
-			f->l4.tcp.flags_orig = upd->l4.tcp.flags_orig;
-			f->l4.tcp.flags_repl = upd->l4.tcp.flags_repl;
-			f->has |= HAS_TCP_FLAGS;
-		}
+		TCP_FIELDS(IS_NEWS)
 		break;
 	case L4_SCTP:
-		MERGE(HAS_STATE, l4.sctp.state);
-		MERGE(HAS_VTAGS, l4.sctp.vtag_orig);
-		MERGE(HAS_VTAGS, l4.sctp.vtag_repl);
+		SCTP_FIELDS(IS_NEWS)
 		break;
 	case L4_DCCP:
-		MERGE(HAS_STATE, l4.dccp.state);
-		MERGE(HAS_DCCP_ROLE, l4.dccp.role);
-		if (upd->has & HAS_DCCP_SEQ) {
-			f->l4.dccp.handshake_seq = upd->l4.dccp.handshake_seq;
-			f->has |= HAS_DCCP_SEQ;
-		}
+		DCCP_FIELDS(IS_NEWS)
 		break;
 	default:
 		break;
 	}
-	return changed;
+	if ((upd->has & (HAS_REPLY | HAS_NAT)) &&
+	    (((f->has ^ upd->has) & HAS_NAT) || !flow_reply_equal(&f->reply, &upd->reply)))
+		return true;
+	COMMON_FIELDS(IS_NEWS)
+	if (upd->has & HAS_RARE) {
+		RARE_FIELDS(IS_NEWS)
+	}
+	return false;
+}
+
+#undef IS_NEWS
+
+#define TAKE(bit, name)                                                                            \
+	if (upd->has & (bit))                                                                      \
+		memcpy(&f->name, &upd->name, sizeof(f->name));
+
+static void
+take_l4(struct flow *f, const struct flow *upd)
+{
+	switch (f->key.l4) {
+	case L4_TCP:
+		TCP_FIELDS(TAKE)
+		TAKE(HAS_TCP_FLAGS, l4.tcp.flags_orig)
+		TAKE(HAS_TCP_FLAGS, l4.tcp.flags_repl)
+		f->has |= upd->has & (HAS_STATE | HAS_WSCALE | HAS_TCP_FLAGS);
+		break;
+	case L4_SCTP:
+		SCTP_FIELDS(TAKE)
+		f->has |= upd->has & (HAS_STATE | HAS_VTAGS);
+		break;
+	case L4_DCCP:
+		DCCP_FIELDS(TAKE)
+		TAKE(HAS_DCCP_SEQ, l4.dccp.handshake_seq)
+		f->has |= upd->has & (HAS_STATE | HAS_DCCP_ROLE | HAS_DCCP_SEQ);
+		break;
+	default:
+		break;
+	}
 }
 
 bool
 flow_merge(struct flow *f, const struct flow *upd)
 {
-	const uint32_t nat = HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT, had = f->has;
-	bool changed = merge_l4(f, upd);
+	bool changed = brings_news(f, upd);
 
-	if ((upd->has & HAS_REPLY) || (upd->has & nat)) {
-		if (!flow_reply_equal(&f->reply, &upd->reply) ||
-		    ((f->has ^ upd->has) & nat))
-			changed = true;
+	take_l4(f, upd);
+	if (upd->has & (HAS_REPLY | HAS_NAT)) {
 		f->reply = upd->reply;
-		f->has = (f->has & ~nat) | (upd->has & (nat | HAS_REPLY));
+		f->has = (f->has & ~(uint32_t)HAS_NAT) | (upd->has & (HAS_NAT | HAS_REPLY));
 	}
-	MERGE(HAS_STATUS, status);
-	MERGE(HAS_MARK, mark);
-	MERGE(HAS_SEQADJ, rare.seqadj);
-	MERGE(HAS_HELPER, rare.helper);
-	MERGE(HAS_LABELS, rare.labels);
-	MERGE(HAS_SYNPROXY, rare.synproxy_isn);
-	MERGE(HAS_SYNPROXY, rare.synproxy_its);
-	MERGE(HAS_SYNPROXY, rare.synproxy_tsoff);
-	MERGE(HAS_MASTER, rare.master.src);
-	MERGE(HAS_MASTER, rare.master.dst);
-	MERGE(HAS_MASTER, rare.master.l3);
-	MERGE(HAS_MASTER_L4, rare.master.l4);
-	MERGE(HAS_MASTER_PORTS, rare.master.sport);
-	MERGE(HAS_MASTER_PORTS, rare.master.dport);
-	if (upd->has & HAS_TIMEOUT) {
-		f->timeout_s = upd->timeout_s;
-		f->has |= HAS_TIMEOUT;
+	COMMON_FIELDS(TAKE)
+	TAKE(HAS_TIMEOUT, timeout_s)
+	TAKE(HAS_ID, id)
+	if (upd->has & HAS_RARE) {
+		RARE_FIELDS(TAKE)
 	}
-	if (upd->has & HAS_ID) {
-		f->id = upd->id;
-		f->has |= HAS_ID;
-	}
-	f->has |= upd->has & HAS_ZONE;
+	f->has |= upd->has & (HAS_STATUS | HAS_MARK | HAS_TIMEOUT | HAS_ID | HAS_ZONE | HAS_RARE);
 	return changed;
 }
 
-#undef MERGE
+#undef TAKE
 
 bool
 flow_same_content(const struct flow *a, const struct flow *b)
 {
-	/* A merge that changes nothing in either direction. */
-	struct flow copy = *a;
-
-	if (!flow_key_equal(&a->key, &b->key) || flow_merge(&copy, b))
-		return false;
-	copy = *b;
-	return !flow_merge(&copy, a);
+	return flow_key_equal(&a->key, &b->key) && !brings_news(a, b) && !brings_news(b, a);
 }

@@ -92,14 +92,13 @@ unend(struct entry *e)
 		e->flags = (uint16_t)((e->flags & ~ENTRY_ENDED) | ENTRY_FRESH);
 }
 
-uint32_t
-local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now)
+/* local_upsert() of a flow of which the table has entry `id`, with *old in it, or none. */
+static uint32_t
+put(struct node *n, uint32_t id, struct flow *old, const struct flow *f, enum local_news news, ms_t now)
 {
 	bool own = news == NEWS_OWN_UPDATE || news == NEWS_OWN_WHOLE;
 	bool replace = news == NEWS_WHOLE || news == NEWS_OWN_WHOLE;
-	uint32_t id = table_find(&n->local, &f->key);
 	struct entry *e;
-	struct flow old;
 
 	if (id == ENTRY_NONE) {
 		id = table_insert(&n->local, f, now);
@@ -112,13 +111,12 @@ local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t no
 		table_entry(&n->local, id)->flags |= ENTRY_FRESH;
 		n->stats.local_created++;
 	} else {
-		table_load(&n->local, id, &old);
 		if ((table_entry(&n->local, id)->flags & ENTRY_DEAD) || replace ||
-		    flow_is_another(&old, f)) {
+		    flow_is_another(old, f)) {
 			reborn(n, id, f, own, now);
 		} else {
-			flow_merge(&old, f);
-			table_store(&n->local, id, &old);
+			flow_merge(old, f);
+			table_store(&n->local, id, old);
 			table_entry(&n->local, id)->flags |= ENTRY_UPDATED;
 		}
 		n->stats.local_updated++;
@@ -133,6 +131,17 @@ local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t no
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	e->gen = n->read_gen;
 	return id;
+}
+
+uint32_t
+local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now)
+{
+	uint32_t id = table_find(&n->local, &f->key);
+	struct flow old;
+
+	if (id != ENTRY_NONE)
+		table_load(&n->local, id, &old);
+	return put(n, id, &old, f, news, now);
 }
 
 void
@@ -206,14 +215,14 @@ local_over(struct node *n, const struct flow_key *key, ms_t told)
 		e->flags |= ENTRY_OVER;
 }
 
+/* These judge an event of a flow of which the table has entry `id`, with *known in it, or none. */
+
 static void
-own_event(struct node *n, const struct kernel_event *ev, ms_t now)
+own_event(struct node *n, uint32_t id, const struct kernel_event *ev, ms_t now)
 {
 	struct flow known;
-	uint32_t id;
 
 	n->stats.kernel_own++;
-	id = table_find(&n->local, &ev->flow.key);
 	if (id != ENTRY_NONE && (table_entry(&n->local, id)->flags & ENTRY_DEAD))
 		id = ENTRY_NONE;
 	if (id == ENTRY_NONE && ev->type != KEV_DESTROY)
@@ -243,11 +252,8 @@ own_event(struct node *n, const struct kernel_event *ev, ms_t now)
 }
 
 static void
-destroy_event(struct node *n, const struct flow *f, ms_t now)
+destroy_event(struct node *n, uint32_t id, struct flow *known, const struct flow *f, ms_t now)
 {
-	uint32_t id = table_find(&n->local, &f->key);
-	struct flow known;
-
 	if (id == ENTRY_NONE && (n->reading || n->local_emptied)) {
 		/* What we do not know just now the peers may have from us all the same. */
 		id = table_insert(&n->local, f, now);
@@ -264,9 +270,8 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 			table_entry(&n->local, id)->gen = n->read_gen;
 		return;
 	}
-	table_load(&n->local, id, &known);
 	if ((f->has & HAS_ID) &&
-	    ((known.has & HAS_ID) ? known.id != f->id : known.id == f->id && f->id != 0)) {
+	    ((known->has & HAS_ID) ? known->id != f->id : known->id == f->id && f->id != 0)) {
 		/*
 		 * The end of an earlier flow on this tuple, told after the birth of this one; or, where
 		 * events were lost, of a later one, which the dump under way may name as if it lived.
@@ -274,10 +279,10 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 		n->stats.kernel_stale_destroy++;
 		if (n->reading && local_ask_which(n, id))
 			table_entry(&n->local, id)->gen = n->read_gen;
-		if (!(known.has & HAS_ID)) {
+		if (!(known->has & HAS_ID)) {
 			/* It ends once; the kernel may give the number to the next one. */
-			known.id = 0;
-			table_store(&n->local, id, &known);
+			known->id = 0;
+			table_store(&n->local, id, known);
 		}
 		return;
 	}
@@ -286,15 +291,10 @@ destroy_event(struct node *n, const struct flow *f, ms_t now)
 
 /* News of a flow that we have replaced meanwhile, see written() in commit.c. */
 static bool
-is_of_replaced(const struct node *n, const struct flow *f)
+is_of_replaced(uint32_t id, const struct flow *known, const struct flow *f)
 {
-	uint32_t id = table_find(&n->local, &f->key);
-	struct flow known;
-
-	if (id == ENTRY_NONE || !(f->has & HAS_ID) || f->id == 0)
-		return false;
-	table_load(&n->local, id, &known);
-	return !(known.has & HAS_ID) && known.id == f->id;
+	return id != ENTRY_NONE && (f->has & HAS_ID) && f->id != 0 && !(known->has & HAS_ID) &&
+	    known->id == f->id;
 }
 
 /*
@@ -304,28 +304,26 @@ is_of_replaced(const struct node *n, const struct flow *f)
  * in the place of another, and the birth of a flow on the tuple of one that we created.
  */
 static bool
-is_doubtful(const struct node *n, const struct kernel_event *ev)
+is_doubtful(const struct node *n, uint32_t id, const struct flow *known, const struct kernel_event *ev)
 {
-	uint32_t id = table_find(&n->local, &ev->flow.key);
 	const struct entry *e = table_entry(&n->local, id);
-	struct flow known;
 
 	if (id == ENTRY_NONE)
 		return false;
-	table_load(&n->local, id, &known);
 	if (e->flags & ENTRY_DEAD)
-		return ev->type == KEV_UPDATE && (known.has & HAS_ID) && known.id == ev->flow.id;
-	if (ev->type == KEV_NEW && !(known.has & HAS_ID) &&
+		return ev->type == KEV_UPDATE && (known->has & HAS_ID) && known->id == ev->flow.id;
+	if (ev->type == KEV_NEW && !(known->has & HAS_ID) &&
 	    (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) == ENTRY_COMMITTED)
 		return true;
 	return (e->flags & ENTRY_REPLACED) ||
-	    ((e->flags & ENTRY_LOOKED) && flow_is_another(&known, &ev->flow));
+	    ((e->flags & ENTRY_LOOKED) && flow_is_another(known, &ev->flow));
 }
 
 void
 node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 {
 	const struct flow *f = &ev->flow;
+	struct flow known;
 	struct entry *e;
 	bool doubtful;
 	uint32_t id;
@@ -339,28 +337,31 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		n->stats.kernel_incomplete++;
 		return;
 	}
+	id = table_find(&n->local, &f->key);
 	/* A flow that was let in in one state may end in another, and its end is told in any. */
 	if (!filter_passes(&n->cfg.filter, f) &&
-	    (ev->type != KEV_DESTROY || table_find(&n->local, &f->key) == ENTRY_NONE)) {
+	    (ev->type != KEV_DESTROY || id == ENTRY_NONE)) {
 		n->stats.kernel_filtered++;
 		return;
 	}
 	if (ev->own) {
-		own_event(n, ev, now);
+		own_event(n, id, ev, now);
 		return;
 	}
+	if (id != ENTRY_NONE)
+		table_load(&n->local, id, &known);
 	if (ev->type == KEV_DESTROY) {
 		n->stats.kernel_bytes += ev->usage.bytes[0] + ev->usage.bytes[1];
 		n->stats.kernel_packets += ev->usage.packets[0] + ev->usage.packets[1];
-		destroy_event(n, f, now);
+		destroy_event(n, id, &known, f, now);
 		return;
 	}
-	if (is_of_replaced(n, f)) {
+	if (is_of_replaced(id, &known, f)) {
 		n->stats.kernel_stale_event++;
 		return;
 	}
-	doubtful = is_doubtful(n, ev);
-	id = local_upsert(n, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
+	doubtful = is_doubtful(n, id, &known, ev);
+	id = put(n, id, &known, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
