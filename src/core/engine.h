@@ -104,9 +104,13 @@ enum {
 	 */
 	CONTROLS_PAUSE_MS = 10,
 
-	/* A full resend, so that the smallest usual receive buffer (208 KiB) never overflows. */
+	/* A full resend, so that the smallest usual receive buffer (208 KiB) never overflows: as long as
+	 * so many flows at most are unacknowledged (half after each loss, but not below the least),
+	 * there is no pause. */
 	BULK_BURST = 32, /* datagrams */
 	BULK_PAUSE_MS = 5,
+	BULK_FLIGHT_MIN = 128,
+	BULK_FLIGHT = 1024,
 
 	/* How a full resend of a peer is known to be over (version 1 has no end mark). */
 	RESYNC_RETRY_MS = 5 * 1000,
@@ -335,6 +339,7 @@ struct node {
 	uint32_t bulk_high;   /* the table's highest index that bulk_left counts */
 	uint64_t bulk_flows;
 	unsigned int bulk_burst; /* datagrams left in this burst */
+	uint32_t bulk_flight;    /* unacknowledged flows below which the next one does not wait */
 	ms_t bulk_next;
 	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
 	bool bulk_expects;    /* expectations are still to follow */

@@ -55,6 +55,7 @@ sync_bulk(struct node *n, ms_t now)
 		n->stats.bulk_sends++;
 		n->bulk_flows = 0;
 		n->bulk_burst = BULK_BURST;
+		n->bulk_flight = BULK_FLIGHT;
 		n->bulk_next = now;
 		node_notice(n, NOTE_BULK_STARTED);
 	}
@@ -363,6 +364,8 @@ sync_nacked(struct node *n, uint32_t from, uint32_t to)
 	trim_sent(n);
 	if (!any)
 		n->stats.nack_unknown++;
+	if (n->bulk_left > 0 && n->bulk_flight > BULK_FLIGHT_MIN)
+		n->bulk_flight /= 2;
 }
 
 static void
@@ -675,6 +678,13 @@ put_mark(struct node *n, struct wbuf *wb)
 	return true;
 }
 
+/* Do acknowledgements show that the peers keep up with what is sent? */
+static bool
+bulk_is_followed(const struct node *n)
+{
+	return n->mode->tracked && peer_mask(n) != 0 && n->unacked.count < n->bulk_flight;
+}
+
 static void
 put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 {
@@ -684,7 +694,7 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 	if (n->bulk_left == 0 && n->bulk_mark == MARK_NONE && !n->bulk_expects)
 		return;
 	if (n->bulk_burst == 0) {
-		if (!ms_reached(now, n->bulk_next))
+		if (!ms_reached(now, n->bulk_next) && !bulk_is_followed(n))
 			return;
 		n->bulk_burst = BULK_BURST;
 	}

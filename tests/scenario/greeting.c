@@ -56,6 +56,50 @@ a_bulk_names_every_flow_once(void **state)
 	world_free(w);
 }
 
+static bool
+peer_is_mute(struct world *w, int from, int to, const uint8_t *data, size_t len)
+{
+	(void)w;
+	(void)to;
+	(void)data;
+	(void)len;
+	return from == 1;
+}
+
+/* How long a full resend of node 0 takes. */
+static int64_t
+bulk_ms(struct world *w)
+{
+	ms_t began = w->now;
+
+	assert_int_equal(node_command(w->nodes[0].node, CMD_BULK, w->now), CMD_DONE);
+	for (int i = 0; i < 1000; i++) {
+		world_run(w, 1);
+		if (w->nodes[0].notices[NOTE_BULK_STARTED] == w->nodes[0].notices[NOTE_BULK_DONE])
+			break;
+	}
+	return ms_since(w->now, began);
+}
+
+/* A full resend is as fast as it is acknowledged, and keeps to a pace that any buffer bears if not. */
+static void
+a_bulk_is_paced_by_acknowledgements(void **state)
+{
+	struct world *w = pair(ftfw_cfg());
+	/* 17 flows fill a datagram; a pause of 5 ms follows 32 of them. */
+	int64_t pause_ms = 4000 / (17 * 32) * 5;
+
+	(void)state;
+	make_flows(w, 0, 1, 4000);
+	world_run(w, 5000);
+	assert_true(bulk_ms(w) < pause_ms / 2);
+	assert_int_equal(node_stats(w->nodes[1].node)->nack_sent, 0);
+	world_run(w, 1000);
+	w->drop = peer_is_mute;
+	assert_true(bulk_ms(w) >= pause_ms / 2);
+	world_free(w);
+}
+
 /* A flow that no datagram can hold is left out, and the full resend goes on after it. */
 static void
 a_flow_too_big_for_the_link_does_not_stop_a_bulk(void **state)
@@ -602,6 +646,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_reused_tuple_starts_afresh_at_the_peer),
 	    cmocka_unit_test(a_bulk_names_every_flow_once),
+	    cmocka_unit_test(a_bulk_is_paced_by_acknowledgements),
 	    cmocka_unit_test(a_flow_too_big_for_the_link_does_not_stop_a_bulk),
 	    cmocka_unit_test(one_peer_is_dead_and_the_other_acknowledges_one_by_one),
 	    cmocka_unit_test(more_gaps_than_can_be_asked_for_lose_nothing),
