@@ -220,6 +220,14 @@ give_up_waiting(struct node *n, ms_t now)
 	}
 }
 
+/* Draws anew when it is sent again if nothing happens to it. */
+static void
+refresh_later(struct node *n, struct expect_entry *x, ms_t now)
+{
+	if (n->mode->refreshed)
+		x->deadline = ms_add(now, sync_refresh_ms(n));
+}
+
 void
 node_kernel_read_expect(struct node *n, const struct expect *e, ms_t now)
 {
@@ -250,8 +258,10 @@ node_kernel_read_expect(struct node *n, const struct expect *e, ms_t now)
 	id = upsert(n, e, now);
 	if (id == 0)
 		return;
+	x = expects_entry(&n->local_expects, id);
 	/* Peers may know it from before our last start: they have to hear of its end. */
-	expects_entry(&n->local_expects, id)->flags |= EXPECT_ANNOUNCED;
+	x->flags |= EXPECT_ANNOUNCED;
+	refresh_later(n, x, now);
 	if (known || n->read_announce)
 		live(n, id);
 }
@@ -300,14 +310,6 @@ expect_flush_local(struct node *n)
 }
 
 /* ---- to the peers ---- */
-
-/* Draws anew when it is sent again if nothing happens to it. */
-static void
-refresh_later(struct node *n, struct expect_entry *x, ms_t now)
-{
-	if (n->mode->refreshed)
-		x->deadline = ms_add(now, sync_refresh_ms(n));
-}
 
 static void
 sent(struct node *n, uint32_t id, ms_t now)
