@@ -486,7 +486,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	if (!is_readable(n, &f))
 		return;
 	id = table_find(&n->local, &f.key);
-	flow_init(&known);
+	known.has = 0;
 	if (id != ENTRY_NONE && table_entry(&n->local, id)->gen == n->read_gen) {
 		add_from_dump(n, id, &f);
 		return;
@@ -512,9 +512,9 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 		/* An update takes nothing away. */
 		e->flags |= known.has & ~f.has & HAS_RARE ? ENTRY_FRESH : 0;
 	} else {
-		flow_init(&known);
+		known.has = 0;
 		complete_from_dump(&known, &f);
-		id = local_upsert(n, &f, NEWS_WHOLE, now);
+		id = put(n, id, &known, &f, NEWS_WHOLE, now);
 	}
 	/* A copy that has come further than we wrote it is one no more. */
 	if (id == ENTRY_NONE || !changed || (sync_is_mirrored(n, id) && !further))
