@@ -317,6 +317,8 @@ accept_next(struct node *n, struct peer *p, uint32_t seq)
 	if (p->window == 0 && sync_control(n, WIRE_ACK, p->ack_from, seq)) {
 		p->window = n->cfg.ack_window;
 		p->ack_open = false;
+		/* A full resend waits for it; and one to so many messages cannot be too many. */
+		n->controls_next = (ms_t){0};
 	}
 	p->last = seq;
 }
