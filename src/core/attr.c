@@ -6,12 +6,14 @@
 /* How the bytes of one part travel. */
 enum part_kind {
 	PART_RAW,   /* as they are: network order on both sides */
-	PART_BE32,  /* u32 in host order here, big-endian on the wire */
+	PART_BE32,  /* u32, one or more, in host order here, big-endian on the wire */
 	PART_BE16,  /* u16 likewise */
 	PART_SWAP2, /* network order here, reversed on the wire (doc/WIRE.md 3.2, class HOST) */
 	PART_SWAP4, /* label words: four bytes, reversed */
 	PART_STR,   /* NUL-terminated, variable */
 };
+
+enum { PARTS_MAX = 2 };
 
 struct part {
 	uint16_t off; /* in struct flow or struct expect */
@@ -24,40 +26,40 @@ enum proto_class { ANY_PROTO, ONLY_TCP, ONLY_SCTP, ONLY_DCCP, ONLY_ICMP };
 
 /* One attribute; its number is its place in the table. */
 struct row {
-	const char *name;
+	uint32_t has;
+	uint16_t l3_off; /* where the layer 3 protocol of its tuple stands */
 	uint8_t proto;   /* enum proto_class */
 	uint8_t l3;      /* L3_IPV4, L3_IPV6, or 0 where the row fits both */
 	uint8_t size;    /* of the value; 0: variable, see part 0 */
 	uint8_t size_max; /* variable: longest value that old peers accept */
 	bool tuple;      /* addresses of a tuple: they decide its layer 3 protocol */
-	uint16_t l3_off; /* where the layer 3 protocol of its tuple stands */
-	uint32_t has;
-	struct part part[6];
+	uint8_t parts;
+	struct part part[PARTS_MAX];
 };
 
 #define F(field) offsetof(struct flow, field)
 #define E(field) offsetof(struct expect, field)
-#define ADDR_PAIR(off_src, off_dst, n) {{off_src, n, PART_RAW}, {off_dst, n, PART_RAW}}
+#define ONE(off, len, kind) 1, {{off, len, kind}}
+#define TWO(off_a, off_b, len) 2, {{off_a, len, PART_RAW}, {off_b, len, PART_RAW}}
+/* The name says which attribute it is, for the reader. */
 #define TUPLE_ADDR(name, fam, n, bit, type, t)                                                     \
 	{                                                                                          \
-		name, ANY_PROTO, fam, 2 * n, 0, true, offsetof(type, t.l3), bit,                   \
-		    ADDR_PAIR(offsetof(type, t.src), offsetof(type, t.dst), n)                     \
+		bit, offsetof(type, t.l3), ANY_PROTO, fam, 2 * n, 0, true,                         \
+		    TWO(offsetof(type, t.src), offsetof(type, t.dst), n)                           \
 	}
-#define U8(name, proto, bit, off) {name, proto, 0, 1, 0, false, 0, bit, {{off, 1, PART_RAW}}}
-#define BE32(name, proto, bit, off) {name, proto, 0, 4, 0, false, 0, bit, {{off, 4, PART_BE32}}}
+#define U8(name, proto, bit, off) {bit, 0, proto, 0, 1, 0, false, ONE(off, 1, PART_RAW)}
+#define BE32(name, proto, bit, off, n) {bit, 0, proto, 0, 4 * n, 0, false, ONE(off, 4 * n, PART_BE32)}
+#define BE16(name, bit, off) {bit, 0, ANY_PROTO, 0, 2, 0, false, ONE(off, 2, PART_BE16)}
+#define SWAP2(name, proto, bit, off) {bit, 0, proto, 0, 2, 0, false, ONE(off, 2, PART_SWAP2)}
 #define PORTS(name, bit, type, t)                                                                  \
 	{                                                                                          \
-		name, ANY_PROTO, 0, 4, 0, false, 0, bit,                                           \
-		{                                                                                  \
-			{offsetof(type, t.sport), 2, PART_RAW},                                    \
-			    {offsetof(type, t.dport), 2, PART_RAW}                                 \
-		}                                                                                  \
+		bit, 0, ANY_PROTO, 0, 4, 0, false,                                                 \
+		    TWO(offsetof(type, t.sport), offsetof(type, t.dport), 2)                       \
 	}
 #define NAT_ADDR(name, fam, n, bit, off)                                                           \
-	{name, ANY_PROTO, fam, n, 0, false, F(key.l3), bit, {{off, n, PART_RAW}}}
-#define NAT_PORT(name, bit, off) {name, ANY_PROTO, 0, 2, 0, false, 0, bit, {{off, 2, PART_SWAP2}}}
-#define STR(name, max, bit, off, n)                                                                \
-	{name, ANY_PROTO, 0, 0, max, false, 0, bit, {{off, n, PART_STR}}}
+	{bit, F(key.l3), ANY_PROTO, fam, n, 0, false, ONE(off, n, PART_RAW)}
+#define STR(name, max, bit, off, n) {bit, 0, ANY_PROTO, 0, 0, max, false, ONE(off, n, PART_STR)}
+#define LABELS(name, bit, off, n) {bit, 0, ANY_PROTO, 0, 0, 0, false, ONE(off, n, PART_SWAP4)}
 
 /* doc/WIRE.md 3.3.  A number is the attribute's name on the wire and never changes. */
 static const struct row flow_rows[] = {
@@ -66,45 +68,40 @@ static const struct row flow_rows[] = {
     [2] = U8("L4PROTO", ANY_PROTO, HAS_L4PROTO, F(key.l4)),
     [3] = PORTS("PORT", HAS_PORTS, struct flow, key),
     [4] = U8("TCP_STATE", ONLY_TCP, HAS_STATE, F(l4.tcp.state)),
-    [5] = BE32("STATUS", ANY_PROTO, HAS_STATUS, F(status)),
-    [6] = BE32("TIMEOUT", ANY_PROTO, HAS_TIMEOUT, F(timeout_s)),
-    [7] = BE32("MARK", ANY_PROTO, HAS_MARK, F(mark)),
+    [5] = BE32("STATUS", ANY_PROTO, HAS_STATUS, F(status), 1),
+    [6] = BE32("TIMEOUT", ANY_PROTO, HAS_TIMEOUT, F(timeout_s), 1),
+    [7] = BE32("MARK", ANY_PROTO, HAS_MARK, F(mark), 1),
     [8] = TUPLE_ADDR("MASTER_IPV4", L3_IPV4, 4, HAS_MASTER, struct flow, rare.master),
     [9] = TUPLE_ADDR("MASTER_IPV6", L3_IPV6, 16, HAS_MASTER, struct flow, rare.master),
     [10] = U8("MASTER_L4PROTO", ANY_PROTO, HAS_MASTER_L4, F(rare.master.l4)),
     [11] = PORTS("MASTER_PORT", HAS_MASTER_PORTS, struct flow, rare.master),
     [12] = NAT_ADDR("SNAT_IPV4", L3_IPV4, 4, HAS_SNAT, F(reply.dst)),
     [13] = NAT_ADDR("DNAT_IPV4", L3_IPV4, 4, HAS_DNAT, F(reply.src)),
-    [14] = NAT_PORT("SPAT_PORT", HAS_SPAT, F(reply.dport)),
-    [15] = NAT_PORT("DPAT_PORT", HAS_DPAT, F(reply.sport)),
-    [16] = {"NAT_SEQ_ADJ", ANY_PROTO, 0, 24, 0, false, 0, HAS_SEQADJ,
-	{{F(rare.seqadj[0].correction_pos), 4, PART_BE32},
-	    {F(rare.seqadj[0].offset_before), 4, PART_BE32},
-	    {F(rare.seqadj[0].offset_after), 4, PART_BE32},
-	    {F(rare.seqadj[1].correction_pos), 4, PART_BE32},
-	    {F(rare.seqadj[1].offset_before), 4, PART_BE32},
-	    {F(rare.seqadj[1].offset_after), 4, PART_BE32}}},
+    [14] = SWAP2("SPAT_PORT", ANY_PROTO, HAS_SPAT, F(reply.dport)),
+    [15] = SWAP2("DPAT_PORT", ANY_PROTO, HAS_DPAT, F(reply.sport)),
+    /* Both directions; struct flow_seqadj has the order of the wire. */
+    [16] = BE32("NAT_SEQ_ADJ", ANY_PROTO, HAS_SEQADJ, F(rare.seqadj), 6),
     [17] = U8("SCTP_STATE", ONLY_SCTP, HAS_STATE, F(l4.sctp.state)),
-    [18] = BE32("SCTP_VTAG_ORIG", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_orig)),
-    [19] = BE32("SCTP_VTAG_REPL", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_repl)),
+    [18] = BE32("SCTP_VTAG_ORIG", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_orig), 1),
+    [19] = BE32("SCTP_VTAG_REPL", ONLY_SCTP, HAS_VTAGS, F(l4.sctp.vtag_repl), 1),
     [20] = U8("DCCP_STATE", ONLY_DCCP, HAS_STATE, F(l4.dccp.state)),
     [21] = U8("DCCP_ROLE", ONLY_DCCP, HAS_DCCP_ROLE, F(l4.dccp.role)),
     /* The ICMP type and code are the two bytes of dport, the id is sport (flow.h). */
     [22] = U8("ICMP_TYPE", ONLY_ICMP, HAS_ICMP, F(key.dport)),
     [23] = U8("ICMP_CODE", ONLY_ICMP, HAS_ICMP, F(key.dport) + 1),
-    [24] = {"ICMP_ID", ONLY_ICMP, 0, 2, 0, false, 0, HAS_ICMP, {{F(key.sport), 2, PART_SWAP2}}},
+    [24] = SWAP2("ICMP_ID", ONLY_ICMP, HAS_ICMP, F(key.sport)),
     [25] = U8("TCP_WSCALE_ORIG", ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_orig)),
     [26] = U8("TCP_WSCALE_REPL", ONLY_TCP, HAS_WSCALE, F(l4.tcp.wscale_repl)),
     [27] = STR("HELPER_NAME", 12, HAS_HELPER, F(rare.helper), FLOW_HELPER_LEN),
-    [28] = {"LABELS", ANY_PROTO, 0, 0, 0, false, 0, HAS_LABELS,
-	{{F(rare.labels), FLOW_LABELS_LEN, PART_SWAP4}}},
+    [28] = LABELS("LABELS", HAS_LABELS, F(rare.labels), FLOW_LABELS_LEN),
     [29] = NAT_ADDR("SNAT_IPV6", L3_IPV6, 16, HAS_SNAT, F(reply.dst)),
     [30] = NAT_ADDR("DNAT_IPV6", L3_IPV6, 16, HAS_DNAT, F(reply.src)),
-    [31] = {"SYNPROXY", ANY_PROTO, 0, 12, 0, false, 0, HAS_SYNPROXY,
-	{{F(rare.synproxy_its), 4, PART_BE32}, {F(rare.synproxy_isn), 4, PART_BE32},
-	    {F(rare.synproxy_tsoff), 4, PART_BE32}}},
-    [32] = {"ZONE", ANY_PROTO, 0, 2, 0, false, 0, HAS_ZONE, {{F(key.zone), 2, PART_BE16}}},
+    [31] = BE32("SYNPROXY", ANY_PROTO, HAS_SYNPROXY, F(rare.synproxy_its), 3),
+    [32] = BE16("ZONE", HAS_ZONE, F(key.zone)),
 };
+_Static_assert(F(rare.synproxy_isn) == F(rare.synproxy_its) + 4 &&
+	F(rare.synproxy_tsoff) == F(rare.synproxy_its) + 8, "SYNPROXY is its, isn, tsoff");
+_Static_assert(sizeof(struct flow_seqadj) == 12, "NAT_SEQ_ADJ is six numbers in a row");
 
 /* The order in which they are sent (doc/WIRE.md 3.4): what identifies, the protocol's own, the rest. */
 static const uint8_t flow_order[] = {
@@ -134,13 +131,13 @@ static const struct row expect_rows[] = {
     [9] = TUPLE_ADDR("MASK_IPV6", L3_IPV6, 16, EXP_MASK_ADDRS, struct expect, mask),
     [10] = U8("MASK_L4PROTO", ANY_PROTO, EXP_MASK_L4, E(mask.l4)),
     [11] = PORTS("MASK_PORT", EXP_MASK_PORTS, struct expect, mask),
-    [12] = BE32("TIMEOUT", ANY_PROTO, EXP_TIMEOUT, E(timeout_s)),
-    [13] = BE32("FLAGS", ANY_PROTO, EXP_FLAGS, E(flags)),
-    [14] = BE32("CLASS", ANY_PROTO, EXP_CLASS, E(class)),
+    [12] = BE32("TIMEOUT", ANY_PROTO, EXP_TIMEOUT, E(timeout_s), 1),
+    [13] = BE32("FLAGS", ANY_PROTO, EXP_FLAGS, E(flags), 1),
+    [14] = BE32("CLASS", ANY_PROTO, EXP_CLASS, E(class), 1),
     [15] = TUPLE_ADDR("NAT_IPV4", L3_IPV4, 4, EXP_NAT_ADDRS, struct expect, nat),
     [16] = PORTS("NAT_PORT", EXP_NAT_PORTS, struct expect, nat),
     [17] = U8("NAT_L4PROTO", ANY_PROTO, EXP_NAT_L4, E(nat.l4)),
-    [18] = BE32("NAT_DIR", ANY_PROTO, EXP_NAT_DIR, E(nat_dir)),
+    [18] = BE32("NAT_DIR", ANY_PROTO, EXP_NAT_DIR, E(nat_dir), 1),
     [19] = STR("HELPER_NAME", 12, EXP_HELPER, E(helper), FLOW_HELPER_LEN),
     [20] = STR("FN", 28, EXP_FN, E(fn), EXPECT_FN_LEN),
 };
@@ -151,6 +148,29 @@ _Static_assert(ARRAY_LEN(expect_order) == ARRAY_LEN(expect_rows), "every attribu
 
 enum { LABELS_SIZE_MAX = 1024, ATTR_HEADER = 4 };
 
+/* Lengths that the compiler knows are copied without a call. */
+static inline void
+copy(uint8_t *dst, const uint8_t *src, size_t len)
+{
+	switch (len) {
+	case 1:
+		*dst = *src;
+		break;
+	case 2:
+		memcpy(dst, src, 2);
+		break;
+	case 4:
+		memcpy(dst, src, 4);
+		break;
+	case 16:
+		memcpy(dst, src, 16);
+		break;
+	default:
+		memcpy(dst, src, len);
+		break;
+	}
+}
+
 static void
 part_decode(const struct part *p, uint8_t *obj, const uint8_t *src)
 {
@@ -160,11 +180,13 @@ part_decode(const struct part *p, uint8_t *obj, const uint8_t *src)
 
 	switch ((enum part_kind)p->kind) {
 	case PART_RAW:
-		memcpy(dst, src, p->len);
+		copy(dst, src, p->len);
 		break;
 	case PART_BE32:
-		u32 = get_be32(src);
-		memcpy(dst, &u32, 4);
+		for (unsigned int i = 0; i < p->len; i += 4) {
+			u32 = get_be32(src + i);
+			memcpy(dst + i, &u32, 4);
+		}
 		break;
 	case PART_BE16:
 		u16 = get_be16(src);
@@ -180,8 +202,9 @@ part_decode(const struct part *p, uint8_t *obj, const uint8_t *src)
 	}
 }
 
+/* Writes the value of this part, which is `len` bytes long, to `dst`. */
 static void
-part_encode(const struct part *p, const uint8_t *obj, struct wbuf *wb)
+part_encode(const struct part *p, const uint8_t *obj, uint8_t *dst, size_t len)
 {
 	const uint8_t *src = obj + p->off;
 	uint32_t u32;
@@ -189,28 +212,26 @@ part_encode(const struct part *p, const uint8_t *obj, struct wbuf *wb)
 
 	switch ((enum part_kind)p->kind) {
 	case PART_RAW:
-		wbuf_bytes(wb, src, p->len);
+	case PART_STR:
+		copy(dst, src, len);
 		break;
 	case PART_BE32:
-		memcpy(&u32, src, 4);
-		wbuf_be32(wb, u32);
+		for (size_t i = 0; i < len; i += 4) {
+			memcpy(&u32, src + i, 4);
+			put_be32(dst + i, u32);
+		}
 		break;
 	case PART_BE16:
 		memcpy(&u16, src, 2);
-		wbuf_be16(wb, u16);
+		put_be16(dst, u16);
 		break;
 	case PART_SWAP2:
-		wbuf_u8(wb, src[1]);
-		wbuf_u8(wb, src[0]);
+		dst[0] = src[1];
+		dst[1] = src[0];
 		break;
 	case PART_SWAP4:
-		for (unsigned int i = 0; i < p->len; i += 4) {
-			for (unsigned int b = 4; b-- > 0;)
-				wbuf_u8(wb, src[i + b]);
-		}
-		break;
-	case PART_STR:
-		wbuf_bytes(wb, src, strlen((const char *)src) + 1);
+		for (size_t i = 0; i < len; i++)
+			dst[i] = src[i - i % 4 + 3 - i % 4];
 		break;
 	}
 }
@@ -272,7 +293,7 @@ decode_value(const struct row *row, uint8_t *obj, const uint8_t *val, size_t len
 	} else {
 		if (len != row->size)
 			return ATTR_MALFORMED;
-		for (size_t i = 0; i < ARRAY_LEN(row->part) && row->part[i].len > 0; i++) {
+		for (size_t i = 0; i < row->parts; i++) {
 			/* Sent twice, the last one wins: nothing of an IPv6 address may shine through. */
 			if (row->l3 == L3_IPV4)
 				memset(obj + row->part[i].off, 0, sizeof(struct ip_addr));
@@ -302,10 +323,9 @@ decode(const struct row *rows, size_t count, const void *data, size_t len, uint8
 	rbuf_init(&r, data, len);
 	while (rbuf_left(&r) > ATTR_HEADER) {
 		size_t left = rbuf_left(&r);
-		size_t nta_len = rbuf_be16(&r);
-		size_t no = rbuf_be16(&r);
+		const uint8_t *header = rbuf_skip(&r, ATTR_HEADER), *val;
+		size_t nta_len = get_be16(header), no = get_be16(header + 2);
 		size_t pad = (4 - nta_len % 4) % 4;
-		const uint8_t *val;
 
 		if (nta_len < ATTR_HEADER || nta_len > left)
 			return ATTR_MALFORMED;
@@ -399,19 +419,36 @@ attr_decode_expect(const void *data, size_t len, struct expect *e, struct attr_s
 	return ATTR_OK;
 }
 
+/* What the value of this row takes. */
+static size_t
+value_size(const struct row *row, const uint8_t *obj)
+{
+	const struct part *p = &row->part[0];
+
+	if (row->size != 0)
+		return row->size;
+	return p->kind == PART_STR ? strlen((const char *)obj + p->off) + 1 : p->len;
+}
+
 static void
 encode_row(struct wbuf *wb, uint8_t no, const struct row *row, const uint8_t *obj)
 {
-	size_t start = wbuf_len(wb);
-	size_t len;
+	size_t size = value_size(row, obj), padded = (size + 3) & ~(size_t)3;
+	uint8_t *at = wbuf_room(wb, ATTR_HEADER + padded);
 
-	wbuf_be16(wb, 0);
-	wbuf_be16(wb, no);
-	for (size_t i = 0; i < ARRAY_LEN(row->part) && row->part[i].len > 0; i++)
-		part_encode(&row->part[i], obj, wb);
-	len = wbuf_len(wb) - start;
-	wbuf_patch_be16(wb, start, (uint16_t)len);
-	wbuf_zeros(wb, (4 - len % 4) % 4);
+	if (at == NULL)
+		return;
+	put_be16(at, (uint16_t)(ATTR_HEADER + size));
+	put_be16(at + 2, no);
+	at += ATTR_HEADER;
+	if (padded != size)
+		put_be32(at + padded - 4, 0);
+	for (size_t i = 0; i < row->parts; i++) {
+		size_t len = row->size != 0 ? row->part[i].len : size;
+
+		part_encode(&row->part[i], obj, at, len);
+		at += len;
+	}
 }
 
 static void

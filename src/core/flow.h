@@ -144,8 +144,8 @@ enum { FLOW_HELPER_LEN = 16, FLOW_LABELS_LEN = 16 };
 struct flow_rare {
 	struct flow_key master;       /* original tuple of the master; zone as ours */
 	struct flow_seqadj seqadj[2]; /* original, reply */
-	uint32_t synproxy_isn;
 	uint32_t synproxy_its;
+	uint32_t synproxy_isn;
 	uint32_t synproxy_tsoff;
 	char helper[FLOW_HELPER_LEN];    /* NUL-terminated */
 	uint8_t labels[FLOW_LABELS_LEN]; /* label i is bit (i % 8) of byte (i / 8) */
