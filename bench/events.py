@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rows about events: what one costs the daemon whose kernel reports it, and the one at the other end."""
+
+from nodes import CPU_RECEIVER, CPU_SENDER, Meter, Tool
+
+OPS = ("create", "update", "delete")
+
+
+def passes(pair, sender, receiver, count, rate, found, prefix):
+    """Makes, changes and deletes so many flows and writes down what each event cost."""
+    for op in OPS:
+        meter = Meter(sender, receiver)
+        done = pair.a.load(op, count, rate=rate, state=5 if op == "update" else 3)
+        pair.settle(sender, receiver)
+        send, receive = meter.read()
+        key = "%s.%s." % (prefix, op)
+        found[key + "send"] = send / count
+        found[key + "recv"] = receive / count
+        found[key + "rate"] = done["done"] / done["seconds"]
+        if done["errors"]:
+            raise ValueError("%d of the kernel's answers were errors" % done["errors"])
+        yield op, key
+
+
+def daemon_events(ctx, binary):
+    """Flat out, and at 20,000 events per second."""
+    found = {}
+    pair = ctx.pair
+    for prefix, count, rate in (("sat", ctx.flows, 0), ("20k", ctx.flows // 3, 20000)):
+        pair.clean()
+        pair.start(binary)
+        overruns = pair.a.overruns()
+        for op, key in passes(pair, pair.a, pair.b, count, rate, found, prefix):
+            have = pair.b.cached("external")
+            found[key + "missing"] = count - have if op == "create" else have if op == "delete" else 0
+        found[prefix + ".overruns"] = pair.a.overruns() - overruns
+    pair.clean()
+    return found
+
+
+def floor_events(ctx):
+    found = {}
+    pair = ctx.pair
+    pair.clean()
+    for prefix, count, rate in (("sat", ctx.flows, 0), ("20k", ctx.flows // 3, 20000)):
+        sink = Tool(pair.b.space, CPU_RECEIVER, "sink", ready=True)
+        relay = Tool(pair.a.space, CPU_SENDER, "relay", ready=True, peer=pair.b.own, wait=1000)
+        for _ in passes(pair, relay, sink, count, rate, found, prefix):
+            pass
+        seen, got = relay.stop(), sink.stop()
+        if got["events"] != 3 * count:
+            ctx.note("floor %s: %d of %d events sent (%d overruns), %d received" % (
+                prefix, seen["events"], 3 * count, seen["overruns"], got["events"]))
+    pair.clean()
+    return found

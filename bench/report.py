@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Medians, spreads, ratios: as a table for people, as JSON for bench/figures.py."""
+
+import json
+import statistics
+
+
+def figure(value):
+    """Three digits that matter."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return "%.0f" % value
+    if abs(value) >= 10:
+        return "%.1f" % value
+    return "%.2f" % value
+
+
+def summary(values):
+    """median, least, most; None where nothing was measured."""
+    return (statistics.median(values), min(values), max(values)) if values else None
+
+
+def ratio(ours, other):
+    return ours[0] / other[0] if ours and other and other[0] else None
+
+
+def verdict(row, ours, floor, theirs):
+    """Is the row within what it is held against?  "" if it is held against nothing."""
+    said = []
+    for name, limit, other in (("floor", row.floor, floor), ("1.4.7", row.incumbent, theirs)):
+        times = ratio(ours, other)
+        if limit is not None and times is not None and times > limit:
+            said.append("> %g x %s" % (limit, name))
+    if said:
+        return ", ".join(said)
+    return "ok" if row.floor is not None or row.incumbent is not None else ""
+
+
+HEAD = ("%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s", "%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s")
+
+
+def spread(s):
+    return "-" if s is None else "%s [%s..%s]" % tuple(map(figure, s))
+
+
+def print_header():
+    print(HEAD[0] % ("", "unit", "ours", "1.4.7", "floor", "/floor", "target", "/1.4.7", ""))
+
+
+def print_rows(rows, results):
+    """results: {"ours" | "incumbent" | "floor": {key: [values]}}"""
+    for row in rows:
+        ours, theirs, floor = (summary(results[who].get(row.key)) for who in ("ours", "incumbent", "floor"))
+        if not ours and not theirs:
+            continue
+        print(HEAD[1] % (row.text, row.unit, spread(ours), spread(theirs), figure(floor and floor[0]),
+                         figure(ratio(ours, floor)), "-" if row.floor is None else "%g" % row.floor,
+                         figure(ratio(ours, theirs)), verdict(row, ours, floor, theirs)), flush=True)
+
+
+def write_json(path, about, experiments, results):
+    rows = [{"key": row.key, "text": row.text, "unit": row.unit, "experiment": experiment.name,
+             "target_floor": row.floor, "target_incumbent": row.incumbent,
+             **{who: values[row.key] for who, values in results.items() if row.key in values}}
+            for experiment in experiments for row in experiment.rows]
+    with open(path, "w") as f:
+        json.dump({"about": about, "rows": rows, "all": results}, f, indent=1)
+        f.write("\n")
