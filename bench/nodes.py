@@ -102,15 +102,25 @@ class Tool:
 
     path = None  # set by the driver
 
-    def __init__(self, space, cpu, command, ready=False, **options):
+    def __init__(self, space, cpu, command, ready=False, watch=None, **options):
+        """ready: it says when it is, and is stopped later.  watch: another space whose kernel it sees."""
         words = [self.path, command]
+        if watch:
+            words += ["--netns", str(watch.init)]
         for name, value in options.items():
             words += ["--" + name, str(value)]
         self.name = " ".join(words[1:])
-        self.proc = space.start(*pinned(cpu, *words), stdout=subprocess.PIPE, stderr=None)
         self.text = b""
+        if watch:
+            # The number of a process in another space means nothing in this one, but for its network.
+            self.proc = subprocess.Popen(["nsenter", "--net=/proc/%d/ns/net" % space.init, "--",
+                                          *pinned(cpu, *words)], stdin=subprocess.DEVNULL,
+                                         stdout=subprocess.PIPE)
+            space.procs.append(self.proc)
+        else:
+            self.proc = space.start(*pinned(cpu, *words), stdout=subprocess.PIPE, stderr=None)
         if ready:
-            self.pid = only_child(self.proc)
+            self.pid = self.proc.pid if watch else only_child(self.proc)
             self.read(lambda: b"ready\n" in self.text, 10)
 
     def read(self, enough, timeout_s):

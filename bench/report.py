@@ -34,9 +34,11 @@ def verdict(row, ours, floor, theirs):
         times = ratio(ours, other)
         if limit is not None and times is not None and times > limit:
             said.append("> %g x %s" % (limit, name))
+    if row.most is not None and ours and ours[0] > row.most:
+        said.append("> %g" % row.most)
     if said:
         return ", ".join(said)
-    return "ok" if row.floor is not None or row.incumbent is not None else ""
+    return "" if (row.floor, row.incumbent, row.most) == (None, None, None) else "ok"
 
 
 HEAD = ("%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s", "%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s")
@@ -44,6 +46,13 @@ HEAD = ("%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s", "%-38s %5s %-24s %-24s %8s 
 
 def spread(s):
     return "-" if s is None else "%s [%s..%s]" % tuple(map(figure, s))
+
+
+def target(row):
+    """The hardest of what the row is held against: times the floor, else a figure, else times 1.4.7."""
+    if row.floor is not None:
+        return "%g" % row.floor
+    return "=%g" % row.most if row.most is not None else "-"
 
 
 def print_header():
@@ -57,7 +66,7 @@ def print_rows(rows, results):
         if not ours and not theirs:
             continue
         print(HEAD[1] % (row.text, row.unit, spread(ours), spread(theirs), figure(floor and floor[0]),
-                         figure(ratio(ours, floor)), "-" if row.floor is None else "%g" % row.floor,
+                         figure(ratio(ours, floor)), target(row),
                          figure(ratio(ours, theirs)), verdict(row, ours, floor, theirs)), flush=True)
 
 

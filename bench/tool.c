@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,6 +231,8 @@ static const struct command commands[] = {
 	{"sink", cmd_sink},
 	{"dump", cmd_dump},
 	{"text", cmd_text},
+	{"lag", cmd_lag},
+	{"packets", cmd_packets},
 };
 
 static enum op
@@ -282,6 +285,7 @@ main(int argc, char **argv)
 	    .port = 3780};
 	size_t i;
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc < 2 || argc % 2)
 		die("usage: %s COMMAND [--OPTION VALUE]...", argv[0]);
 	for (i = 2; i + 1 < (size_t)argc; i += 2)

@@ -66,5 +66,7 @@ int cmd_relay(const struct options *o);
 int cmd_sink(const struct options *o);
 int cmd_dump(const struct options *o);
 int cmd_text(const struct options *o);
+int cmd_lag(const struct options *o);
+int cmd_packets(const struct options *o);
 
 #endif
