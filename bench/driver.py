@@ -10,7 +10,7 @@ import sys
 import time
 
 import report
-from nodes import LabError, Pair, Tool
+from nodes import CPU_LOAD, LabError, Pair, Tool
 from rows import EXPERIMENTS
 
 
@@ -48,10 +48,12 @@ def arguments():
     return options
 
 
-def chosen(pattern):
+def chosen(pattern, quick):
     """The experiments, each with the rows that were asked for."""
     found = []
     for experiment in EXPERIMENTS:
+        if quick and pattern == "*" and not experiment.quick:
+            continue
         if fnmatch.fnmatch(experiment.name, pattern):
             found.append(experiment)
             continue
@@ -77,7 +79,7 @@ def attempt(ctx, what, call, *args):
 
 def measure(ctx, experiment, options):
     results = {"ours": {}, "incumbent": {}, "floor": {}}
-    for number in range(options.rounds):
+    for number in range(min(options.rounds, experiment.most)):
         # Whoever goes first in one round goes last in the next.
         turns = [("ours", experiment.daemon, options.binary), ("incumbent", experiment.daemon,
                                                                options.reference)]
@@ -97,7 +99,7 @@ def stop(signum, _frame):
 
 def main():
     options = arguments()
-    experiments = chosen(options.rows)
+    experiments = chosen(options.rows, options.quick)
     if options.list:
         for experiment in experiments:
             print(experiment.name)
@@ -111,6 +113,7 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGHUP, stop)
+    os.sched_setaffinity(0, {CPU_LOAD})
     Tool.path = os.path.realpath(options.tool)
     options.binary, options.reference = map(os.path.realpath, (options.binary, options.reference))
     ctx, start, everything = Context(options), time.monotonic(), {}

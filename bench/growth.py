@@ -7,6 +7,8 @@ import tables
 from nodes import Meter
 
 STEP = 20000  # events that are measured at each size
+MILLION = 1000000
+COMMITS = (10000, 30000, 100000, 300000)
 MAX, BUCKETS = "/proc/sys/net/netfilter/nf_conntrack_max", "/sys/module/nf_conntrack/parameters/hashsize"
 
 
@@ -69,11 +71,10 @@ def chains(ctx, binary):
 def million(ctx, binary):
     """Sizes of up to a million flows, in the default way; then what concerns whole tables, at that size."""
     pair, found, have = ctx.pair, {}, 0
-    top = 200000 if ctx.quick else 1000000
-    with Room(2 * top):
+    with Room(2 * MILLION):
         pair.clean()
-        pair.start(binary, hash_size=top, hash_limit=2 * top)
-        for name, size in (("10k", 10000), ("100k", 100000), ("1000k", top)):
+        pair.start(binary, hash_size=MILLION, hash_limit=2 * MILLION)
+        for name, size in (("10k", 10000), ("100k", 100000), ("1000k", MILLION)):
             have = at_size(ctx, have, size, found, "size." + name)
         whole = {}
         tables.dump(ctx, have, whole)
@@ -92,15 +93,12 @@ def million(ctx, binary):
 def commit_times(ctx, binary):
     """How long -c takes, by the number of flows."""
     pair, found = ctx.pair, {}
-    sizes = (10000, 100000) if ctx.quick else (10000, 30000, 100000, 300000)
-    with Room(1000000):
-        for size in sizes:
+    with Room(MILLION):
+        for size in COMMITS:
             pair.clean()
             pair.a.load("create", size)
-            pair.start(binary, hash_size=262144, hash_limit=1000000)
-            time.sleep(tables.GREETING_S)
-            pair.a.client("-B")
-            pair.settle(pair.a, pair.b)
+            pair.start(binary, hash_size=262144, hash_limit=MILLION)
+            tables.tell_all(ctx, pair.a, pair.b, size)
             tables.commit(ctx, pair.b, size, found, "commits.%d" % size)
         pair.clean()
     return found

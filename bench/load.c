@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * load.c: makes, changes and deletes flows in the kernel's table, at a rate or as fast as it goes.
- * With nobody listening, what it costs is also the floor of a commit.
+ * What that costs with somebody listening who wants nothing (--listen) is also the floor of a commit.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -12,7 +13,7 @@ int
 cmd_load(const struct options *o)
 {
 	char *buf = malloc((size_t)o->batch * REQUEST_MAX);
-	int fd = ctnl_socket(0, 1 << 20);
+	int fd = ctnl_socket(0, 1 << 20), deaf = o->listen ? ctnl_socket_deaf() : -1;
 	uint64_t done = 0, errors = 0, late_max = 0, cpu = cpu_ns(), start = now_ns(), now;
 
 	if (!buf)
@@ -40,6 +41,8 @@ cmd_load(const struct options *o)
 	printf("{\"done\": %llu, \"errors\": %llu, \"seconds\": %.6f, \"cpu_us\": %.3f, \"late_ms\": %.3f}\n",
 	    (unsigned long long)done, (unsigned long long)errors, (double)(now - start) / 1e9,
 	    (double)(cpu_ns() - cpu) / 1e3, (double)late_max / 1e6);
+	if (deaf >= 0)
+		close(deaf);
 	free(buf);
 	return 0;
 }

@@ -12,7 +12,8 @@ import tables
 # floor, incumbent: how many times the floor's, or the incumbent's, figure ours may be; most: ours itself.  None:
 # it is not held against that.
 Row = namedtuple("Row", "key text unit floor incumbent most", defaults=(None, None, None))
-Experiment = namedtuple("Experiment", "name daemon floor rows")
+# most: rounds at most, for what takes long; quick: part of a quick run.
+Experiment = namedtuple("Experiment", "name daemon floor rows most quick", defaults=(50, True))
 
 
 def event_rows():
@@ -110,16 +111,17 @@ ALARM_ROWS = [
     Row("alarm.missing", "ALARM, not at the peer", "flows"),
 ]
 COMMIT_ROWS = [Row("commits.%d.wall" % n, "-c of %d flows" % n, "s", None, 1)
-               for n in (10000, 30000, 100000, 300000)]
+               for n in growth.COMMITS]
 
 EXPERIMENTS = [
     Experiment("events", events.daemon_events, events.floor_events, list(event_rows())),
     Experiment("tables", tables.daemon_tables, tables.floor_tables, TABLE_ROWS),
     Experiment("packets", packets.daemon_packets, packets.floor_packets, list(packet_rows())),
     Experiment("lag", latency.lag, None, list(lag_rows())),
-    Experiment("busy", latency.stall, None, list(busy_rows())),
+    Experiment("busy", latency.stall, None, list(busy_rows()), most=2),
     Experiment("chains", growth.chains, None, list(growth_rows())),
-    Experiment("alarm", growth.alarm, None, ALARM_ROWS),
-    Experiment("commits", growth.commit_times, None, COMMIT_ROWS),
-    Experiment("million", growth.million, None, list(million_rows())),
+    Experiment("alarm", growth.alarm, None, ALARM_ROWS, most=2),
+    Experiment("commits", growth.commit_times, None, COMMIT_ROWS, most=2, quick=False),
+    Experiment("million", growth.million, None, list(million_rows()), most=1,
+               quick=False),
 ]

@@ -66,6 +66,17 @@ def rest(ctx, node, found):
     found["takeover.rest"] = sum(seconds)
 
 
+def tell_all(ctx, source, target, count):
+    """Until the one has been told all that the other has; to tell it once may not be enough."""
+    time.sleep(GREETING_S)
+    for _ in range(10):
+        source.client("-B")
+        ctx.pair.settle(source, target)
+        if target.cached("external") >= count:
+            return
+    ctx.note("-B ten times, and the peer has %d of %d flows" % (target.cached("external"), count))
+
+
 def bulk(ctx, count, found, name, limit_s=BULK_LIMIT_S):
     """-B to a peer that has nothing."""
     pair = ctx.pair
@@ -134,8 +145,9 @@ def floor_tables(ctx):
     """The same work without a daemon."""
     pair, count = ctx.pair, ctx.flows
     pair.clean()
-    create = pair.b.load("create", count)
-    update = pair.b.load("update", count)
+    # A daemon listens, so that the kernel makes events also of what the daemon itself writes.
+    create = pair.b.load("create", count, listen=1)
+    update = pair.b.load("update", count, listen=1)
     read = Tool(pair.b.space, CPU_LOAD, "dump").result()
     text = Tool(pair.b.space, CPU_LOAD, "text", count=count).result()
     pair.clean()

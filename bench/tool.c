@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <sched.h>
 #include <signal.h>
@@ -99,6 +101,19 @@ ctnl_socket(uint32_t groups, int rcvbuf)
 		die("netlink socket: %s", strerror(errno));
 	if (rcvbuf && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf)) < 0)
 		die("SO_RCVBUFFORCE: %s", strerror(errno));
+	return fd;
+}
+
+int
+ctnl_socket_deaf(void)
+{
+	struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog program = {.len = 1, .filter = &drop};
+	int fd = ctnl_socket(NF_NETLINK_CONNTRACK_NEW | NF_NETLINK_CONNTRACK_UPDATE |
+	    NF_NETLINK_CONNTRACK_DESTROY, 0);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		die("SO_ATTACH_FILTER: %s", strerror(errno));
 	return fd;
 }
 
@@ -270,6 +285,8 @@ option_set(struct options *o, const char *name, const char *value)
 		o->peer = value;
 	else if (strcmp(name, "--port") == 0)
 		o->port = (unsigned int)number;
+	else if (strcmp(name, "--listen") == 0)
+		o->listen = number != 0;
 	else if (strcmp(name, "--netns") == 0)
 		o->netns = (int)number;
 	else if (strcmp(name, "--op") == 0)

@@ -27,6 +27,7 @@ struct options {
 	double seconds;     /* how long at most */
 	const char *peer;   /* address datagrams go to */
 	unsigned int port;
+	bool listen;        /* somebody does, so that the kernel has to report, but wants nothing */
 	int netns;          /* process whose network namespace is the other one, or 0 */
 	enum op op;
 };
@@ -47,7 +48,10 @@ void say_ready(void);
 
 /* A ctnetlink socket with so many bytes of receive buffer; groups: multicast groups as bits, or 0. */
 int ctnl_socket(uint32_t groups, int rcvbuf);
-/* The same in the network namespace of a process. */
+/* One that listens as a daemon does, and whose filter drops everything, as one that drops what the daemon itself
+ * has caused. */
+int ctnl_socket_deaf(void);
+/* The first in the network namespace of a process. */
 int ctnl_socket_in(int pid, uint32_t groups, int rcvbuf);
 
 enum { REQUEST_MAX = 256 };
