@@ -4,13 +4,16 @@
 from nodes import CPU_RECEIVER, CPU_SENDER, Meter, Tool
 
 OPS = ("create", "update", "delete")
+RELAY_WAIT_US = 1000  # how long the floor lets events come together
 
 
 def passes(pair, sender, receiver, count, rate, found, prefix):
     """Makes, changes and deletes so many flows and writes down what each event cost."""
     for op in OPS:
         meter = Meter(sender, receiver)
-        done = pair.a.load(op, count, rate=rate, state=5 if op == "update" else 3)
+        # A few thousand events a second come one by one, more in batches.
+        done = pair.a.load(op, count, rate=rate, batch=1 if 0 < rate < 5000 else 100,
+                           state=5 if op == "update" else 3)
         pair.settle(sender, receiver)
         send, receive = meter.read()
         key = "%s.%s." % (prefix, op)
@@ -22,11 +25,15 @@ def passes(pair, sender, receiver, count, rate, found, prefix):
         yield op, key
 
 
+def loads(ctx):
+    """(name, flows, a second)"""
+    return (("sat", ctx.flows, 0), ("20k", ctx.flows // 3, 20000), ("1k", 1000, 1000))
+
+
 def daemon_events(ctx, binary):
-    """Flat out, and at 20,000 events per second."""
-    found = {}
-    pair = ctx.pair
-    for prefix, count, rate in (("sat", ctx.flows, 0), ("20k", ctx.flows // 3, 20000)):
+    """Flat out, and at some rates."""
+    found, pair = {}, ctx.pair
+    for prefix, count, rate in loads(ctx):
         pair.clean()
         pair.start(binary)
         overruns = pair.a.overruns()
@@ -39,12 +46,11 @@ def daemon_events(ctx, binary):
 
 
 def floor_events(ctx):
-    found = {}
-    pair = ctx.pair
+    found, pair = {}, ctx.pair
     pair.clean()
-    for prefix, count, rate in (("sat", ctx.flows, 0), ("20k", ctx.flows // 3, 20000)):
+    for prefix, count, rate in loads(ctx):
         sink = Tool(pair.b.space, CPU_RECEIVER, "sink", ready=True)
-        relay = Tool(pair.a.space, CPU_SENDER, "relay", ready=True, peer=pair.b.own, wait=1000)
+        relay = Tool(pair.a.space, CPU_SENDER, "relay", ready=True, peer=pair.b.own, wait=RELAY_WAIT_US)
         for _ in passes(pair, relay, sink, count, rate, found, prefix):
             pass
         seen, got = relay.stop(), sink.stop()

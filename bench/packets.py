@@ -3,6 +3,7 @@
 
 import subprocess
 
+from events import RELAY_WAIT_US
 from nodes import CPU_LOAD, CPU_RECEIVER, CPU_SENDER, LabError, Meter, Space, Tool
 
 EVENTS = 6
@@ -111,7 +112,7 @@ def floor_packets(ctx):
     ends = Ends(pair.a)
     try:
         sink = Tool(pair.b.space, CPU_RECEIVER, "sink", ready=True)
-        relay = Tool(pair.a.space, CPU_SENDER, "relay", ready=True, peer=pair.b.own, wait=1000)
+        relay = Tool(pair.a.space, CPU_SENDER, "relay", ready=True, peer=pair.b.own, wait=RELAY_WAIT_US)
         run(ctx, relay, sink, ends, lambda _, count: total.append(count), found)
         got = relay.stop()
         sink.stop()

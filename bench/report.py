@@ -41,11 +41,16 @@ def verdict(row, ours, floor, theirs):
     return "" if (row.floor, row.incumbent, row.most) == (None, None, None) else "ok"
 
 
-HEAD = ("%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s", "%-38s %5s %-24s %-24s %8s %6s %7s %7s  %s")
+LINE = "%-44s %5s %-24s %-24s %8s %6s %7s %6s  %s"
+MARKDOWN_HEAD = """| | unit | ours | 1.4.7 | floor | ours / floor | target | ours / 1.4.7 | |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def spread(s):
-    return "-" if s is None else "%s [%s..%s]" % tuple(map(figure, s))
+    """The median, and the extremes if there was more than one round."""
+    if s is None:
+        return "-"
+    return figure(s[0]) if s[1] == s[2] else "%s [%s..%s]" % tuple(map(figure, s))
 
 
 def target(row):
@@ -55,19 +60,26 @@ def target(row):
     return "=%g" % row.most if row.most is not None else "-"
 
 
+def cells(row, results):
+    """A row's words; None if nothing was measured.  results: {"ours" | "incumbent" | "floor": {key: [values]}}"""
+    ours, theirs, floor = (summary(results.get(who, {}).get(row.key)) for who in
+                           ("ours", "incumbent", "floor"))
+    if not ours and not theirs:
+        return None
+    return (row.text, row.unit, spread(ours), spread(theirs), figure(floor and floor[0]),
+            figure(ratio(ours, floor)), target(row), figure(ratio(ours, theirs)),
+            verdict(row, ours, floor, theirs))
+
+
 def print_header():
-    print(HEAD[0] % ("", "unit", "ours", "1.4.7", "floor", "/floor", "target", "/1.4.7", ""))
+    print(LINE % ("", "unit", "ours", "1.4.7", "floor", "/floor", "target", "/1.4.7", ""))
 
 
 def print_rows(rows, results):
-    """results: {"ours" | "incumbent" | "floor": {key: [values]}}"""
     for row in rows:
-        ours, theirs, floor = (summary(results[who].get(row.key)) for who in ("ours", "incumbent", "floor"))
-        if not ours and not theirs:
-            continue
-        print(HEAD[1] % (row.text, row.unit, spread(ours), spread(theirs), figure(floor and floor[0]),
-                         figure(ratio(ours, floor)), target(row),
-                         figure(ratio(ours, theirs)), verdict(row, ours, floor, theirs)), flush=True)
+        words = cells(row, results)
+        if words:
+            print(LINE % words, flush=True)
 
 
 def write_json(path, about, experiments, results):

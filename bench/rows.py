@@ -17,7 +17,8 @@ Experiment = namedtuple("Experiment", "name daemon floor rows most quick", defau
 
 
 def event_rows():
-    for prefix, text, send, receive in (("sat", "flat out", 1.5, 1.5), ("20k", "20,000/s", 1.25, 1.8)):
+    for prefix, text, send, receive in (("sat", "flat out", 1.5, 1.5), ("20k", "20,000/s", 1.25, 1.8),
+                                        ("1k", "1,000/s", None, None)):
         for op in events.OPS:
             key = "%s.%s." % (prefix, op)
             yield Row(key + "send", "%s, %s, send" % (text, op), "us", send, 1)
