@@ -36,11 +36,13 @@ class Scale:
         low, high = min(values), max(values)
         if log:
             low, high = max(low, 1e-9), max(high, 1e-9)
-            self.low, self.high = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
-            if self.low == self.high:
-                self.high *= 10
-            self.marks = [10.0 ** e for e in range(round(math.log10(self.low)),
-                                                   round(math.log10(self.high)) + 1)]
+            steps = [n * 10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+                     for n in (1, 2, 5)]
+            self.low = max(n for n in steps if n <= low * 1.0001)
+            self.high = min(n for n in steps if n >= high * 0.9999 and n > self.low)
+            few = self.high / self.low < 50
+            self.marks = [n for n in steps if self.low <= n <= self.high and
+                          (few or round(math.log10(n), 6).is_integer())]
         else:
             step = self.step(high or 1)
             self.low, self.high = 0, step * math.ceil((high or 1) / step)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rows about events: what one costs the daemon whose kernel reports it, and the one at the other end."""
 
-from nodes import CPU_RECEIVER, CPU_SENDER, Meter, Tool
+from nodes import Cable, CPU_RECEIVER, CPU_SENDER, Meter, Tool
 
 OPS = ("create", "update", "delete")
 RELAY_WAIT_US = 1000  # how long the floor lets events come together
@@ -10,7 +10,7 @@ RELAY_WAIT_US = 1000  # how long the floor lets events come together
 def passes(pair, sender, receiver, count, rate, found, prefix):
     """Makes, changes and deletes so many flows and writes down what each event cost."""
     for op in OPS:
-        meter = Meter(sender, receiver)
+        meter, cable = Meter(sender, receiver), Cable(pair.a)
         # A few thousand events a second come one by one, more in batches.
         done = pair.a.load(op, count, rate=rate, batch=1 if 0 < rate < 5000 else 100,
                            state=5 if op == "update" else 3)
@@ -19,6 +19,7 @@ def passes(pair, sender, receiver, count, rate, found, prefix):
         key = "%s.%s." % (prefix, op)
         found[key + "send"] = send / count
         found[key + "recv"] = receive / count
+        cable.read(count, found, key)
         found[key + "rate"] = done["done"] / done["seconds"]
         if done["errors"]:
             raise ValueError("%d of the kernel's answers were errors" % done["errors"])

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Draws what tools/bench --json has kept, as SVG files; with --table prints it as Markdown instead.
+"""Draws what tools/bench --json has kept, as SVG files, or writes it as tables into a Markdown file.
 
-    bench/figures.py FILE... [--out DIRECTORY] [--table]
+    bench/figures.py FILE... [--out DIRECTORY] [--table FILE.md]
+
+The tables take the place of what is between the lines <!-- measured --> and <!-- end --> of FILE.md.
 
 Of several files the later ones add their rows, and take the place of what the earlier ones have.
 """
@@ -18,6 +20,7 @@ from rows import EXPERIMENTS
 WHO = (("ours", "ours", "#0b6e99"), ("incumbent", "1.4.7", "#c4572b"), ("floor", "floor", "#999999"))
 QUANTILES = (("p50", "50 %"), ("p90", "90 %"), ("p99", "99 %"), ("p999", "99.9 %"), ("max", "longest"))
 PEOPLE = WHO[:2]
+MEASURED, END = "<!-- measured -->", "<!-- end -->"
 
 
 def middle(results, who, key, factor=1.0):
@@ -60,7 +63,7 @@ def by_rate(results):
         series = curves(results, [("", False, [(i, "%s.create.%s" % (name, end)) for i, name in enumerate(names)] +
                                    [(3, "tcp.3k." + end), (4, "tcp.10k." + end)])])
         yield "rate-%s.svg" % end, series, lambda s, what=word: chart.lines(
-            "What one event costs the %s" % what, "new flows: 1,000/s, 20,000/s, flat out; TCP: 3,000/s, 10,000/s",
+            "What one event costs the %s" % what, "events: new flows by netlink; six of each TCP connection",
             "processor time, µs", s, log_y=True,
             categories=("1,000/s", "20,000/s", "flat out", "TCP 18,000/s", "TCP 60,000/s"))
 
@@ -105,33 +108,47 @@ def busy(results):
 
 
 def read(paths):
-    results = {}
+    """(what was measured where, all figures)"""
+    results, about = {}, {}
     for path in paths:
         with open(path) as f:
-            for who, values in json.load(f)["all"].items():
-                results.setdefault(who, {}).update(values)
-    return results
+            kept = json.load(f)
+        for who, values in kept["all"].items():
+            results.setdefault(who, {}).update(values)
+        kept["about"]["seconds"] += about.get("seconds", 0)
+        about = kept["about"]
+    return about, results
 
 
-def print_table(results):
+def tables(about, results):
     """All rows that were measured, experiment by experiment."""
+    text = ["Linux %(kernel)s, %(processors)d processors, %(flows)d flows, up to %(rounds)d rounds, "
+            "%(seconds)d seconds in all." % about]
     for experiment in EXPERIMENTS:
         lines = [words for words in (report.cells(row, results) for row in experiment.rows) if words]
         if lines:
-            print("\n### %s\n\n%s" % (experiment.name, report.MARKDOWN_HEAD))
-        for words in lines:
-            print("| " + " | ".join(words) + " |")
+            text += ["", "### " + experiment.text, "", report.MARKDOWN_HEAD]
+            text += ["| " + " | ".join(words) + " |" for words in lines]
+    return "\n".join(text)
+
+
+def write_tables(path, text):
+    with open(path) as f:
+        before, rest = f.read().split(MEASURED, 1)
+    after = rest.split(END, 1)[1]
+    with open(path, "w") as f:
+        f.write("%s%s\n\n%s\n\n%s%s" % (before, MEASURED, text, END, after))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--out", default=".", metavar="DIRECTORY")
-    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--table", metavar="FILE.md")
     options = parser.parse_args()
-    results = read(options.files)
+    about, results = read(options.files)
     if options.table:
-        print_table(results)
+        write_tables(options.table, tables(about, results))
         return
     os.makedirs(options.out, exist_ok=True)
     for figure in (by_size, by_rate, commit_time, lag, memory, busy):

@@ -258,6 +258,12 @@ class Node:
 
     # the kernel
 
+    def sent(self):
+        """(packets, bytes) that have left by the cable, with their Ethernet headers."""
+        with open("/proc/%d/net/dev" % self.space.init) as f:
+            words = next(line for line in f if line.strip().startswith("eth2:")).split(":")[1].split()
+        return int(words[9]), int(words[8])
+
     def load(self, op, count, timeout_s=120, **options):
         return Tool(self.space, CPU_LOAD, "load", op=op, count=count, **options).result(timeout_s)
 
@@ -350,3 +356,15 @@ class Meter:
 
     def read(self):
         return [thing.cpu_us() - before for thing, before in zip(self.things, self.before)]
+
+
+class Cable:
+    """What a node has sent since this was made."""
+
+    def __init__(self, node):
+        self.node, self.before = node, node.sent()
+
+    def read(self, events, found, key):
+        packets, octets = (now - before for now, before in zip(self.node.sent(), self.before))
+        found[key + "bytes"] = octets / events
+        found[key + "dgram"] = events / packets if packets else 0

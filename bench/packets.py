@@ -4,7 +4,7 @@
 import subprocess
 
 from events import RELAY_WAIT_US
-from nodes import CPU_LOAD, CPU_RECEIVER, CPU_SENDER, LabError, Meter, Space, Tool
+from nodes import Cable, CPU_LOAD, CPU_RECEIVER, CPU_SENDER, LabError, Meter, Space, Tool
 
 EVENTS = 6
 RATES = (("3k", 3000), ("10k", 10000))
@@ -78,12 +78,13 @@ class Ends:
 def run(ctx, sender, receiver, ends, seen_events, found):
     for number, (name, rate) in enumerate(RATES):
         count = rate * (1 if ctx.quick else 2)
-        meter = Meter(sender, receiver)
+        meter, cable = Meter(sender, receiver), Cable(ctx.pair.a)
         done = ends.connections(count, rate, number * APART)
         ctx.pair.settle(sender, receiver)
         send, receive = meter.read()
         found["tcp.%s.send" % name] = send / count / EVENTS
         found["tcp.%s.recv" % name] = receive / count / EVENTS
+        cable.read(count * EVENTS, found, "tcp.%s." % name)
         found["tcp.%s.rate" % name] = done["done"] / done["seconds"]
         seen_events(name, count)
 

@@ -13,7 +13,7 @@ import tables
 # it is not held against that.
 Row = namedtuple("Row", "key text unit floor incumbent most", defaults=(None, None, None))
 # most: rounds at most, for what takes long; quick: part of a quick run.
-Experiment = namedtuple("Experiment", "name daemon floor rows most quick", defaults=(50, True))
+Experiment = namedtuple("Experiment", "name text daemon floor rows most quick", defaults=(50, True))
 
 
 def event_rows():
@@ -27,6 +27,8 @@ def event_rows():
                 yield Row(key + "missing", "%s, %s, wrong at the peer" % (text, op), "flows")
             if prefix == "sat":
                 yield Row(key + "rate", "%s, %s, load" % (text, op), "/s")
+        yield Row(prefix + ".create.bytes", "%s, bytes for an event on the cable" % text, "B", None, 1)
+        yield Row(prefix + ".create.dgram", "%s, events in a datagram" % text, "")
         yield Row(prefix + ".overruns", "%s, events lost by the kernel" % text, "times")
 
 
@@ -59,6 +61,8 @@ def packet_rows():
         yield Row(key + "send", text + "send", "us", 2, 1)
         yield Row(key + "recv", text + "receive", "us", 3, 1)
         yield Row(key + "rate", text + "load", "/s")
+        yield Row(key + "bytes", text + "bytes for an event", "B", None, 1)
+        yield Row(key + "dgram", text + "events in a datagram", "")
         yield Row(key + "missing", text + "wrong at the peer", "flows")
     yield Row("tcp.overruns", "TCP, events lost by the kernel", "times")
 
@@ -115,14 +119,16 @@ COMMIT_ROWS = [Row("commits.%d.wall" % n, "-c of %d flows" % n, "s", None, 1)
                for n in growth.COMMITS]
 
 EXPERIMENTS = [
-    Experiment("events", events.daemon_events, events.floor_events, list(event_rows())),
-    Experiment("tables", tables.daemon_tables, tables.floor_tables, TABLE_ROWS),
-    Experiment("packets", packets.daemon_packets, packets.floor_packets, list(packet_rows())),
-    Experiment("lag", latency.lag, None, list(lag_rows())),
-    Experiment("busy", latency.stall, None, list(busy_rows()), most=2),
-    Experiment("chains", growth.chains, None, list(growth_rows())),
-    Experiment("alarm", growth.alarm, None, ALARM_ROWS, most=2),
-    Experiment("commits", growth.commit_times, None, COMMIT_ROWS, most=2, quick=False),
-    Experiment("million", growth.million, None, list(million_rows()), most=1,
+    Experiment("events", "Events of flows that are made by netlink", events.daemon_events,
+               events.floor_events, list(event_rows())),
+    Experiment("tables", "Whole tables", tables.daemon_tables, tables.floor_tables, TABLE_ROWS),
+    Experiment("packets", "TCP connections through a firewall", packets.daemon_packets,
+               packets.floor_packets, list(packet_rows())),
+    Experiment("lag", "From one kernel to the other's", latency.lag, None, list(lag_rows())),
+    Experiment("busy", "Events while the node is busy", latency.stall, None, list(busy_rows()), most=2),
+    Experiment("chains", "Many flows in a small hash", growth.chains, None, list(growth_rows())),
+    Experiment("alarm", "ALARM", growth.alarm, None, ALARM_ROWS, most=2),
+    Experiment("commits", "Commit, by the number of flows", growth.commit_times, None, COMMIT_ROWS, most=2,
                quick=False),
+    Experiment("million", "A million flows", growth.million, None, list(million_rows()), most=1, quick=False),
 ]
