@@ -34,9 +34,9 @@ def loads(ctx):
 def daemon_events(ctx, binary):
     """Flat out, and at some rates."""
     found, pair = {}, ctx.pair
+    pair.clean()
+    pair.start(binary)
     for prefix, count, rate in loads(ctx):
-        pair.clean()
-        pair.start(binary)
         overruns = pair.a.overruns()
         for op, key in passes(pair, pair.a, pair.b, count, rate, found, prefix):
             have = pair.b.cached("external")

@@ -9,7 +9,7 @@ import threading
 import time
 
 import tables
-from nodes import CPU_LOAD, LabError, Tool
+from nodes import CPU_LOAD, GREETING_S, LabError, Tool
 
 BACKGROUND, FIRST = 0, 5000000  # numbers of the flows that are there, and of those that are watched
 WRITE_THROUGH = "DisableExternalCache on"
@@ -24,7 +24,7 @@ def lag(ctx, binary):
     pair.b.configure(in_mode=WRITE_THROUGH)
     for node in (pair.b, pair.a):
         node.start(binary)
-    pair.settle(pair.a, pair.b)
+    time.sleep(GREETING_S)
     first = FIRST
     for name, rate, count in (("one", 0, 2000), ("200", 200, 600), ("20k", 20000, 40000)):
         count = count // 2 if ctx.quick else count

@@ -31,6 +31,7 @@ from space import LabError, Space, children, wait_until  # noqa: E402
 CPU_LOAD, CPU_SENDER = 0, 1
 CPU_RECEIVER = CPU_LOAD
 PORT = 3780
+GREETING_S = 3
 # Requests of the control socket, as they were in 2007.
 CTL = {"internal": 16, "external": 17, "commit": 18, "kill": 20, "stats": 21, "bulk": 22, "resync": 23,
        "network": 28, "cache": 29, "runtime": 30, "flush-internal": 33, "flush-external": 34,
@@ -320,9 +321,11 @@ class Pair:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self, binary, **conf):
+        """Returns when they have greeted each other: they may tell all they have, in more than one go."""
         for node in (self.a, self.b):
             node.configure(**conf)
             node.start(binary)
+        time.sleep(GREETING_S)
 
     def stop(self):
         for node in (self.a, self.b):

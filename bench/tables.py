@@ -3,12 +3,11 @@
 
 import time
 
-from nodes import CPU_LOAD, LabError, Meter, Tool, private_kb, wait_until
+from nodes import CPU_LOAD, GREETING_S, LabError, Meter, Tool, private_kb, wait_until
 
 FLOOR_BYTES = 64  # the information in an IPv4 flow
 SMALL_RCVBUF = 100000
 BULK_LIMIT_S = 20
-GREETING_S = 3
 
 
 def memory(ctx, binary, count, found):
