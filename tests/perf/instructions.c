@@ -40,6 +40,7 @@ static const uint8_t event[] __attribute__((aligned(4))) = {
 /* A node, and what another one would say to it. */
 struct bench {
 	struct node *node;
+	void *mem; /* that it is in */
 	ms_t now;
 	unsigned int datagrams;
 	size_t len[DATAGRAMS_MAX];
@@ -60,11 +61,12 @@ static void
 node_new(void)
 {
 	struct node_cfg cfg = {.mode = MODE_FTFW, .limit = TABLE_LIMIT, .first_seq = 1, .secret = {1, 2}};
-	void *mem = calloc(1, node_size(&cfg));
 
-	if (!mem)
+	free(b.mem);
+	b.mem = calloc(1, node_size(&cfg));
+	if (!b.mem)
 		die("no memory");
-	b.node = node_init(mem, &cfg, b.now);
+	b.node = node_init(b.mem, &cfg, b.now);
 	node_kernel_read_begin(b.node, false, b.now);
 	node_kernel_read_end(b.node, true, b.now);
 }
