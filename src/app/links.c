@@ -22,8 +22,12 @@ links_prepare(struct daemon *d)
 		struct pollfd fds[LINK_FDS_MAX];
 
 		w->count = link_poll(d->links[i], waiting, fds);
-		for (size_t f = 0; f < w->count; f++)
+		w->gathers = d->gathers && link_rcvbuf(d->links[i]) >= PACE_BUFFER_MIN;
+		for (size_t f = 0; f < w->count; f++) {
+			if (w->gathers && fds[f].events == POLLIN)
+				fds[f].fd = -1;
 			w->index[f] = loop_add(&d->loop, fds[f].fd, fds[f].events);
+		}
 	}
 	d->link_watch_index = loop_add(&d->loop, d->link_watch, POLLIN);
 }
@@ -58,7 +62,9 @@ receive(struct daemon *d, struct link *l, ms_t now)
 		if (len < 0)
 			return;
 		node_datagram(d->node, &from, d->in, (size_t)len, now);
+		d->taken++;
 	}
+	d->datagrams_left = true;
 }
 
 void
@@ -67,7 +73,8 @@ links_receive(struct daemon *d, ms_t now)
 	for (size_t i = 0; i < d->links_count; i++) {
 		struct link_wait *w = &d->link_wait[i];
 
-		if (!is_ready(d, w) && !ms_reached(now, link_deadline(d->links[i])))
+		if (!is_ready(d, w) && !(w->gathers && d->gathered) &&
+		    !ms_reached(now, link_deadline(d->links[i])))
 			continue;
 		/* The step may accept a connection that nobody waits for yet. */
 		link_step(d->links[i], now);

@@ -21,6 +21,7 @@
 #include "loop.h"
 #include "node.h"
 #include "notify.h"
+#include "pace.h"
 
 enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
@@ -57,6 +58,7 @@ struct waiter {
 struct link_wait {
 	int index[LINK_FDS_MAX];
 	size_t count;
+	bool gathers; /* what it receives is left to gather */
 	uint64_t strangers_told; /* how many strangers the log knows of */
 	ms_t strangers_next;     /* when it may hear of more */
 };
@@ -84,6 +86,17 @@ struct daemon {
 	bool stopping;
 	bool failed;
 	ms_t started;
+
+	/* The turn: when it began, what it may read, and has read. */
+	struct pace pace;
+	int64_t turn_us;
+	bool gathers;        /* events and datagrams are left to gather */
+	bool gathered;       /* and the time for that is over */
+	bool events_gather;  /* of the sources, this one */
+	bool datagrams_left; /* this turn did not read all that waited */
+	unsigned int taken;  /* events and datagrams */
+	int event_index;     /* in the loop's set */
+	int dump_index;
 
 	unsigned int read_wanted; /* enum read_reason, or'ed */
 	unsigned int read_active;

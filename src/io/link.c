@@ -112,6 +112,7 @@ start(struct link *l, struct link_why *why)
 		return link_fail(why, errno, "interface %s", l->cfg.ifname);
 	l->out_ifindex = l->ifindex;
 	err = l->ops->open(l, why);
+	l->rcvbuf = link_get_rcvbuf(l->recv_fd);
 	if (err == 0) {
 		err = read_mtu(l);
 		if (err < 0)
@@ -187,6 +188,12 @@ link_refresh(struct link *l, char *why, size_t why_len)
 	if (err < 0)
 		link_fail(&w, -err, "reading the MTU of interface %s", l->cfg.ifname);
 	return err;
+}
+
+size_t
+link_rcvbuf(const struct link *l)
+{
+	return l->ifindex != 0 ? l->rcvbuf : 0;
 }
 
 int

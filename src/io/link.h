@@ -64,6 +64,10 @@ void link_close(struct link *l);
  */
 int link_refresh(struct link *l, char *why, size_t why_len);
 
+/* Bytes of receive buffer that the kernel keeps what has come in; 0 of a stream, or while there is no
+ * socket. */
+size_t link_rcvbuf(const struct link *l);
+
 /* The sockets of the transports that have two; -1 while there is none, see link_refresh(). */
 int link_recv_fd(const struct link *l);
 int link_send_fd(const struct link *l);

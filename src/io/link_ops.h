@@ -58,6 +58,7 @@ struct link {
 	size_t payload_max;
 	int send_fd;
 	int recv_fd;
+	size_t rcvbuf; /* bytes in force on recv_fd */
 	struct sockaddr_storage dest;
 	socklen_t dest_len;
 	uint16_t send_port; /* source port of ours, host order */
@@ -75,6 +76,7 @@ int link_fail(struct link_why *why, int err, const char *fmt, ...) ATTR_PRINTF(3
 
 int link_set_int(int fd, int level, int option, int value);
 void link_set_buffer(int fd, int force, int plain, uint32_t bytes);
+size_t link_get_rcvbuf(int fd);
 const char *link_addr_text(const struct link *l, const struct ip_addr *a,
     char out[INET6_ADDRSTRLEN]);
 bool link_addr_is_zero(const struct ip_addr *a);

@@ -180,6 +180,17 @@ link_set_buffer(int fd, int force, int plain, uint32_t bytes)
 		(void)link_set_int(fd, SOL_SOCKET, plain, value);
 }
 
+/* Bytes of receive buffer in force; 0 if there is no socket. */
+size_t
+link_get_rcvbuf(int fd)
+{
+	socklen_t len = sizeof(int);
+	int bytes = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}
 
 /* ---- who may speak ---- */
 
