@@ -218,7 +218,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	if (d->more_kernel_work || (d->read_wanted != 0 && d->read_active == 0))
 		return now;
 	/* While the link is full nothing can leave: no need to ask the node every moment. */
-	if (d->out_len > 0 && at.ms <= now.ms)
+	if (links_wait(d) && at.ms <= now.ms)
 		at = ms_add(now, 1);
 	at = ms_earlier(at, ctl_deadline(d->ctl));
 	at = ms_earlier(at, links_deadline(d));

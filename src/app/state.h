@@ -28,6 +28,7 @@ enum {
 	DATAGRAM_MAX = 65536,
 	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
 	SENDS_PER_TURN = 256,
+	OUTBOX_BYTES = 2 * DATAGRAM_MAX, /* what is collected for one system call */
 	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */
 	GROWTH_TOLD_MS = 60 * 1000, /* between two warnings that the buffer can grow no more */
 	EVENT_SIZE_MIN = 256,      /* bytes of the event socket's buffer that an event takes */
@@ -48,6 +49,14 @@ enum read_reason {
 
 /* What a client waits for. */
 enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP };
+
+/* Datagrams on their way from the node to the link in use. */
+struct outbox {
+	struct iovec datagrams[LINK_SENDS_MAX];
+	size_t count, next;         /* taken from the node; those before `next` have left */
+	size_t used;                /* bytes */
+	uint8_t bytes[OUTBOX_BYTES];
+};
 
 struct waiter {
 	struct ctl_client *client;
@@ -124,8 +133,7 @@ struct daemon {
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
 
-	uint8_t out[DATAGRAM_MAX]; /* a datagram that the link did not take yet */
-	size_t out_len;
+	struct outbox out;
 	uint8_t in[DATAGRAM_MAX];
 };
 
@@ -139,6 +147,8 @@ void links_close(struct daemon *d);
 /* Their part of the turn, in this order: descriptors into the loop, what has come, the state of the
  * interfaces, what is to leave. */
 void links_prepare(struct daemon *d);
+/* Are there datagrams that a link did not take yet? */
+bool links_wait(const struct daemon *d);
 ms_t links_deadline(const struct daemon *d);
 void links_receive(struct daemon *d, ms_t now);
 void links_check(struct daemon *d, ms_t now);

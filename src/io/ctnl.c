@@ -107,6 +107,20 @@ judge(struct ctnl *c, const struct msghdr *msg, size_t len, bool *too_long)
 	return (int)len;
 }
 
+static void
+batch_init(struct batch *b)
+{
+	for (unsigned int i = 0; i < BATCH_MAX; i++) {
+		b->iovs[i] = (struct iovec){.iov_base = b->bufs[i], .iov_len = MESSAGE_BUF};
+		b->msgs[i].msg_hdr = (struct msghdr){
+		    .msg_name = &b->from[i],
+		    .msg_namelen = sizeof(b->from[i]),
+		    .msg_iov = &b->iovs[i],
+		    .msg_iovlen = 1,
+		};
+	}
+}
+
 /*
  * Takes at most `max` datagrams from a socket.  Returns how many, fewer only if no more wait or an error
  * follows them, which the next call returns; -EAGAIN if none waits, or another negative errno.
@@ -117,15 +131,9 @@ batch_fill(struct mnl_socket *nl, struct batch *b, unsigned int max)
 	unsigned int most = max < BATCH_MAX ? max : BATCH_MAX;
 	int n;
 
-	for (unsigned int i = 0; i < most; i++) {
-		b->iovs[i] = (struct iovec){.iov_base = b->bufs[i], .iov_len = MESSAGE_BUF};
-		b->msgs[i].msg_hdr = (struct msghdr){
-		    .msg_name = &b->from[i],
-		    .msg_namelen = sizeof(b->from[i]),
-		    .msg_iov = &b->iovs[i],
-		    .msg_iovlen = 1,
-		};
-	}
+	/* What the last call used is as it was before. */
+	for (unsigned int i = 0; i < b->count; i++)
+		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
 	b->next = b->count = 0;
 	do
 		n = recvmmsg(mnl_socket_get_fd(nl), b->msgs, most, MSG_DONTWAIT, NULL);
@@ -307,6 +315,8 @@ ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
 		return -ENOMEM;
 	c->rcvbuf_max = cfg->rcvbuf_max;
 	c->own_events = cfg->own_events;
+	batch_init(&c->events);
+	batch_init(&c->answers);
 	err = socket_open(&c->write);
 	if (!err)
 		err = rcvbuf_set(c->write, ANSWER_RCVBUF);
