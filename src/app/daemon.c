@@ -132,8 +132,10 @@ read_events(struct daemon *d, ms_t now)
 	if (r == -ENOBUFS) {
 		grow_buffer(d, now);
 		node_kernel_overrun(d->node, now);
+		pace_lost(&d->pace, d->turn_us);
 	}
 	d->events_left = r == -ENOBUFS || r >= (int)limit;
+	d->taken += r > 0 ? (unsigned int)r : 0;
 }
 
 /* ---- writes to the kernel ---- */
@@ -216,7 +218,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	if (d->more_kernel_work || (d->read_wanted != 0 && d->read_active == 0))
 		return now;
 	/* While the link is full nothing can leave: no need to ask the node every moment. */
-	if (d->out_len > 0 && at.ms <= now.ms)
+	if (links_wait(d) && at.ms <= now.ms)
 		at = ms_add(now, 1);
 	at = ms_earlier(at, ctl_deadline(d->ctl));
 	at = ms_earlier(at, links_deadline(d));
@@ -276,30 +278,58 @@ take_notices(struct daemon *d)
 		become_ready(d);
 }
 
+/* Waits until there is something to do; all descriptors and deadlines are gathered anew. */
+static void
+wait_for_work(struct daemon *d)
+{
+	int64_t deadline_us = ms_to_us(next_deadline(d, loop_now()));
+
+	loop_begin(&d->loop);
+	/* No read of the table begins while events wait: then it has to be known whether they do. */
+	d->gathers = pace_gathers(&d->pace, loop_now_us()) && d->read_wanted == 0;
+	d->events_gather = d->gathers && ctnl_rcvbuf(d->ctnl) >= PACE_BUFFER_MIN;
+	d->event_index =
+	    d->events_gather ? -1 : loop_add(&d->loop, ctnl_event_fd(d->ctnl), POLLIN);
+	d->dump_index = d->dump_open ? loop_add(&d->loop, ctnl_dump_fd(d->ctnl), POLLIN) : -1;
+	links_prepare(d);
+	ctl_prepare(d->ctl, &d->loop);
+	if (d->gathers && d->pace.until_us < deadline_us)
+		deadline_us = d->pace.until_us;
+	loop_wait_us(&d->loop, deadline_us);
+	d->turn_us = loop_now_us();
+	d->gathered = d->gathers && !pace_gathers(&d->pace, d->turn_us);
+}
+
+/* What comes in by itself: events and datagrams. */
+static void
+read_all(struct daemon *d, ms_t now)
+{
+	d->taken = 0;
+	d->datagrams_left = false;
+	/* What gathers may be events: nobody has looked. */
+	d->events_left = d->events_gather && !d->gathered;
+	if (d->events_gather ? d->gathered : loop_events(&d->loop, d->event_index) != 0)
+		read_events(d, now);
+	if (!d->events_left)
+		d->overrun_left = 0;
+	if (loop_events(&d->loop, d->dump_index))
+		read_step(d, now);
+	links_receive(d, now);
+	if (!d->gathers || d->gathered)
+		pace_taken(&d->pace, d->turn_us, d->taken, d->events_left || d->datagrams_left);
+}
+
 static void
 turn(struct daemon *d)
 {
-	int event_index, dump_index;
 	ms_t now;
 
-	loop_begin(&d->loop);
-	event_index = loop_add(&d->loop, ctnl_event_fd(d->ctnl), POLLIN);
-	dump_index = d->dump_open ? loop_add(&d->loop, ctnl_dump_fd(d->ctnl), POLLIN) : -1;
-	links_prepare(d);
-	ctl_prepare(d->ctl, &d->loop);
-	loop_wait(&d->loop, next_deadline(d, loop_now()));
+	wait_for_work(d);
 	d->more_kernel_work = false;
 	now = loop_now();
 
 	handle_signals(d);
-	d->events_left = false;
-	if (loop_events(&d->loop, event_index))
-		read_events(d, now);
-	if (!d->events_left)
-		d->overrun_left = 0;
-	if (loop_events(&d->loop, dump_index))
-		read_step(d, now);
-	links_receive(d, now);
+	read_all(d, now);
 	ctl_dispatch(d->ctl, &d->loop, now);
 	handle_timers(d, now);
 	read_start(d, now);

@@ -12,18 +12,28 @@
 
 enum { STRANGERS_MS = 60 * 1000 };
 
+bool
+links_wait(const struct daemon *d)
+{
+	return d->out.next < d->out.count;
+}
+
 /* What a datagram that no link took waits for, and what has come: the descriptors of this turn. */
 void
 links_prepare(struct daemon *d)
 {
 	for (size_t i = 0; i < d->links_count; i++) {
 		struct link_wait *w = &d->link_wait[i];
-		bool waiting = i == d->link_active && d->out_len > 0;
+		bool waiting = i == d->link_active && links_wait(d);
 		struct pollfd fds[LINK_FDS_MAX];
 
 		w->count = link_poll(d->links[i], waiting, fds);
-		for (size_t f = 0; f < w->count; f++)
+		w->gathers = d->gathers && link_rcvbuf(d->links[i]) >= PACE_BUFFER_MIN;
+		for (size_t f = 0; f < w->count; f++) {
+			if (w->gathers && fds[f].events == POLLIN)
+				fds[f].fd = -1;
 			w->index[f] = loop_add(&d->loop, fds[f].fd, fds[f].events);
+		}
 	}
 	d->link_watch_index = loop_add(&d->loop, d->link_watch, POLLIN);
 }
@@ -58,7 +68,9 @@ receive(struct daemon *d, struct link *l, ms_t now)
 		if (len < 0)
 			return;
 		node_datagram(d->node, &from, d->in, (size_t)len, now);
+		d->taken++;
 	}
+	d->datagrams_left = true;
 }
 
 void
@@ -67,7 +79,8 @@ links_receive(struct daemon *d, ms_t now)
 	for (size_t i = 0; i < d->links_count; i++) {
 		struct link_wait *w = &d->link_wait[i];
 
-		if (!is_ready(d, w) && !ms_reached(now, link_deadline(d->links[i])))
+		if (!is_ready(d, w) && !(w->gathers && d->gathered) &&
+		    !ms_reached(now, link_deadline(d->links[i])))
 			continue;
 		/* The step may accept a connection that nobody waits for yet. */
 		link_step(d->links[i], now);
@@ -171,48 +184,118 @@ note_link_in_use(struct daemon *d)
 	}
 }
 
-/* Sends what there is in d->out, in pieces where the link carries less than the one that it was made
- * for.  False if the rest has to wait. */
+/* The first of what waits, in pieces where the link carries less than the one that it was made for.
+ * False if the rest has to wait. */
 static bool
-send_out(struct daemon *d, struct link *l)
+send_first(struct outbox *o, struct link *l)
 {
-	while (d->out_len > 0) {
-		size_t cap = link_payload_max(l), len = d->out_len;
+	struct iovec *v = &o->datagrams[o->next];
+
+	while (v->iov_len > 0) {
+		size_t cap = link_payload_max(l), len = v->iov_len;
 		bool broken;
 
 		if (len > cap)
-			len = wire_whole(d->out, d->out_len, cap, &broken);
+			len = wire_whole(v->iov_base, v->iov_len, cap, &broken);
 		if (len == 0)
-			len = d->out_len;
-		if (link_send(l, d->out, len) == -EAGAIN)
+			len = v->iov_len;
+		if (link_send(l, v->iov_base, len) == -EAGAIN)
 			return false;
-		d->out_len -= len;
-		memmove(d->out, d->out + len, d->out_len);
+		v->iov_base = (uint8_t *)v->iov_base + len;
+		v->iov_len -= len;
+	}
+	o->next++;
+	return true;
+}
+
+/* Sends what waits.  False if some of it still has to. */
+static bool
+send_out(struct outbox *o, struct link *l)
+{
+	while (o->next < o->count) {
+		size_t cap = link_payload_max(l), fit = o->next, left;
+
+		while (fit < o->count && o->datagrams[fit].iov_len <= cap)
+			fit++;
+		left = fit - o->next;
+		if (left < 2) {
+			if (!send_first(o, l))
+				return false;
+			continue;
+		}
+		left -= link_send_many(l, &o->datagrams[o->next], left);
+		o->next = fit - left;
+		if (left > 0 && link_payload_max(l) == cap)
+			return false;
+	}
+	o->next = o->count = o->used = 0;
+	return true;
+}
+
+/* Takes the next datagrams from the node, for the link in use, as many as are worth one system call but
+ * at most `max`.  False if it had less. */
+static bool
+collect(struct daemon *d, size_t max, ms_t now)
+{
+	const struct link *l = d->links[d->link_active];
+	size_t cap = link_payload_max(l);
+	struct outbox *o = &d->out;
+
+	if (max > link_sends_max(l))
+		max = link_sends_max(l);
+	while (o->count < max && cap <= sizeof(o->bytes) - o->used &&
+	    node_datagram_link(d->node) == d->link_active) {
+		uint8_t *to = o->bytes + o->used;
+		size_t len = node_pull_datagram(d->node, to, cap, now);
+
+		if (len == 0)
+			return false;
+		o->datagrams[o->count++] = (struct iovec){.iov_base = to, .iov_len = len};
+		o->used += len;
 	}
 	return true;
+}
+
+/* A word on another link is worth no waiting.  False if there is none after all. */
+static bool
+send_elsewhere(struct daemon *d, size_t to, ms_t now)
+{
+	struct outbox *o = &d->out;
+	size_t len =
+	    node_pull_datagram(d->node, o->bytes, link_payload_max(d->links[to]), now);
+
+	if (len > 0)
+		(void)link_send(d->links[to], o->bytes, len);
+	return len > 0;
 }
 
 void
 links_send(struct daemon *d, ms_t now)
 {
-	for (unsigned int i = 0; i < SENDS_PER_TURN && d->links_count > 0; i++) {
+	size_t sent = 0;
+	bool more = true;
+
+	if (d->links_count == 0)
+		return;
+	while (sent < SENDS_PER_TURN) {
 		size_t to;
 
 		note_link_in_use(d);
-		if (!send_out(d, d->links[d->link_active]))
+		/* Nothing is taken from the node before what was taken has left: it would be late. */
+		if (!send_out(&d->out, d->links[d->link_active]) || !more)
 			return;
 		to = node_datagram_link(d->node);
-		d->out_len = node_pull_datagram(
-		    d->node, d->out, link_payload_max(d->links[to]), now);
-		if (d->out_len == 0)
-			return;
-		/* A word on another link is worth no waiting. */
 		if (to != d->link_active) {
-			(void)link_send(d->links[to], d->out, d->out_len);
-			d->out_len = 0;
+			more = send_elsewhere(d, to, now);
+			sent++;
+		} else {
+			more = collect(d, SENDS_PER_TURN - sent, now);
+			sent += d->out.count;
 		}
 	}
-	d->more_kernel_work = d->more_kernel_work || d->links_count > 0;
+	note_link_in_use(d);
+	if (send_out(&d->out, d->links[d->link_active]))
+		d->more_kernel_work = true;
 }
 
 static const char *const transport_names[] = {"Multicast", "UDP", "TCP"};

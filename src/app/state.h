@@ -21,12 +21,14 @@
 #include "loop.h"
 #include "node.h"
 #include "notify.h"
+#include "pace.h"
 
 enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
 	DATAGRAM_MAX = 65536,
 	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
 	SENDS_PER_TURN = 256,
+	OUTBOX_BYTES = 2 * DATAGRAM_MAX, /* what is collected for one system call */
 	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */
 	GROWTH_TOLD_MS = 60 * 1000, /* between two warnings that the buffer can grow no more */
 	EVENT_SIZE_MIN = 256,      /* bytes of the event socket's buffer that an event takes */
@@ -48,6 +50,14 @@ enum read_reason {
 /* What a client waits for. */
 enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP };
 
+/* Datagrams on their way from the node to the link in use. */
+struct outbox {
+	struct iovec datagrams[LINK_SENDS_MAX];
+	size_t count, next;         /* taken from the node; those before `next` have left */
+	size_t used;                /* bytes */
+	uint8_t bytes[OUTBOX_BYTES];
+};
+
 struct waiter {
 	struct ctl_client *client;
 	enum wait_for what;
@@ -57,6 +67,7 @@ struct waiter {
 struct link_wait {
 	int index[LINK_FDS_MAX];
 	size_t count;
+	bool gathers; /* what it receives is left to gather */
 	uint64_t strangers_told; /* how many strangers the log knows of */
 	ms_t strangers_next;     /* when it may hear of more */
 };
@@ -85,6 +96,17 @@ struct daemon {
 	bool failed;
 	ms_t started;
 
+	/* The turn: when it began, what it may read, and has read. */
+	struct pace pace;
+	int64_t turn_us;
+	bool gathers;        /* events and datagrams are left to gather */
+	bool gathered;       /* and the time for that is over */
+	bool events_gather;  /* of the sources, this one */
+	bool datagrams_left; /* this turn did not read all that waited */
+	unsigned int taken;  /* events and datagrams */
+	int event_index;     /* in the loop's set */
+	int dump_index;
+
 	unsigned int read_wanted; /* enum read_reason, or'ed */
 	unsigned int read_active;
 	bool dump_open;           /* the dump itself is still coming in */
@@ -111,8 +133,7 @@ struct daemon {
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
 
-	uint8_t out[DATAGRAM_MAX]; /* a datagram that the link did not take yet */
-	size_t out_len;
+	struct outbox out;
 	uint8_t in[DATAGRAM_MAX];
 };
 
@@ -126,6 +147,8 @@ void links_close(struct daemon *d);
 /* Their part of the turn, in this order: descriptors into the loop, what has come, the state of the
  * interfaces, what is to leave. */
 void links_prepare(struct daemon *d);
+/* Are there datagrams that a link did not take yet? */
+bool links_wait(const struct daemon *d);
 ms_t links_deadline(const struct daemon *d);
 void links_receive(struct daemon *d, ms_t now);
 void links_check(struct daemon *d, ms_t now);

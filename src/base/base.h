@@ -53,6 +53,15 @@ ms_since(ms_t now, ms_t then)
 	return now.ms - then.ms;
 }
 
+/* The same point in microseconds; what is too far for that is never. */
+static inline int64_t
+ms_to_us(ms_t t)
+{
+	if (t.ms > INT64_MAX / 1000)
+		return INT64_MAX;
+	return t.ms > 0 ? t.ms * 1000 : 0;
+}
+
 /* Which second of the clock that is, modulo 2^32. */
 static inline uint32_t
 ms_second(ms_t t)

@@ -18,11 +18,15 @@
 #include "ctnl_msg.h"
 
 enum {
-	/* An event is one message of well under a page. */
-	EVENT_BUF = 16 * 1024,
+	/* Datagrams that one system call takes. */
+	BATCH_MAX = 64,
+	/*
+	 * Events and answers are one message of well under a page each.  The odd rest keeps the
+	 * buffers from beginning in the same few sets of a processor's cache.
+	 */
+	MESSAGE_BUF = 4096 + 5 * 64,
 	/* The kernel fills dump datagrams up to the size of the reader's buffer, at most 32 KiB. */
 	DUMP_BUF = 64 * 1024,
-	ANSWER_BUF = 16 * 1024,
 	/* One sendmsg; below the default send buffer of the kernel. */
 	REQUEST_BUF = 128 * 1024,
 	/* Answers to one sendmsg: room for a flow for every op, at several kilobytes of kernel
@@ -36,6 +40,15 @@ enum {
 	FILTER_MAX = 4096,
 	/* kernel_result.error while an exchange runs. */
 	UNANSWERED = -1,
+};
+
+/* What a system call has taken from a socket, one datagram after the other. */
+struct batch {
+	unsigned int count, next;
+	struct mmsghdr msgs[BATCH_MAX];
+	struct iovec iovs[BATCH_MAX];
+	struct sockaddr_nl from[BATCH_MAX];
+	_Alignas(64) char bufs[BATCH_MAX][MESSAGE_BUF];
 };
 
 struct ctnl {
@@ -52,9 +65,9 @@ struct ctnl {
 	uint32_t write_seq;
 	struct ctnl_counters counters;
 	/* Apart from each other, so that a callback may write. */
-	_Alignas(8) char event_buf[EVENT_BUF];
+	struct batch events;
+	struct batch answers;
 	_Alignas(8) char dump_buf[DUMP_BUF];
-	_Alignas(8) char answer_buf[ANSWER_BUF];
 	_Alignas(8) char request_buf[REQUEST_BUF];
 };
 
@@ -73,6 +86,72 @@ socket_open(struct mnl_socket **out)
 	}
 	*out = nl;
 	return 0;
+}
+
+/* What is there for the reader of a datagram: its length, or 0 if it is to be passed over (from another
+ * process, or longer than the buffer). */
+static int
+judge(struct ctnl *c, const struct msghdr *msg, size_t len, bool *too_long)
+{
+	const struct sockaddr_nl *from = msg->msg_name;
+
+	*too_long = false;
+	if (msg->msg_namelen != sizeof(*from) || from->nl_pid != 0) {
+		c->counters.foreign++;
+		return 0;
+	}
+	if (msg->msg_flags & MSG_TRUNC) {
+		*too_long = true;
+		return 0;
+	}
+	return (int)len;
+}
+
+static void
+batch_init(struct batch *b)
+{
+	for (unsigned int i = 0; i < BATCH_MAX; i++) {
+		b->iovs[i] = (struct iovec){.iov_base = b->bufs[i], .iov_len = MESSAGE_BUF};
+		b->msgs[i].msg_hdr = (struct msghdr){
+		    .msg_name = &b->from[i],
+		    .msg_namelen = sizeof(b->from[i]),
+		    .msg_iov = &b->iovs[i],
+		    .msg_iovlen = 1,
+		};
+	}
+}
+
+/*
+ * Takes at most `max` datagrams from a socket.  Returns how many, fewer only if no more wait or an error
+ * follows them, which the next call returns; -EAGAIN if none waits, or another negative errno.
+ */
+static int
+batch_fill(struct mnl_socket *nl, struct batch *b, unsigned int max)
+{
+	unsigned int most = max < BATCH_MAX ? max : BATCH_MAX;
+	int n;
+
+	/* What the last call used is as it was before. */
+	for (unsigned int i = 0; i < b->count; i++)
+		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
+	b->next = b->count = 0;
+	do
+		n = recvmmsg(mnl_socket_get_fd(nl), b->msgs, most, MSG_DONTWAIT, NULL);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : -EAGAIN;
+	b->count = (unsigned int)n;
+	return n;
+}
+
+/* The next datagram of a batch that has one: its first byte, and its length as judge() has it. */
+static const struct nlmsghdr *
+batch_next(struct ctnl *c, struct batch *b, int *len, bool *too_long)
+{
+	unsigned int i = b->next++;
+
+	*len = judge(c, &b->msgs[i].msg_hdr, b->msgs[i].msg_len, too_long);
+	return (const void *)b->bufs[i];
 }
 
 /*
@@ -98,15 +177,7 @@ receive(struct ctnl *c, struct mnl_socket *nl, void *buf, size_t cap, bool *too_
 	while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -errno;
-	if (msg.msg_namelen != sizeof(from) || from.nl_pid != 0) {
-		c->counters.foreign++;
-		return 0;
-	}
-	if (msg.msg_flags & MSG_TRUNC) {
-		*too_long = true;
-		return 0;
-	}
-	return (int)len;
+	return judge(c, &msg, (size_t)len, too_long);
 }
 
 /*
@@ -244,6 +315,8 @@ ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
 		return -ENOMEM;
 	c->rcvbuf_max = cfg->rcvbuf_max;
 	c->own_events = cfg->own_events;
+	batch_init(&c->events);
+	batch_init(&c->answers);
 	err = socket_open(&c->write);
 	if (!err)
 		err = rcvbuf_set(c->write, ANSWER_RCVBUF);
@@ -327,21 +400,30 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 int
 ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 {
-	unsigned int count;
+	struct batch *b = &c->events;
+	unsigned int count = 0;
+	bool more = true;
 
-	for (count = 0; count < max && count < INT32_MAX; count++) {
-		bool too_long;
-		int len = receive(c, c->event, c->event_buf, sizeof(c->event_buf), &too_long);
-		const struct nlmsghdr *nlh = (const void *)c->event_buf;
+	while (more && count < max && count < INT32_MAX - BATCH_MAX) {
+		int got = batch_fill(c->event, b, max - count);
 
-		if (len == -EAGAIN)
+		if (got == -EAGAIN)
 			break;
-		if (len < 0)
-			return len;
-		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
-			event_message(c, nlh, fn, ctx);
-		/* What is left is no message. */
-		c->counters.events_bad += too_long || len > 0;
+		if (got < 0)
+			return got;
+		/* An error that follows what was read shows in poll(). */
+		more = got == BATCH_MAX;
+		count += (unsigned int)got;
+		while (b->next < b->count) {
+			bool too_long;
+			int len;
+			const struct nlmsghdr *nlh = batch_next(c, b, &len, &too_long);
+
+			for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+				event_message(c, nlh, fn, ctx);
+			/* What is left is no message. */
+			c->counters.events_bad += too_long || len > 0;
+		}
 	}
 	return (int)count;
 }
@@ -564,13 +646,14 @@ answers_read(struct ctnl *c, struct exchange *x)
 {
 	/* Each message has at most a flow and an acknowledgement; the rest is for late ones. */
 	const unsigned int most = 8 * CTNL_BATCH_MAX;
+	struct batch *b = &c->answers;
 	bool waited = false;
 	int lost = 0;
 
 	for (unsigned int count = 0; count < most && !x->finished; count++) {
+		int len = b->next < b->count ? 0 : batch_fill(c->write, b, BATCH_MAX);
+		const struct nlmsghdr *nlh;
 		bool too_long;
-		int len = receive(c, c->write, c->answer_buf, sizeof(c->answer_buf), &too_long);
-		const struct nlmsghdr *nlh = (const void *)c->answer_buf;
 
 		if (len == -EAGAIN) {
 			struct pollfd pfd = {.fd = mnl_socket_get_fd(c->write), .events = POLLIN};
@@ -587,6 +670,7 @@ answers_read(struct ctnl *c, struct exchange *x)
 		}
 		if (len < 0)
 			return len;
+		nlh = batch_next(c, b, &len, &too_long);
 		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 			answer_message(c, nlh, x);
 		c->counters.answers_bad += too_long || len > 0;

@@ -16,33 +16,63 @@ enum { ATTRS_MAX = 32 };
 _Static_assert(CTA_MAX < ATTRS_MAX, "every attribute of the top level has a slot");
 
 struct attrs {
+	uint32_t there; /* bit set of numbers: only of these `at` says anything */
 	const struct nlattr *at[ATTRS_MAX];
 };
+_Static_assert(ATTRS_MAX == 32, "one bit for each");
 
-/*
- * Collects the attributes in payload[0..len).  libmnl's own loop over a message rounds its end up
- * to four bytes, which may lie outside of what was received; this one takes the length as it is.
- * False if something other than attributes stands there.
- */
-static bool
-attrs_collect(struct attrs *out, const void *payload, size_t len)
+/* libmnl has these as well, but as functions of a shared library, and an event has dozens of attributes. */
+static inline unsigned int
+attr_type(const struct nlattr *attr)
 {
-	const char *end = (const char *)payload + len;
-	const struct nlattr *attr;
-
-	memset(out, 0, sizeof(*out));
-	for (attr = payload; mnl_attr_ok(attr, (int)(end - (const char *)attr));
-	     attr = mnl_attr_next(attr)) {
-		if (mnl_attr_get_type(attr) < ATTRS_MAX)
-			out->at[mnl_attr_get_type(attr)] = attr;
-	}
-	return (const char *)attr >= end;
+	return attr->nla_type & NLA_TYPE_MASK;
 }
 
-static bool
-attrs_nested(struct attrs *out, const struct nlattr *nest)
+static inline size_t
+attr_len(const struct nlattr *attr)
 {
-	return attrs_collect(out, mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest));
+	return attr->nla_len - MNL_ATTR_HDRLEN;
+}
+
+static inline const void *
+attr_payload(const struct nlattr *attr)
+{
+	return (const char *)attr + MNL_ATTR_HDRLEN;
+}
+
+/*
+ * Collects the attributes in payload[0..left); the last one needs no padding.  False if something
+ * other than attributes stands there.
+ */
+static bool
+attrs_collect(struct attrs *out, const void *payload, size_t left)
+{
+	const char *at = payload;
+
+	out->there = 0;
+	while (left >= MNL_ATTR_HDRLEN) {
+		const struct nlattr *attr = (const void *)at;
+		size_t step = MNL_ALIGN((size_t)attr->nla_len);
+
+		if (attr->nla_len < MNL_ATTR_HDRLEN || attr->nla_len > left)
+			return false;
+		if (attr_type(attr) < ATTRS_MAX) {
+			out->there |= 1u << attr_type(attr);
+			out->at[attr_type(attr)] = attr;
+		}
+		if (step >= left)
+			return true;
+		at += step;
+		left -= step;
+	}
+	return left == 0;
+}
+
+/* The attribute with this number; NULL if it is not there. */
+static inline const struct nlattr *
+attrs_get(const struct attrs *a, unsigned int no)
+{
+	return a->there >> no & 1 ? a->at[no] : NULL;
 }
 
 /*
@@ -57,15 +87,15 @@ struct reader {
 static const uint8_t *
 read_fixed(struct reader *r, unsigned int no, size_t len)
 {
-	const struct nlattr *attr = r->attrs.at[no];
+	const struct nlattr *attr = attrs_get(&r->attrs, no);
 
 	if (!attr)
 		return NULL;
-	if (mnl_attr_get_payload_len(attr) != len) {
+	if (attr_len(attr) != len) {
 		r->malformed = true;
 		return NULL;
 	}
-	return mnl_attr_get_payload(attr);
+	return attr_payload(attr);
 }
 
 static bool
@@ -111,10 +141,13 @@ read_bytes(struct reader *r, unsigned int no, void *out, size_t len)
 static bool
 read_nested(struct reader *r, unsigned int no, struct reader *out)
 {
-	memset(out, 0, sizeof(*out));
-	if (!r->attrs.at[no])
+	const struct nlattr *nest = attrs_get(&r->attrs, no);
+
+	out->attrs.there = 0;
+	out->malformed = false;
+	if (!nest)
 		return false;
-	if (!attrs_nested(&out->attrs, r->attrs.at[no])) {
+	if (!attrs_collect(&out->attrs, attr_payload(nest), attr_len(nest))) {
 		r->malformed = true;
 		return false;
 	}
@@ -326,14 +359,14 @@ parse_helper(struct reader *r, struct flow *f)
 
 	if (!read_nested(r, CTA_HELP, &help))
 		return !r->malformed;
-	name = help.attrs.at[CTA_HELP_NAME];
+	name = attrs_get(&help.attrs, CTA_HELP_NAME);
 	if (!name)
 		return true;
-	len = strnlen(mnl_attr_get_payload(name), mnl_attr_get_payload_len(name));
+	len = strnlen(attr_payload(name), attr_len(name));
 	/* The kernel's names have the same limit; a longer one is cut. */
 	if (len > FLOW_HELPER_LEN - 1)
 		len = FLOW_HELPER_LEN - 1;
-	memcpy(f->rare.helper, mnl_attr_get_payload(name), len);
+	memcpy(f->rare.helper, attr_payload(name), len);
 	if (len > 0)
 		f->has |= HAS_HELPER;
 	return true;
@@ -399,14 +432,14 @@ parse_synproxy(struct reader *r, struct flow *f)
 static bool
 parse_labels(struct reader *r, struct flow *f)
 {
-	const struct nlattr *attr = r->attrs.at[CTA_LABELS];
+	const struct nlattr *attr = attrs_get(&r->attrs, CTA_LABELS);
 	const uint8_t *bytes;
 	size_t len;
 
 	if (!attr)
 		return true;
-	bytes = mnl_attr_get_payload(attr);
-	len = mnl_attr_get_payload_len(attr);
+	bytes = attr_payload(attr);
+	len = attr_len(attr);
 	if (len == 0 || len % sizeof(long) != 0)
 		return false;
 	for (size_t i = 0; i < FLOW_LABELS_LEN && ctnl_label_byte(i) < len; i++)
@@ -484,15 +517,15 @@ ctnl_msg_parse(const struct nlmsghdr *nlh, struct flow *out)
 static bool
 read_name(struct reader *r, unsigned int no, char *out, size_t cap)
 {
-	const struct nlattr *attr = r->attrs.at[no];
+	const struct nlattr *attr = attrs_get(&r->attrs, no);
 	size_t len;
 
 	if (!attr)
 		return false;
-	len = strnlen(mnl_attr_get_payload(attr), mnl_attr_get_payload_len(attr));
+	len = strnlen(attr_payload(attr), attr_len(attr));
 	if (len > cap - 1)
 		len = cap - 1;
-	memcpy(out, mnl_attr_get_payload(attr), len);
+	memcpy(out, attr_payload(attr), len);
 	out[len] = '\0';
 	return len > 0;
 }

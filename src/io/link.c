@@ -112,6 +112,7 @@ start(struct link *l, struct link_why *why)
 		return link_fail(why, errno, "interface %s", l->cfg.ifname);
 	l->out_ifindex = l->ifindex;
 	err = l->ops->open(l, why);
+	l->rcvbuf = link_get_rcvbuf(l->recv_fd);
 	if (err == 0) {
 		err = read_mtu(l);
 		if (err < 0)
@@ -187,6 +188,12 @@ link_refresh(struct link *l, char *why, size_t why_len)
 	if (err < 0)
 		link_fail(&w, -err, "reading the MTU of interface %s", l->cfg.ifname);
 	return err;
+}
+
+size_t
+link_rcvbuf(const struct link *l)
+{
+	return l->ifindex != 0 ? l->rcvbuf : 0;
 }
 
 int
@@ -268,6 +275,19 @@ link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from)
 	return -EAGAIN;
 }
 
+/* A datagram was not sent; -EAGAIN if it can be later. */
+static int
+send_failed(struct link *l, int err)
+{
+	if (err == -EAGAIN || err == -EINTR)
+		return -EAGAIN;
+	l->counters.sent_errors++;
+	/* The datagram may have been too long for an MTU that was changed. */
+	if (err == -EMSGSIZE)
+		(void)read_mtu(l);
+	return err;
+}
+
 int
 link_send(struct link *l, const void *buf, size_t len)
 {
@@ -275,18 +295,45 @@ link_send(struct link *l, const void *buf, size_t len)
 
 	if (err == SEND_KEPT)
 		return 0;
-	if (err == -EAGAIN || err == -EINTR)
-		return -EAGAIN;
-	if (err < 0) {
-		l->counters.sent_errors++;
-		/* The datagram may have been too long for an MTU that was changed. */
-		if (err == -EMSGSIZE)
-			(void)read_mtu(l);
-		return err;
-	}
+	if (err < 0)
+		return send_failed(l, err);
 	l->counters.sent_datagrams++;
 	l->counters.sent_bytes += len;
 	return 0;
+}
+
+size_t
+link_sends_max(const struct link *l)
+{
+	return l->ops->send_many != NULL ? LINK_SENDS_MAX : 1;
+}
+
+/* Those that leave at once; 0 if the first has to wait. */
+static size_t
+send_some(struct link *l, const struct iovec *datagrams, size_t count)
+{
+	int n;
+
+	if (l->ops->send_many == NULL || count == 1 || l->ifindex == 0)
+		return link_send(l, datagrams->iov_base, datagrams->iov_len) != -EAGAIN;
+	n = l->ops->send_many(l, datagrams, count);
+	if (n < 0)
+		return send_failed(l, n) != -EAGAIN;
+	for (int i = 0; i < n; i++)
+		l->counters.sent_bytes += datagrams[i].iov_len;
+	l->counters.sent_datagrams += (uint64_t)n;
+	return (size_t)n;
+}
+
+size_t
+link_send_many(struct link *l, const struct iovec *datagrams, size_t count)
+{
+	size_t done = 0, n = 1, max = l->payload_max;
+
+	/* An error after some that were sent is that of the next call's first. */
+	for (; done < count && n > 0 && l->payload_max == max; done += n)
+		n = send_some(l, datagrams + done, count - done);
+	return done;
 }
 
 size_t

@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 #include "node.h"
 
@@ -64,6 +65,10 @@ void link_close(struct link *l);
  */
 int link_refresh(struct link *l, char *why, size_t why_len);
 
+/* Bytes of receive buffer that the kernel keeps what has come in; 0 of a stream, or while there is no
+ * socket. */
+size_t link_rcvbuf(const struct link *l);
+
 /* The sockets of the transports that have two; -1 while there is none, see link_refresh(). */
 int link_recv_fd(const struct link *l);
 int link_send_fd(const struct link *l);
@@ -94,6 +99,16 @@ void link_forget(struct link *l);
  * of whole messages, never a part of one.
  */
 ssize_t link_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from);
+
+enum { LINK_SENDS_MAX = 32 };
+/*
+ * Sends at most `count` datagrams in their order.  Returns how many it has disposed of; fewer than
+ * `count` if the socket is full (wait until link_send_fd() is writable), or link_payload_max() has
+ * changed.  Of those that it has disposed of some may be lost, as with link_send(), and are counted.
+ */
+size_t link_send_many(struct link *l, const struct iovec *datagrams, size_t count);
+/* More than one at a time, does that save anything?  How many are worth collecting. */
+size_t link_sends_max(const struct link *l);
 
 /* Sends one datagram.  0, -EAGAIN if the socket is full (wait until link_send_fd() is writable), or
  * another negative errno value (counted; the datagram is lost, the link stays usable). */

@@ -10,6 +10,7 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "link.h"
 
@@ -32,6 +33,9 @@ struct link_ops {
 	ssize_t (*recv)(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *own);
 	/* Sends one datagram: 0, a negative errno value, or SEND_KEPT. */
 	int (*send)(struct link *l, const void *buf, size_t len);
+	/* Sends several, as link_ops.send does the first: returns how many have left, at least one, or
+	 * what became of the first.  NULL: the transport sends one at a time. */
+	int (*send_many)(struct link *l, const struct iovec *datagrams, size_t count);
 	/* These may be NULL: of a transport that has no more than recv_fd and send_fd. */
 	size_t (*poll)(const struct link *l, bool waiting, struct pollfd fds[LINK_FDS_MAX]);
 	void (*step)(struct link *l);
@@ -47,6 +51,7 @@ enum { SEND_KEPT = 1 };
 enum { LINK_SOURCE_MS = 60 * 1000 };
 
 struct stream; /* of link_tcp.c */
+struct link_batch; /* of link_sock.c: datagrams that have been taken from the socket */
 
 struct link {
 	const struct link_ops *ops;
@@ -58,6 +63,8 @@ struct link {
 	size_t payload_max;
 	int send_fd;
 	int recv_fd;
+	size_t rcvbuf; /* bytes in force on recv_fd */
+	struct link_batch *batch;
 	struct sockaddr_storage dest;
 	socklen_t dest_len;
 	uint16_t send_port; /* source port of ours, host order */
@@ -75,6 +82,7 @@ int link_fail(struct link_why *why, int err, const char *fmt, ...) ATTR_PRINTF(3
 
 int link_set_int(int fd, int level, int option, int value);
 void link_set_buffer(int fd, int force, int plain, uint32_t bytes);
+size_t link_get_rcvbuf(int fd);
 const char *link_addr_text(const struct link *l, const struct ip_addr *a,
     char out[INET6_ADDRSTRLEN]);
 bool link_addr_is_zero(const struct ip_addr *a);
@@ -99,7 +107,10 @@ bool link_source_allowed(struct link *l, const struct ip_addr *source);
 
 /* For transports with one socket to send and one to receive. */
 void link_close_sockets(struct link *l);
+ms_t link_batch_deadline(const struct link *l);
+void link_batch_free(struct link *l);
 int link_send_datagram(struct link *l, const void *buf, size_t len);
+int link_send_datagrams(struct link *l, const struct iovec *datagrams, size_t count);
 /* Takes a datagram and its source; link_ops.recv without the judgement. */
 ssize_t link_recv_datagram(struct link *l, void *buf, size_t cap, struct peer_addr *from,
     uint16_t *port);

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -180,6 +181,17 @@ link_set_buffer(int fd, int force, int plain, uint32_t bytes)
 		(void)link_set_int(fd, SOL_SOCKET, plain, value);
 }
 
+/* Bytes of receive buffer in force; 0 if there is no socket. */
+size_t
+link_get_rcvbuf(int fd)
+{
+	socklen_t len = sizeof(int);
+	int bytes = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &len) < 0 || bytes < 0)
+		return 0;
+	return (size_t)bytes;
+}
 
 /* ---- who may speak ---- */
 
@@ -215,9 +227,79 @@ link_source_allowed(struct link *l, const struct ip_addr *source)
 
 /* ---- two sockets ---- */
 
+enum {
+	BATCH_MAX = 32,
+	/* As long as a datagram can be.  The odd rest keeps the beginnings of the buffers, which is what
+	 * most datagrams need, from falling into the same few sets of a processor's cache. */
+	BATCH_BUF = 65536 + 1536,
+};
+
+struct link_batch {
+	unsigned int count, next; /* taken from the socket; passed on */
+	struct mmsghdr msgs[BATCH_MAX];
+	struct iovec iovs[BATCH_MAX];
+	struct sockaddr_storage from[BATCH_MAX];
+	uint8_t bufs[BATCH_MAX][BATCH_BUF]; /* pages that are never touched are never there */
+};
+
+/* What has been taken from the socket is not to wait for something to become ready. */
+ms_t
+link_batch_deadline(const struct link *l)
+{
+	return l->batch != NULL && l->batch->next < l->batch->count ? (ms_t){0} : MS_NEVER;
+}
+
+void
+link_batch_free(struct link *l)
+{
+	free(l->batch);
+	l->batch = NULL;
+}
+
+static struct link_batch *
+batch_new(void)
+{
+	struct link_batch *b = calloc(1, sizeof(*b));
+
+	for (unsigned int i = 0; b != NULL && i < BATCH_MAX; i++) {
+		b->iovs[i] = (struct iovec){.iov_base = b->bufs[i], .iov_len = BATCH_BUF};
+		b->msgs[i].msg_hdr = (struct msghdr){
+		    .msg_name = &b->from[i],
+		    .msg_namelen = sizeof(b->from[i]),
+		    .msg_iov = &b->iovs[i],
+		    .msg_iovlen = 1,
+		};
+	}
+	return b;
+}
+
+/* Takes what waits.  0 or a negative errno value. */
+static int
+batch_fill(struct link *l)
+{
+	struct link_batch *b = l->batch;
+	int n;
+
+	if (b == NULL)
+		b = l->batch = batch_new();
+	if (b == NULL)
+		return -ENOMEM;
+	/* What the last call used is as it was before. */
+	for (unsigned int i = 0; i < b->count; i++)
+		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
+	b->count = b->next = 0;
+	n = recvmmsg(l->recv_fd, b->msgs, BATCH_MAX, MSG_DONTWAIT, NULL);
+	if (n <= 0)
+		return n < 0 ? -errno : -EAGAIN;
+	b->count = (unsigned int)n;
+	return 0;
+}
+
 void
 link_close_sockets(struct link *l)
 {
+	if (l->batch != NULL)
+		l->batch->next = l->batch->count;
 	if (l->send_fd >= 0)
 		close(l->send_fd);
 	if (l->recv_fd >= 0)
@@ -235,19 +317,48 @@ link_send_datagram(struct link *l, const void *buf, size_t len)
 	return n < 0 ? -errno : 0;
 }
 
+int
+link_send_datagrams(struct link *l, const struct iovec *datagrams, size_t count)
+{
+	struct mmsghdr msgs[LINK_SENDS_MAX];
+	struct iovec iovs[LINK_SENDS_MAX];
+	int n;
+
+	if (count > LINK_SENDS_MAX)
+		count = LINK_SENDS_MAX;
+	for (size_t i = 0; i < count; i++) {
+		iovs[i] = datagrams[i];
+		msgs[i] = (struct mmsghdr){.msg_hdr = {
+		    .msg_name = &l->dest,
+		    .msg_namelen = l->dest_len,
+		    .msg_iov = &iovs[i],
+		    .msg_iovlen = 1,
+		}};
+	}
+	n = sendmmsg(l->send_fd, msgs, (unsigned int)count, MSG_NOSIGNAL);
+	return n < 0 ? -errno : n;
+}
+
 ssize_t
 link_recv_datagram(struct link *l, void *buf, size_t cap, struct peer_addr *from, uint16_t *port)
 {
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
-	/* With MSG_TRUNC the length is the datagram's, also where the buffer is shorter. */
-	ssize_t n = recvfrom(l->recv_fd, buf, cap, MSG_TRUNC, (struct sockaddr *)&ss, &len);
+	struct link_batch *b = l->batch;
+	unsigned int i;
+	size_t len;
 
-	if (n < 0)
-		return -errno;
-	if ((size_t)n > cap)
+	if (b == NULL || b->next == b->count) {
+		int err = batch_fill(l);
+
+		if (err < 0)
+			return err;
+		b = l->batch;
+	}
+	i = b->next++;
+	len = b->msgs[i].msg_len;
+	if (len > cap || (b->msgs[i].msg_hdr.msg_flags & MSG_TRUNC))
 		return -EMSGSIZE;
-	return link_from_sockaddr(&ss, from, port) ? n : -EAFNOSUPPORT;
+	memcpy(buf, b->bufs[i], len);
+	return link_from_sockaddr(&b->from[i], from, port) ? (ssize_t)len : -EAFNOSUPPORT;
 }
 
 /* ---- changes of interfaces ---- */

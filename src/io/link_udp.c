@@ -85,4 +85,7 @@ const struct link_ops link_udp_ops = {
     .close = link_close_sockets,
     .recv = udp_recv,
     .send = link_send_datagram,
+    .send_many = link_send_datagrams,
+    .deadline = link_batch_deadline,
+    .free = link_batch_free,
 };

@@ -9,7 +9,7 @@
 
 /* Longest single wait.  A far deadline is waited for in pieces: the caller's loop does not notice,
  * and the sum fits every time_t. */
-enum { WAIT_MAX_MS = 24 * 60 * 60 * 1000 };
+static const int64_t wait_max_us = (int64_t)24 * 60 * 60 * 1000 * 1000;
 
 static const int handled_signals[] = {
     SIGTERM,
@@ -68,9 +68,11 @@ int64_t
 loop_now_us(void)
 {
 	struct timespec ts = {0};
+	int64_t us;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000 + 1;
+	us = (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+	return us > 0 ? us : 1;
 }
 
 void
@@ -90,30 +92,36 @@ loop_add(struct loop *l, int fd, short events)
 }
 
 /*
- * The wait in force from now on: what is left until the deadline.  Both sides are whole
- * milliseconds and the clock reading is rounded down, so the wait never ends early.
+ * The wait in force from now on: what is left until the deadline.  The clock reading is rounded down,
+ * so the wait never ends early.
  */
 static struct timespec
-time_left(ms_t deadline)
+time_left(int64_t deadline_us)
 {
-	int64_t left = ms_since(deadline, loop_now());
+	int64_t left = deadline_us > 0 ? deadline_us - loop_now_us() : 0;
 
 	if (left < 0)
 		left = 0;
-	if (left > WAIT_MAX_MS)
-		left = WAIT_MAX_MS;
-	return (struct timespec){.tv_sec = left / 1000, .tv_nsec = (left % 1000) * 1000000};
+	if (left > wait_max_us)
+		left = wait_max_us;
+	return (struct timespec){.tv_sec = left / 1000000, .tv_nsec = (left % 1000000) * 1000};
 }
 
 int
 loop_wait(struct loop *l, ms_t deadline)
 {
+	return loop_wait_us(l, ms_to_us(deadline));
+}
+
+int
+loop_wait_us(struct loop *l, int64_t deadline_us)
+{
 	struct timespec left = {0};
-	bool forever = deadline.ms == MS_NEVER.ms;
+	bool forever = deadline_us == INT64_MAX;
 	int err;
 
 	if (!forever)
-		left = time_left(deadline);
+		left = time_left(deadline_us);
 	if (ppoll(l->fds, l->count, forever ? NULL : &left, NULL) >= 0)
 		return 0;
 	err = errno;
@@ -137,6 +145,9 @@ loop_signal(struct loop *l)
 {
 	struct signalfd_siginfo info;
 
+	/* Signals are rare, and turns are many. */
+	if (l->count == 0 || l->fds[0].revents == 0)
+		return 0;
 	if (read(l->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return 0;
 	return (int)info.ssi_signo;

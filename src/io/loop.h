@@ -31,7 +31,7 @@ void loop_close(struct loop *l);
 /* CLOCK_MONOTONIC (it stands still in suspend, as kernel conntrack timers do not: see boottime in
  * clock_gettime(2); the daemon runs on machines that do not suspend). */
 ms_t loop_now(void);
-/* The same clock in microseconds, to tell how long something took; never 0. */
+/* The same clock in microseconds; never 0. */
 int64_t loop_now_us(void);
 
 /* Starts a turn with an empty set but for the signal descriptor, which no turn can do without. */
@@ -47,12 +47,14 @@ int loop_add(struct loop *l, int fd, short events);
  * negative errno value (EINTR is 0).
  */
 int loop_wait(struct loop *l, ms_t deadline);
+/* The same with a deadline in microseconds (loop_now_us()); INT64_MAX waits for readiness alone. */
+int loop_wait_us(struct loop *l, int64_t deadline_us);
 
 /* revents of the descriptor added as `index`; 0 for -1. */
 short loop_events(const struct loop *l, int index);
 
-/* Takes the next pending signal; its number, or 0 if there is none.  Take at most LOOP_SIGNALS_MAX
- * in one turn. */
+/* Takes the next signal of those that this turn's wait has found; its number, or 0 if there is none.
+ * Take at most LOOP_SIGNALS_MAX in one turn. */
 int loop_signal(struct loop *l);
 
 #endif

@@ -159,6 +159,8 @@ __wrap_mnl_socket_sendto(const struct mnl_socket *nl, const void *buf, size_t le
 /* ---- in the place of the system ---- */
 
 ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+int __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags,
+    struct timespec *limit);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
@@ -190,6 +192,20 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	nl->head++;
 	nl->count--;
 	return (ssize_t)len;
+}
+
+int
+__wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags, struct timespec *limit)
+{
+	(void)limit;
+	for (unsigned int i = 0; i < count; i++) {
+		ssize_t len = __wrap_recvmsg(fd, &msgs[i].msg_hdr, flags);
+
+		if (len < 0)
+			return i > 0 ? (int)i : -1;
+		msgs[i].msg_len = (unsigned int)len;
+	}
+	return (int)count;
 }
 
 int

@@ -46,6 +46,28 @@ a_deadline_is_waited_for_and_not_longer(void **state)
 }
 
 static void
+a_deadline_may_be_finer_than_a_millisecond(void **state)
+{
+	struct loop *l = *state;
+	int64_t start = loop_now_us();
+
+	for (int i = 1; i <= 20; i++) {
+		loop_begin(l);
+		assert_int_equal(loop_wait_us(l, start + i * 100), 0);
+		assert_true(loop_now_us() >= start + i * 100);
+	}
+	assert_true(loop_now_us() - start < SOON_MS * 1000);
+	/* One that has passed does not wait; far ones do not overflow. */
+	loop_begin(l);
+	assert_int_equal(loop_wait_us(l, 0), 0);
+	assert_int_equal(loop_wait_us(l, INT64_MIN), 0);
+	assert_int_equal(ms_to_us(MS_NEVER), INT64_MAX);
+	assert_int_equal(ms_to_us((ms_t){INT64_MAX - 1}), INT64_MAX);
+	assert_int_equal(ms_to_us((ms_t){INT64_MIN}), 0);
+	assert_int_equal(ms_to_us((ms_t){7}), 7000);
+}
+
+static void
 a_deadline_in_the_past_does_not_wait(void **state)
 {
 	struct loop *l = *state;
@@ -142,6 +164,8 @@ a_forked_process_gets_its_own_signals(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	/* What was meant for the child has not reached us; its end has. */
+	loop_begin(l);
+	assert_int_equal(loop_wait(l, ms_add(loop_now(), SOON_MS)), 0);
 	assert_int_equal(loop_signal(l), SIGCHLD);
 	assert_int_equal(loop_signal(l), 0);
 }
@@ -183,6 +207,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(
 		a_deadline_is_waited_for_and_not_longer, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_deadline_may_be_finer_than_a_millisecond, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_deadline_in_the_past_does_not_wait, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_the_ready_descriptor_is_reported, setup, teardown),
 	    cmocka_unit_test_setup_teardown(signals_arrive_as_data_and_end_a_wait, setup, teardown),
