@@ -14,7 +14,7 @@
 
 enum {
 	PACE_GATHER_US = 1000,            /* the longest that anything waits here */
-	PACE_FEW = 4,                     /* less than that in such a time is not worth waiting for */
+	PACE_FEW = 16,                    /* less than that in such a time is not worth waiting for */
 	PACE_HASTE_US = 10 * 1000 * 1000, /* after a loss: no waiting */
 	PACE_BUFFER_MIN = 256 * 1024,     /* a buffer of fewer bytes is none to let anything gather in */
 };
