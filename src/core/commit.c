@@ -12,7 +12,7 @@ is_related(const struct node *n, uint32_t id)
 {
 	struct flow f;
 
-	if (table_entry(&n->remote, id)->rare == 0)
+	if (!(entry_has(table_entry(&n->remote, id)) & HAS_MASTER))
 		return false;
 	table_load(&n->remote, id, &f);
 	return flow_is_related(&f);
@@ -232,9 +232,9 @@ is_strict(const struct flow *f)
 
 /* A peer saw the connection end, and no other one says that it lives. */
 static bool
-is_over(const struct node *n, const struct entry *e)
+is_over(const struct node *n, const struct entry *e, const struct flow_key *key)
 {
-	uint32_t replica = table_find(&n->remote, entry_key(e));
+	uint32_t replica = table_find(&n->remote, key);
 
 	return (e->flags & ENTRY_OVER) &&
 	    (replica == ENTRY_NONE || (table_entry(&n->remote, replica)->flags & ENTRY_DEAD));
@@ -251,7 +251,7 @@ prepare_own(const struct node *n, uint32_t id, struct kernel_op *op)
 		return false;
 	table_load(&n->local, id, &op->flow);
 	/* By its id, so that a new flow on the tuple is not hit. */
-	if (is_over(n, e) && (op->flow.has & HAS_ID)) {
+	if (is_over(n, e, &op->flow.key) && (op->flow.has & HAS_ID)) {
 		op->type = KOP_DELETE;
 		return true;
 	}

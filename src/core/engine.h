@@ -136,6 +136,7 @@ enum bulk_mark { MARK_NONE, MARK_BEGIN, MARK_END };
 
 enum local_queue { Q_TX = 1, Q_UNACKED = 2, Q_BURIED = 3 };
 enum remote_queue { Q_INJECT = 1 };
+_Static_assert((int)Q_BURIED <= (int)QUEUE_ID_MAX, "an entry can say in which it is");
 
 /* What distinguishes the modes; the engine has no other test for them. */
 struct sync_mode {
@@ -209,7 +210,7 @@ struct peer {
 	uint32_t jump_next; /* number that would make a far jump believable */
 	uint32_t behind_next; /* the same for a row of numbers that have been before */
 	uint32_t behind_row;
-	uint32_t epoch;    /* its flows of earlier epochs are in doubt */
+	uint16_t epoch;    /* its flows of earlier epochs are in doubt, see struct entry */
 	enum resync_state resync;
 	unsigned int resync_tries;
 	bool unanswered;   /* the tries are used up, and no acknowledgement came */
@@ -351,7 +352,8 @@ struct node {
 	bool read_announce;
 	bool read_whole;      /* nothing that it named has been flushed since it began */
 	bool events_lost;     /* and no read begun since */
-	uint32_t read_gen;
+	bool read_before;     /* this is not the first read */
+	uint16_t read_gen;    /* number of the last one, see struct entry */
 	uint32_t tombs;       /* flows that ended while the table is being read, see local_end() */
 
 	struct job jobs[4];   /* by enum job_id */

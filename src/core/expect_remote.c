@@ -176,7 +176,7 @@ expect_inherit(struct node *n, const struct peer *to, const struct peer *from)
 		if (x->peer != (uint8_t)(from - n->peers))
 			continue;
 		x->peer = (uint8_t)(to - n->peers);
-		x->gen = to->epoch - 1;
+		x->gen = (uint16_t)(to->epoch - 1);
 	}
 }
 

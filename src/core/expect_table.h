@@ -26,7 +26,7 @@ struct expect_entry {
 	uint32_t next;   /* of the hash chain or the free list */
 	uint32_t birth;  /* tells two apart that used the same entry */
 	uint32_t seq;    /* number it was last sent, or told, with */
-	uint32_t gen;    /* generation that last named it */
+	uint16_t gen;    /* generation that last named it */
 	uint16_t flags;  /* enum expect_flag */
 	uint8_t peer;    /* remote: index of the owner */
 	uint8_t acked;   /* bit set of peers that acknowledged seq */

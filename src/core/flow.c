@@ -101,7 +101,7 @@ sip_round(uint64_t v[4])
 }
 
 uint64_t
-flow_key_hash(const struct flow_key *key, const uint64_t secret[2])
+flow_hash(const uint64_t *words, size_t count, const uint64_t secret[2])
 {
 	uint64_t v[4] = {
 	    secret[0] ^ 0x736f6d6570736575ULL,
@@ -109,21 +109,29 @@ flow_key_hash(const struct flow_key *key, const uint64_t secret[2])
 	    secret[0] ^ 0x6c7967656e657261ULL,
 	    secret[1] ^ 0x7465646279746573ULL,
 	};
-	uint64_t words[sizeof(*key) / 8];
+	uint64_t length = (uint64_t)(count * sizeof(*words)) << 56;
 
-	memcpy(words, key, sizeof(words));
-	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+	for (size_t i = 0; i < count; i++) {
 		v[3] ^= words[i];
 		sip_round(v);
 		v[0] ^= words[i];
 	}
-	v[3] ^= (uint64_t)sizeof(*key) << 56;
+	v[3] ^= length;
 	sip_round(v);
-	v[0] ^= (uint64_t)sizeof(*key) << 56;
+	v[0] ^= length;
 	v[2] ^= 0xff;
 	for (int i = 0; i < 3; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t
+flow_key_hash(const struct flow_key *key, const uint64_t secret[2])
+{
+	uint64_t words[sizeof(*key) / 8];
+
+	memcpy(words, key, sizeof(words));
+	return flow_hash(words, ARRAY_LEN(words), secret);
 }
 
 void

@@ -124,9 +124,10 @@ enum flow_has {
 	HAS_HELPER = 1u << 24,
 	HAS_LABELS = 1u << 25,
 	HAS_SYNPROXY = 1u << 26,
+	HAS_END = 1u << 27, /* no attribute: the bits from here on are a table's */
 };
 
-/* Attributes that live in the rare block of a table. */
+/* Attributes that few flows have: those of struct flow_rare. */
 #define HAS_RARE                                                                                   \
 	(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS | HAS_SEQADJ | HAS_HELPER | HAS_LABELS |     \
 	    HAS_SYNPROXY)
@@ -188,7 +189,7 @@ struct flow {
 		struct flow_sctp sctp;
 		struct flow_dccp dccp;
 	} l4;
-	struct flow_rare rare; /* last, so that tables can leave it out */
+	struct flow_rare rare;
 };
 
 /* An all-zero flow with only l3, l4 and nothing in `has`. */
@@ -224,9 +225,10 @@ bool flow_key_equal(const struct flow_key *a, const struct flow_key *b);
 bool flow_reply_equal(const struct flow_reply *a, const struct flow_reply *b);
 
 /*
- * Keyed hash (SipHash-1-3) of a key: an attacker picks the tuples, so the order of the chains must
- * not be his.  `secret` is 128 random bits of this process.
+ * Keyed hash (SipHash-1-3) of some words, and of a key: an attacker picks the tuples, so the order of
+ * the chains must not be his.  `secret` is 128 random bits of this process.
  */
+uint64_t flow_hash(const uint64_t *words, size_t count, const uint64_t secret[2]);
 uint64_t flow_key_hash(const struct flow_key *key, const uint64_t secret[2]);
 
 /*

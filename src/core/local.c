@@ -63,7 +63,7 @@ reborn(struct node *n, uint32_t id, const struct flow *f, bool own, ms_t now)
 	}
 	table_revive(&n->local, id);
 	table_store(&n->local, id, f);
-	e->created = now;
+	e->created_s = ms_second(now);
 	e->flags |= ENTRY_FRESH;
 	e->flags = (uint16_t)(e->flags &
 	    ~(ENTRY_UPDATED | ENTRY_LIVE | ENTRY_COMMITTED | ENTRY_DOUBT | ENTRY_LOOKED |
@@ -166,7 +166,7 @@ local_destroyed(struct node *n, uint32_t id, ms_t now)
 		return;
 	}
 	table_bury(&n->local, id);
-	e->changed = now;
+	entry_set_changed(e, now);
 	e->resends = n->mode->refreshed ? ALARM_DELETES - 1 : 0;
 	timer_stop(&n->local, id);
 	local_pending(n, id);
@@ -211,7 +211,7 @@ local_over(struct node *n, const struct flow_key *key, ms_t told)
 	uint32_t id = table_find(&n->local, key);
 	struct entry *e = table_entry(&n->local, id);
 
-	if (id != ENTRY_NONE && !(e->flags & ENTRY_DEAD) && told.ms > e->changed.ms)
+	if (id != ENTRY_NONE && !(e->flags & ENTRY_DEAD) && told.ms > entry_changed(e).ms)
 		e->flags |= ENTRY_OVER;
 }
 
@@ -368,7 +368,7 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	if (doubtful)
 		local_ask_which(n, id);
 	e->flags = (uint16_t)(e->flags & ~ENTRY_LOOKED);
-	e->changed = now;
+	entry_set_changed(e, now);
 	e->flags |= ENTRY_LIVE;
 	local_pending(n, id);
 	sync_refresh_later(n, id, now);
@@ -407,8 +407,8 @@ node_kernel_read_begin(struct node *n, bool announce, ms_t now)
 	n->read_whole = true;
 	n->read_gen++;
 	n->jobs[JOB_VERIFY].running = false;
-	if (n->read_gen > 1)
-		n->stats.kernel_resyncs++;
+	n->stats.kernel_resyncs += n->read_before;
+	n->read_before = true;
 }
 
 /* A table dump is complete where an event is not: what it lacks is not there. */
@@ -520,7 +520,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	if (id == ENTRY_NONE || !changed || (sync_is_mirrored(n, id) && !further))
 		return;
 	e = table_entry(&n->local, id);
-	e->changed = now;
+	entry_set_changed(e, now);
 	/* Something has happened to it since: it is not over, whatever a peer saw before. */
 	e->flags = (uint16_t)(e->flags & ~ENTRY_OVER);
 	/* Peers may know it from before our last start: they have to hear of its end. */

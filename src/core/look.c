@@ -132,7 +132,7 @@ enter_shown(struct node *n, const struct flow *f, ms_t now)
 		return;
 	e = table_entry(&n->local, id);
 	e->flags |= ENTRY_LOOKED | (copy ? ENTRY_COMMITTED : ENTRY_LIVE);
-	e->changed = now;
+	entry_set_changed(e, now);
 	/* What is a copy is no news; but something else may have been said of the tuple. */
 	if (!copy || (e->flags & ENTRY_ANNOUNCED))
 		local_pending(n, id);
@@ -147,7 +147,7 @@ local_alive(struct node *n, const struct flow *f, ms_t now)
 	if (id == ENTRY_NONE)
 		return;
 	e->flags |= ENTRY_LIVE;
-	e->changed = now;
+	entry_set_changed(e, now);
 	local_pending(n, id);
 }
 

@@ -275,13 +275,16 @@ static void
 view_flow(const struct node *n, enum node_table t, uint32_t id, struct flow_view *out, ms_t now)
 {
 	const struct entry *e = table_entry(table_of(n, t), id);
+	int64_t left_ms;
 
 	memset(out, 0, sizeof(*out));
 	table_load(table_of(n, t), id, &out->flow);
-	out->age_s = ms_since(now, e->created) / 1000;
+	out->age_s = ms_second(now) - e->created_s;
 	out->expires_s = -1;
-	if (t == TABLE_REMOTE && n->mode->refreshed)
-		out->expires_s = ms_since(e->deadline, now) > 0 ? ms_since(e->deadline, now) / 1000 : 0;
+	if (t == TABLE_REMOTE && n->mode->refreshed) {
+		left_ms = ms_since(timer_at(&n->remote, id), now);
+		out->expires_s = left_ms > 0 ? left_ms / 1000 : 0;
+	}
 	if (t == TABLE_LOCAL)
 		out->timeout_left_s = local_timeout_left(&out->flow, e, now);
 	if (t == TABLE_REMOTE && e->peer < NODE_PEERS_MAX)

@@ -65,10 +65,9 @@ shift_expiry(struct node *n, int64_t by_ms, ms_t now)
 {
 	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
 	     id = table_next(&n->remote, id)) {
-		const struct entry *e = table_entry(&n->remote, id);
-		ms_t at = ms_add(e->deadline, by_ms);
+		ms_t at = ms_add(timer_at(&n->remote, id), by_ms);
 
-		if (e->t_slot != 0)
+		if (table_entry(&n->remote, id)->timer != TIMER_OFF)
 			timer_set(&n->remote, id, at.ms > now.ms ? at : now);
 	}
 }
@@ -83,7 +82,8 @@ refresh_sooner(struct node *n, ms_t now)
 	     id = table_next(&n->local, id)) {
 		const struct entry *e = table_entry(&n->local, id);
 
-		if (!(e->flags & ENTRY_DEAD) && e->t_slot != 0 && e->deadline.ms > latest.ms)
+		if (!(e->flags & ENTRY_DEAD) && e->timer != TIMER_OFF &&
+		    timer_at(&n->local, id).ms > latest.ms)
 			sync_refresh_later(n, id, now);
 	}
 }

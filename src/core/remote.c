@@ -95,7 +95,7 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, const struct
 	/* Said once more in a full resend or a refresh it is as old as it was; heard for the first time,
 	 * in a full resend, it may be of any age. */
 	if (news) {
-		e->changed = now;
+		entry_set_changed(e, now);
 		e->flags = (uint16_t)(e->flags & ~ENTRY_RETOLD);
 		e->flags |= first && replace && p->resync != RESYNC_NONE ? ENTRY_RETOLD : 0;
 	}
@@ -112,7 +112,7 @@ is_done(const struct node *n, uint32_t id)
 {
 	const struct entry *e = table_entry(&n->remote, id);
 
-	return e->queue == 0 && !(e->flags & ENTRY_REWRITE) && e->t_slot == 0;
+	return e->queue == 0 && !(e->flags & ENTRY_REWRITE) && e->timer == TIMER_OFF;
 }
 
 /* The flow is gone at its owner; it stays until the kernel has followed, where it has to. */
@@ -158,7 +158,7 @@ remote_delete(struct node *n, struct peer *p, const struct flow *f, uint32_t seq
 	n->stats.remote_destroyed++;
 	table_load(&n->remote, id, &known);
 	if (is_over(f) || is_over(&known))
-		local_over(n, &f->key, e->changed);
+		local_over(n, &f->key, entry_changed(e));
 	told(e, seq, now);
 	/* What the link still holds of it must not raise it: its place is kept for a moment. */
 	if (n->mode->tracked)
@@ -271,6 +271,6 @@ remote_inherit(struct node *n, struct peer *to, struct peer *from)
 		if (e->peer != (uint8_t)(from - n->peers))
 			continue;
 		remote_own(n, e, to);
-		e->gen = to->epoch - 1;
+		e->gen = (uint16_t)(to->epoch - 1);
 	}
 }

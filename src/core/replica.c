@@ -183,7 +183,7 @@ age_beside(const struct node *n, const struct op_slot *s, uint32_t local)
 		return n->local_emptied ? AGE_FOUND : AGE_UNKNOWN;
 	if (!(l->flags & (ENTRY_LIVE | ENTRY_COMMITTED)))
 		return AGE_FOUND;
-	if (l->changed.ms > r->changed.ms)
+	if (entry_changed(l).ms > entry_changed(r).ms)
 		return AGE_KERNEL_NEWER;
 	if (!(l->flags & ENTRY_LIVE))
 		return AGE_COPY;
@@ -295,6 +295,7 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	/* What the kernel leaves aside in an update (kernel.h); the mapping is the same anyway. */
 	const uint32_t only_created = HAS_HELPER | HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS;
 	struct flow *f = &s->op.flow, before;
+	const struct entry *r;
 	struct entry *e;
 	uint32_t id;
 
@@ -329,10 +330,10 @@ written(struct node *n, struct op_slot *s, ms_t now)
 		e->flags |= ENTRY_REPLACED;
 	adopt(n, s, id);
 	/* An entry that has been alive here since remains so, though it is one-way and was brought on. */
-	if (table_entry(&n->remote, s->id)->birth == s->birth &&
-	    !((e->flags & ENTRY_LIVE) &&
-		e->changed.ms > table_entry(&n->remote, s->id)->changed.ms))
-		e->changed = table_entry(&n->remote, s->id)->changed;
+	r = table_entry(&n->remote, s->id);
+	if (r->birth == s->birth &&
+	    !((e->flags & ENTRY_LIVE) && entry_changed(e).ms > entry_changed(r).ms))
+		entry_set_changed(e, entry_changed(r));
 	sync_refresh_later(n, id, now);
 }
 
@@ -652,7 +653,7 @@ is_overtaken(struct node *n, const struct op_slot *s, const struct entry *l)
 
 	if ((s->op.type != KOP_UPDATE && s->op.type != KOP_REPLACE) || r->birth != s->birth ||
 	    (s->op.type == KOP_REPLACE && !flow_key_equal(&s->op.victim, &s->op.flow.key)) ||
-	    !(l->flags & ENTRY_LIVE) || l->changed.ms <= r->changed.ms)
+	    !(l->flags & ENTRY_LIVE) || entry_changed(l).ms <= entry_changed(r).ms)
 		return false;
 	table_load(&n->local, (uint32_t)(l - n->local.entries), &kernel);
 	return commit_decide(&kernel, &s->op.flow, AGE_KERNEL_NEWER) == COMMIT_LEAVE;

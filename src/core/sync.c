@@ -654,11 +654,13 @@ bool
 sync_is_mirrored(const struct node *n, uint32_t id)
 {
 	const struct entry *e = table_entry(&n->local, id);
+	struct flow_key key;
 
 	if (!n->cfg.write_through || (e->flags & (ENTRY_COMMITTED | ENTRY_LIVE)) != ENTRY_COMMITTED)
 		return false;
 	/* One that has died is about to leave the kernel, too. */
-	return table_find(&n->remote, entry_key(e)) != ENTRY_NONE;
+	table_key(&n->local, id, &key);
+	return table_find(&n->remote, &key) != ENTRY_NONE;
 }
 
 /*

@@ -3,7 +3,281 @@
 
 #include <string.h>
 
-_Static_assert(offsetof(struct flow, key) == 0, "entry_key() reads the key at the start");
+/* Widths of the bit fields of an entry. */
+enum {
+	ID_MASK = (1 << 25) - 1,
+	EXT_CLASS_MASK = 7,
+	TIMER_MASK = 3,
+	QUEUE_MASK = 3,
+	BIRTH_MASK = (1 << 24) - 1,
+};
+
+/* Half of what an entry can tell of turns of the wheel, so that past and future are not mixed up. */
+enum { TIMER_TURNS_MAX = 1 << 30 };
+
+/* ---- how a flow is kept ---- */
+
+#define F(field) offsetof(struct flow, field)
+#define SIZE(field) sizeof(((struct flow *)NULL)->field)
+
+/* The rare attributes, in the order in which they stand in an extension. */
+static const struct rare_part {
+	uint32_t has;    /* one of these bits */
+	uint16_t offset; /* in struct flow */
+	uint16_t len;
+} rare_parts[] = {
+    {HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS, F(rare.master), SIZE(rare.master)},
+    {HAS_SEQADJ, F(rare.seqadj), SIZE(rare.seqadj)},
+    {HAS_SYNPROXY, F(rare.synproxy_its), 3 * SIZE(rare.synproxy_its)},
+    {HAS_HELPER, F(rare.helper), SIZE(rare.helper)},
+    {HAS_LABELS, F(rare.labels), SIZE(rare.labels)},
+};
+_Static_assert(F(rare.synproxy_tsoff) == F(rare.synproxy_its) + 2 * SIZE(rare.synproxy_its),
+    "SYNPROXY's numbers are one part");
+
+/* What stands before them. */
+enum {
+	TAILS_LEN = 2 * ADDR_TAIL_LEN,
+	REPLY_LEN = 2 * ADDR_HEAD_LEN + SIZE(reply.sport) + SIZE(reply.dport),
+	L4_TAIL_LEN = SIZE(l4) - L4_HEAD_LEN,
+	EXT_LEN_MAX = 2 * TAILS_LEN + REPLY_LEN + L4_TAIL_LEN + SIZE(rare),
+};
+_Static_assert(L4_HEAD_LEN >= SIZE(l4.tcp), "a TCP flow needs no extension");
+_Static_assert(F(reply.dport) == F(reply.sport) + SIZE(reply.sport), "ports are copied in one piece");
+
+/* None; a mapped IPv4 flow's; an IPv6 flow's; that with a mapping, or one with something rare; all. */
+static const uint16_t ext_sizes[EXT_CLASSES] = {0, REPLY_LEN, TAILS_LEN, 64, EXT_LEN_MAX};
+
+/* What follows the addresses of a key. */
+enum { KEY_REST_LEN = sizeof(struct flow_key) - offsetof(struct flow_key, sport) };
+_Static_assert(KEY_REST_LEN == sizeof(struct key_head) - offsetof(struct key_head, sport),
+    "an entry has that as a flow does");
+
+static bool
+has_tail(const struct ip_addr *a)
+{
+	static const uint8_t none[ADDR_TAIL_LEN];
+
+	return memcmp(a->b + ADDR_HEAD_LEN, none, sizeof(none)) != 0;
+}
+
+/* Which parts of the flow, next to its rare attributes, does an entry not hold? */
+static uint32_t
+ext_parts(const struct flow *f)
+{
+	static const uint8_t none[L4_TAIL_LEN];
+	struct flow_reply plain;
+	uint32_t has = 0;
+
+	if (has_tail(&f->key.src) || has_tail(&f->key.dst))
+		has |= EXT_KEY_TAIL;
+	flow_invert(&f->key, &plain);
+	if (!flow_reply_equal(&f->reply, &plain)) {
+		has |= EXT_REPLY;
+		if (has_tail(&f->reply.src) || has_tail(&f->reply.dst))
+			has |= EXT_REPLY_TAIL;
+	}
+	if (memcmp((const uint8_t *)&f->l4 + L4_HEAD_LEN, none, sizeof(none)) != 0)
+		has |= EXT_L4;
+	return has;
+}
+
+/* How long is an extension with these parts and attributes? */
+static size_t
+ext_len(uint32_t has)
+{
+	size_t len = 0;
+
+	len += has & EXT_KEY_TAIL ? TAILS_LEN : 0;
+	len += has & EXT_REPLY ? REPLY_LEN : 0;
+	len += has & EXT_REPLY_TAIL ? TAILS_LEN : 0;
+	len += has & EXT_L4 ? L4_TAIL_LEN : 0;
+	for (size_t i = 0; (has & HAS_RARE) && i < ARRAY_LEN(rare_parts); i++)
+		len += has & rare_parts[i].has ? rare_parts[i].len : 0;
+	return len;
+}
+
+static uint8_t *
+ext_block(const struct table *t, uint32_t class, uint32_t index)
+{
+	return t->ext[class].blocks + (size_t)index * ext_sizes[class];
+}
+
+static void
+ext_take(struct table *t, struct entry *e, uint32_t class)
+{
+	struct ext_pool *pool = &t->ext[class];
+	uint32_t index = pool->free;
+
+	if (class == 0)
+		return;
+	/* As many blocks as entries: there is always one. */
+	ASSERT(index != 0 || pool->high < t->limit);
+	if (index != 0)
+		memcpy(&pool->free, ext_block(t, class, index), sizeof(pool->free));
+	else
+		index = ++pool->high;
+	e->ext = index & ID_MASK;
+	e->ext_class = class & EXT_CLASS_MASK;
+}
+
+static void
+ext_give(struct table *t, struct entry *e)
+{
+	struct ext_pool *pool = &t->ext[e->ext_class];
+
+	if (e->ext_class == 0)
+		return;
+	memcpy(ext_block(t, e->ext_class, e->ext), &pool->free, sizeof(pool->free));
+	pool->free = e->ext;
+	e->ext_class = 0;
+}
+
+/* Gives an entry an extension of the smallest class with room for what it has. */
+static void
+ext_fit(struct table *t, struct entry *e)
+{
+	size_t len = ext_len(e->f.has);
+	uint32_t class = 0;
+
+	while (ext_sizes[class] < len)
+		class++;
+	if (class == e->ext_class)
+		return;
+	ext_give(t, e);
+	ext_take(t, e, class);
+}
+
+/* Copies the next part of an extension, and returns where the one after it is. */
+static uint8_t *
+put(uint8_t *at, const void *from, size_t len)
+{
+	memcpy(at, from, len);
+	return at + len;
+}
+
+static const uint8_t *
+take(const uint8_t *at, void *to, size_t len)
+{
+	memcpy(to, at, len);
+	return at + len;
+}
+
+static void
+ext_store(struct table *t, const struct entry *e, const struct flow *f)
+{
+	uint8_t *at = ext_block(t, e->ext_class, e->ext);
+	uint32_t has = e->f.has;
+
+	if (has & EXT_KEY_TAIL) {
+		at = put(at, f->key.src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+		at = put(at, f->key.dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+	}
+	if (has & EXT_REPLY) {
+		at = put(at, f->reply.src.b, ADDR_HEAD_LEN);
+		at = put(at, f->reply.dst.b, ADDR_HEAD_LEN);
+		at = put(at, &f->reply.sport, REPLY_LEN - 2 * ADDR_HEAD_LEN);
+	}
+	if (has & EXT_REPLY_TAIL) {
+		at = put(at, f->reply.src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+		at = put(at, f->reply.dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+	}
+	if (has & EXT_L4)
+		at = put(at, (const uint8_t *)&f->l4 + L4_HEAD_LEN, L4_TAIL_LEN);
+	for (size_t i = 0; (has & HAS_RARE) && i < ARRAY_LEN(rare_parts); i++) {
+		const struct rare_part *part = &rare_parts[i];
+
+		if (has & part->has)
+			at = put(at, (const uint8_t *)f + part->offset, part->len);
+	}
+}
+
+/* The opposite; of what is not there *f stays as it is. */
+static void
+ext_load(const struct table *t, const struct entry *e, struct flow *f)
+{
+	const uint8_t *at = ext_block(t, e->ext_class, e->ext);
+	uint32_t has = e->f.has;
+
+	if (has & EXT_KEY_TAIL) {
+		at = take(at, f->key.src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+		at = take(at, f->key.dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+	}
+	if (has & EXT_REPLY) {
+		memset(&f->reply, 0, sizeof(f->reply));
+		at = take(at, f->reply.src.b, ADDR_HEAD_LEN);
+		at = take(at, f->reply.dst.b, ADDR_HEAD_LEN);
+		at = take(at, &f->reply.sport, REPLY_LEN - 2 * ADDR_HEAD_LEN);
+	}
+	if (has & EXT_REPLY_TAIL) {
+		at = take(at, f->reply.src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+		at = take(at, f->reply.dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+	}
+	if (has & EXT_L4)
+		at = take(at, (uint8_t *)&f->l4 + L4_HEAD_LEN, L4_TAIL_LEN);
+	for (size_t i = 0; (has & HAS_RARE) && i < ARRAY_LEN(rare_parts); i++) {
+		const struct rare_part *part = &rare_parts[i];
+
+		if (has & part->has)
+			at = take(at, (uint8_t *)f + part->offset, part->len);
+	}
+}
+
+static void
+head_store(struct key_head *head, const struct flow_key *key)
+{
+	memcpy(&head->src, key->src.b, ADDR_HEAD_LEN);
+	memcpy(&head->dst, key->dst.b, ADDR_HEAD_LEN);
+	memcpy(&head->sport, &key->sport, KEY_REST_LEN);
+}
+
+static void
+head_load(const struct key_head *head, struct flow_key *out)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(out->src.b, &head->src, ADDR_HEAD_LEN);
+	memcpy(out->dst.b, &head->dst, ADDR_HEAD_LEN);
+	memcpy(&out->sport, &head->sport, KEY_REST_LEN);
+}
+
+void
+table_load(const struct table *t, uint32_t id, struct flow *out)
+{
+	static const struct flow_rare no_rare;
+	const struct entry *e = &t->entries[id];
+
+	head_load(&e->key, &out->key);
+	out->has = entry_has(e);
+	out->status = e->f.status;
+	out->mark = e->f.mark;
+	out->timeout_s = e->f.timeout_s;
+	out->id = e->f.id;
+	memset(&out->l4, 0, sizeof(out->l4));
+	memcpy(&out->l4, e->l4, L4_HEAD_LEN);
+	out->rare = no_rare;
+	if (e->ext_class != 0)
+		ext_load(t, e, out);
+	if (!(e->f.has & EXT_REPLY))
+		flow_invert(&out->key, &out->reply);
+}
+
+void
+table_store(struct table *t, uint32_t id, const struct flow *f)
+{
+	struct entry *e = &t->entries[id];
+
+	e->f.has = (f->has & (HAS_END - 1)) | ext_parts(f);
+	e->f.status = f->status;
+	e->f.mark = f->mark;
+	e->f.timeout_s = f->timeout_s;
+	e->f.id = f->id;
+	memcpy(e->l4, &f->l4, L4_HEAD_LEN);
+	ext_fit(t, e);
+	if (e->ext_class != 0)
+		ext_store(t, e, f);
+}
+
+/* ---- the table, and how a flow in it is found ---- */
 
 static size_t
 align64(size_t n)
@@ -25,101 +299,114 @@ bucket_count(uint32_t limit)
 size_t
 table_size(uint32_t limit)
 {
-	return align64((size_t)(limit + 1) * sizeof(struct entry)) +
-	    align64((size_t)(limit + 1) * sizeof(struct flow_rare)) +
-	    align64((size_t)bucket_count(limit) * sizeof(uint32_t));
+	size_t count = (size_t)limit + 1, size = align64(count * sizeof(struct entry)) +
+	    align64(bucket_count(limit) * sizeof(uint32_t));
+
+	for (size_t i = 0; i < EXT_CLASSES; i++)
+		size += align64(count * ext_sizes[i]);
+	return size;
 }
 
 void
 table_init(struct table *t, void *mem, uint32_t limit, const uint64_t secret[2], ms_t now)
 {
+	size_t count = (size_t)limit + 1;
 	uint8_t *p = mem;
 
 	ASSERT(limit > 0 && limit <= 1u << 24);
 	memset(t, 0, sizeof(*t));
 	t->limit = limit;
 	t->entries = (struct entry *)(void *)p;
-	p += align64((size_t)(limit + 1) * sizeof(struct entry));
-	t->rares = (struct flow_rare *)(void *)p;
-	p += align64((size_t)(limit + 1) * sizeof(struct flow_rare));
+	p += align64(count * sizeof(struct entry));
 	t->buckets = (uint32_t *)(void *)p;
 	t->bucket_mask = bucket_count(limit) - 1;
+	p += align64(bucket_count(limit) * sizeof(uint32_t));
+	for (size_t i = 0; i < EXT_CLASSES; i++) {
+		t->ext[i].blocks = p;
+		p += align64(count * ext_sizes[i]);
+	}
 	t->secret[0] = secret[0];
 	t->secret[1] = secret[1];
 	t->wheel_turn = now.ms / WHEEL_SLOT_MS;
 }
 
-static uint32_t *
-bucket_of(const struct table *t, const struct flow_key *key)
+/* A key as it is looked for. */
+struct sought {
+	const struct flow_key *key;
+	struct key_head head;
+	bool has_tails;
+};
+
+static void
+sought_init(struct sought *s, const struct flow_key *key)
 {
-	return &t->buckets[(uint32_t)flow_key_hash(key, t->secret) & t->bucket_mask];
+	s->key = key;
+	s->has_tails = has_tail(&key->src) || has_tail(&key->dst);
+	head_store(&s->head, key);
+}
+
+static uint32_t *
+bucket_of(const struct table *t, const struct sought *s)
+{
+	uint64_t hash, words[2] = {(uint64_t)s->head.dst << 32 | s->head.src};
+
+	if (s->has_tails) {
+		hash = flow_key_hash(s->key, t->secret);
+	} else {
+		memcpy(&words[1], &s->key->sport, KEY_REST_LEN);
+		hash = flow_hash(words, ARRAY_LEN(words), t->secret);
+	}
+	return &t->buckets[(uint32_t)hash & t->bucket_mask];
+}
+
+static bool
+is_sought(const struct table *t, const struct entry *e, const struct sought *s)
+{
+	const uint8_t *tails;
+
+	if (e->key.src != s->head.src || e->key.dst != s->head.dst ||
+	    memcmp(&e->key.sport, &s->key->sport, KEY_REST_LEN) != 0 ||
+	    s->has_tails != ((e->f.has & EXT_KEY_TAIL) != 0))
+		return false;
+	if (!s->has_tails)
+		return true;
+	/* They come first in an extension. */
+	tails = ext_block(t, e->ext_class, e->ext);
+	return memcmp(tails, s->key->src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN) == 0 &&
+	    memcmp(tails + ADDR_TAIL_LEN, s->key->dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN) == 0;
 }
 
 uint32_t
 table_find(const struct table *t, const struct flow_key *key)
 {
-	uint32_t id = *bucket_of(t, key);
+	struct sought s;
+	uint32_t id;
 
-	while (id != ENTRY_NONE && !flow_key_equal(entry_key(&t->entries[id]), key))
+	sought_init(&s, key);
+	id = *bucket_of(t, &s);
+	while (id != ENTRY_NONE && !is_sought(t, &t->entries[id], &s))
 		id = t->entries[id].hash_next;
 	return id;
 }
 
-static uint32_t
-rare_take(struct table *t)
-{
-	uint32_t r = t->rare_free;
-
-	if (r != 0) {
-		memcpy(&t->rare_free, &t->rares[r], sizeof(t->rare_free));
-		return r;
-	}
-	/* As many blocks as entries: there is always one. */
-	ASSERT(t->rare_high < t->limit);
-	return ++t->rare_high;
-}
-
-static void
-rare_give(struct table *t, uint32_t r)
-{
-	memcpy(&t->rares[r], &t->rare_free, sizeof(t->rare_free));
-	t->rare_free = r;
-}
-
 void
-table_load(const struct table *t, uint32_t id, struct flow *out)
+table_key(const struct table *t, uint32_t id, struct flow_key *out)
 {
 	const struct entry *e = &t->entries[id];
+	const uint8_t *tails;
 
-	memcpy(out, e->fixed, FLOW_FIXED_SIZE);
-	if (e->rare != 0)
-		out->rare = t->rares[e->rare];
-	else
-		memset(&out->rare, 0, sizeof(out->rare));
-}
-
-void
-table_store(struct table *t, uint32_t id, const struct flow *f)
-{
-	struct entry *e = &t->entries[id];
-	bool rare = f->has & HAS_RARE;
-
-	memcpy(e->fixed, f, FLOW_FIXED_SIZE);
-	if (rare && e->rare == 0)
-		e->rare = rare_take(t);
-	if (rare)
-		t->rares[e->rare] = f->rare;
-	if (!rare && e->rare != 0) {
-		rare_give(t, e->rare);
-		e->rare = 0;
-	}
+	head_load(&e->key, out);
+	if (!(e->f.has & EXT_KEY_TAIL))
+		return;
+	tails = take(ext_block(t, e->ext_class, e->ext), out->src.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
+	take(tails, out->dst.b + ADDR_HEAD_LEN, ADDR_TAIL_LEN);
 }
 
 uint32_t
 table_insert(struct table *t, const struct flow *f, ms_t now)
 {
-	uint32_t *bucket = bucket_of(t, &f->key);
-	uint32_t id = t->free;
+	uint32_t id = t->free, *bucket;
+	struct sought s;
 	struct entry *e;
 
 	if (id != 0)
@@ -128,13 +415,16 @@ table_insert(struct table *t, const struct flow *f, ms_t now)
 		id = ++t->high;
 	else
 		return ENTRY_NONE;
+	sought_init(&s, &f->key);
+	bucket = bucket_of(t, &s);
 	e = &t->entries[id];
-	memset(e, 0, offsetof(struct entry, fixed));
+	memset(e, 0, sizeof(*e));
+	e->key = s.head;
 	e->flags = ENTRY_USED;
 	e->peer = PEER_NONE;
-	e->birth = ++t->births;
-	e->created = now;
-	e->changed = now;
+	e->birth = ++t->births & BIRTH_MASK;
+	e->created_s = ms_second(now);
+	entry_set_changed(e, now);
 	e->hash_next = *bucket;
 	*bucket = id;
 	t->count++;
@@ -146,19 +436,22 @@ void
 table_remove(struct table *t, uint32_t id)
 {
 	struct entry *e = &t->entries[id];
-	uint32_t *link = bucket_of(t, entry_key(e));
+	struct flow_key key;
+	struct sought s;
+	uint32_t *link;
 
 	ASSERT(e->flags & ENTRY_USED);
 	ASSERT(e->queue == 0);
+	table_key(t, id, &key);
+	sought_init(&s, &key);
+	link = bucket_of(t, &s);
 	while (*link != id)
 		link = &t->entries[*link].hash_next;
 	*link = e->hash_next;
 	timer_stop(t, id);
-	if (e->rare != 0)
-		rare_give(t, e->rare);
+	ext_give(t, e);
 	if (e->flags & ENTRY_DEAD)
 		t->dead--;
-	e->rare = 0;
 	e->flags = 0;
 	e->hash_next = t->free;
 	t->free = id;
@@ -195,13 +488,15 @@ table_revive(struct table *t, uint32_t id)
 	e->flags = (uint16_t)(e->flags & ~ENTRY_DEAD);
 }
 
+/* ---- queues ---- */
+
 void
 queue_push(struct table *t, struct queue *q, uint32_t id)
 {
 	struct entry *e = &t->entries[id];
 
 	ASSERT(e->queue == 0);
-	e->queue = q->id;
+	e->queue = q->id & QUEUE_MASK;
 	e->q_prev = q->tail;
 	e->q_next = ENTRY_NONE;
 	if (q->tail != ENTRY_NONE)
@@ -218,7 +513,7 @@ queue_push_front(struct table *t, struct queue *q, uint32_t id)
 	struct entry *e = &t->entries[id];
 
 	ASSERT(e->queue == 0);
-	e->queue = q->id;
+	e->queue = q->id & QUEUE_MASK;
 	e->q_prev = ENTRY_NONE;
 	e->q_next = q->head;
 	if (q->head != ENTRY_NONE)
@@ -247,34 +542,45 @@ queue_remove(struct table *t, struct queue *q, uint32_t id)
 	q->count--;
 }
 
+/* ---- timers ---- */
+
+/* Where the entry's timer is linked. */
+static uint32_t *
+timer_list(struct table *t, const struct entry *e)
+{
+	return &t->wheel[e->timer == TIMER_RUN_OUT ? WHEEL_SLOTS : e->t_turn % WHEEL_SLOTS];
+}
+
 void
 timer_stop(struct table *t, uint32_t id)
 {
 	struct entry *e = &t->entries[id];
 
-	if (e->t_slot == 0)
+	if (e->timer == TIMER_OFF)
 		return;
 	if (e->t_prev != ENTRY_NONE)
 		t->entries[e->t_prev].t_next = e->t_next;
 	else
-		t->wheel[e->t_slot - 1] = e->t_next;
+		*timer_list(t, e) = e->t_next;
 	if (e->t_next != ENTRY_NONE)
 		t->entries[e->t_next].t_prev = e->t_prev;
-	e->t_slot = 0;
+	e->timer = TIMER_OFF;
 	t->timers--;
 }
 
 static void
-timer_link(struct table *t, uint32_t id, uint32_t slot)
+timer_link(struct table *t, uint32_t id, enum timer_state state)
 {
 	struct entry *e = &t->entries[id];
+	uint32_t *list;
 
-	e->t_slot = (uint16_t)(slot + 1);
+	e->timer = state & TIMER_MASK;
+	list = timer_list(t, e);
 	e->t_prev = ENTRY_NONE;
-	e->t_next = t->wheel[slot];
+	e->t_next = *list;
 	if (e->t_next != ENTRY_NONE)
 		t->entries[e->t_next].t_prev = id;
-	t->wheel[slot] = id;
+	*list = id;
 	t->timers++;
 }
 
@@ -287,22 +593,39 @@ timer_set(struct table *t, uint32_t id, ms_t deadline)
 	timer_stop(t, id);
 	if (turn <= t->wheel_turn)
 		turn = t->wheel_turn + 1;
-	t->entries[id].deadline = deadline;
-	timer_link(t, id, (uint32_t)(turn % WHEEL_SLOTS));
+	if (turn > t->wheel_turn + TIMER_TURNS_MAX)
+		turn = t->wheel_turn + TIMER_TURNS_MAX;
+	t->entries[id].t_turn = (uint32_t)turn;
+	timer_link(t, id, TIMER_SET);
+}
+
+/* How many turns of the wheel after `turn` is that of the entry's timer?  It counts modulo 2^32. */
+static int32_t
+turns_left(const struct entry *e, int64_t turn)
+{
+	return (int32_t)(e->t_turn - (uint32_t)turn);
+}
+
+ms_t
+timer_at(const struct table *t, uint32_t id)
+{
+	int64_t turn = t->wheel_turn + turns_left(&t->entries[id], t->wheel_turn);
+
+	return (ms_t){(turn + 1) * WHEEL_SLOT_MS};
 }
 
 /* Moves what has run out in a slot to the list of such; later rounds of the wheel stay. */
 static void
-slot_run(struct table *t, uint32_t slot, ms_t now)
+slot_run(struct table *t, uint32_t slot, int64_t turn_now)
 {
 	uint32_t id = t->wheel[slot];
 
 	while (id != ENTRY_NONE) {
 		uint32_t next = t->entries[id].t_next;
 
-		if (ms_reached(now, t->entries[id].deadline)) {
+		if (turns_left(&t->entries[id], turn_now) < 0) {
 			timer_stop(t, id);
-			timer_link(t, id, WHEEL_SLOTS);
+			timer_link(t, id, TIMER_RUN_OUT);
 		}
 		id = next;
 	}
@@ -319,7 +642,7 @@ timer_expired(struct table *t, ms_t now)
 		t->wheel_turn = turn_now - WHEEL_SLOTS - 1;
 	while (id == ENTRY_NONE && t->wheel_turn + 1 < turn_now) {
 		t->wheel_turn++;
-		slot_run(t, (uint32_t)(t->wheel_turn % WHEEL_SLOTS), now);
+		slot_run(t, (uint32_t)(t->wheel_turn % WHEEL_SLOTS), turn_now);
 		id = t->wheel[WHEEL_SLOTS];
 	}
 	if (id != ENTRY_NONE)
@@ -333,6 +656,6 @@ timer_deadline(const struct table *t)
 	if (t->timers == 0)
 		return MS_NEVER;
 	if (t->wheel[WHEEL_SLOTS] != ENTRY_NONE)
-		return t->entries[t->wheel[WHEEL_SLOTS]].deadline;
+		return timer_at(t, t->wheel[WHEEL_SLOTS]);
 	return (ms_t){(t->wheel_turn + 2) * WHEEL_SLOT_MS};
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * table.h: a slab of flows with an open hash over it.
+ * table.h: a slab of flows with a hash over it.
  *
  * Flows are named by index, 1 .. limit; 0 is nobody.  All memory is given at init and every flow has
  * its place from then on, so nothing fails for want of memory but the table itself being full.
  * Entries carry the bookkeeping of the engines that use the table: queue and timer links.
+ *
+ * There may be millions of them, so a flow is kept dense: an entry is what a plain IPv4 flow needs, in
+ * two lines of the cache.  What only some flows have is in an extension, a block of the smallest size
+ * that holds it: translated addresses, the rest of IPv6 ones, a helper, and so on.
  */
 #ifndef CORE_TABLE_H
 #define CORE_TABLE_H
@@ -36,55 +40,100 @@ enum entry_flag {
 	ENTRY_RETOLD = 1 << 9,    /* remote: told on request, or at a start: nobody knows how old it is */
 };
 
-/* The part of struct flow that every entry holds; the rare block is apart. */
-#define FLOW_FIXED_SIZE offsetof(struct flow, rare)
+/* What of a flow is in its entry's extension, next to what HAS_RARE tells of; beside enum flow_has. */
+enum ext_part {
+	EXT_KEY_TAIL = HAS_END << 0,   /* the key's addresses are longer than an entry holds */
+	EXT_REPLY = HAS_END << 1,      /* the reply tuple is not the inverse of the key */
+	EXT_REPLY_TAIL = HAS_END << 2, /* and its addresses are long, too */
+	EXT_L4 = HAS_END << 3,         /* more than an entry holds of struct flow's l4 */
+	EXT_PARTS = EXT_KEY_TAIL | EXT_REPLY | EXT_REPLY_TAIL | EXT_L4,
+};
 
+enum { ADDR_HEAD_LEN = 4, ADDR_TAIL_LEN = 12, L4_HEAD_LEN = 5 };
+
+/* The key of an IPv4 flow, or what an entry holds of any other. */
+struct key_head {
+	uint32_t src; /* the first bytes of the address, in their order */
+	uint32_t dst;
+	uint16_t sport;
+	uint16_t dport;
+	uint16_t zone;
+	uint8_t l3;
+	uint8_t l4;
+};
+
+enum timer_state { TIMER_OFF, TIMER_SET, TIMER_RUN_OUT };
+
+/*
+ * The generation is that of a read of the kernel table, or of a peer's full resend, modulo 2^16.  Each
+ * that comes to its end leaves no entry of an earlier one; should one be left after 65536 that did not,
+ * it passes for a new one until the next does.
+ */
 struct entry {
+	/* All that a search reads comes first, so that it touches one line of the cache. */
 	uint32_t hash_next;
-	uint32_t rare;   /* index into the rare blocks, 0: none */
-	uint32_t q_prev; /* links of the queue it is in */
-	uint32_t q_next;
-	uint32_t t_prev; /* links of its timer slot */
-	uint32_t t_next;
-	uint32_t seq;    /* number it was last sent, or told, with */
-	uint32_t gen;    /* generation that last named it */
-	uint32_t birth;  /* tells two flows apart that used the same entry */
-	uint16_t flags;  /* enum entry_flag */
-	uint8_t queue;   /* which queue it is in; 0: none */
-	uint8_t peer;    /* remote flows: index of the owner */
-	uint8_t acked;   /* bit set of peers that acknowledged seq */
-	uint8_t resends; /* ALARM: deletes still to be sent */
-	uint16_t t_slot; /* timer slot + 1; 0: no timer */
+	struct key_head key;
+	uint32_t ext : 25;      /* index of the extension in the pool of its class */
+	uint32_t ext_class : 3; /* 0: none */
+	uint32_t timer : 2;     /* enum timer_state */
+	uint32_t queue : 2;     /* which queue it is in; 0: none */
+	uint16_t flags;         /* enum entry_flag */
+	uint16_t gen;           /* generation that last named it */
+	uint32_t seq;           /* number it was last sent, or told, with */
+
+	uint64_t changed_ms : 46; /* last news about it, see entry_changed() */
+	uint64_t resends : 2;     /* ALARM: deletes still to be sent */
+	uint8_t acked;            /* bit set of peers that acknowledged seq */
+	uint8_t l4[L4_HEAD_LEN];
+	struct {
+		uint32_t has; /* enum flow_has and enum ext_part */
+		uint32_t status;
+		uint32_t mark;
+		uint32_t timeout_s;
+		uint32_t id;
+	} f;
+
 	union {
 		uint32_t timeout_s; /* local flows: the monotonic second that their timeout is of */
 		uint32_t told_ms;   /* remote flows: when they were last told, modulo 2^32 */
 	};
-	ms_t created;
-	ms_t changed;    /* last news about it, not counting our own writes */
-	ms_t deadline;   /* of its timer */
-	uint8_t fixed[FLOW_FIXED_SIZE] __attribute__((aligned(8)));
+	uint32_t created_s;     /* monotonic */
+	uint32_t birth : 24;    /* tells two flows apart that used the same entry lately */
+	uint32_t peer : 8;      /* remote flows: index of the owner */
+	uint32_t q_prev;        /* links of the queue it is in */
+	uint32_t q_next;
+	uint32_t t_prev;        /* links of its timer slot */
+	uint32_t t_next;
+	uint32_t t_turn;        /* of the wheel in which its timer runs out, modulo 2^32 */
 };
+_Static_assert(sizeof(struct entry) == 96, "an entry is two lines of the cache, wherever it begins");
+_Static_assert(offsetof(struct entry, flags) <= 32, "a search touches the first of them");
 
 /* A first-in first-out queue of entries of one table. */
 struct queue {
-	uint8_t id; /* not 0; unique within the table */
+	uint32_t id; /* 1 to QUEUE_ID_MAX; unique within the table */
 	uint32_t head;
 	uint32_t tail;
 	uint32_t count;
 };
 
-enum { WHEEL_SLOTS = 512, WHEEL_SLOT_MS = 128 };
+enum { QUEUE_ID_MAX = 3, WHEEL_SLOTS = 512, WHEEL_SLOT_MS = 128, EXT_CLASSES = 5 };
+
+/* The extensions of one size. */
+struct ext_pool {
+	uint8_t *blocks; /* [limit + 1], block 0 unused */
+	uint32_t high;   /* highest index ever used */
+	uint32_t free;   /* list of freed ones, linked through their first bytes */
+};
 
 struct table {
 	struct entry *entries;  /* [limit + 1], entry 0 unused */
-	struct flow_rare *rares; /* [limit + 1] */
+	struct ext_pool ext[EXT_CLASSES]; /* of class 0 are none */
 	uint32_t *buckets;
 	uint32_t bucket_mask;
 	uint32_t limit;
 	uint32_t high;       /* highest index ever used */
 	uint32_t free;       /* list of freed entries, by hash_next */
-	uint32_t rare_high;
-	uint32_t rare_free;  /* list of freed rare blocks, linked through their first bytes */
 	uint32_t count;      /* used entries, dead ones too */
 	uint32_t dead;
 	uint32_t births;
@@ -104,30 +153,36 @@ table_entry(const struct table *t, uint32_t id)
 	return &t->entries[id];
 }
 
-/* The flow's key, readable in place. */
-static inline const struct flow_key *
-entry_key(const struct entry *e)
+/* Parts of the flow that are asked for often. */
+static inline uint32_t
+entry_has(const struct entry *e)
 {
-	return (const struct flow_key *)(const void *)e->fixed;
+	return e->f.has & ~(uint32_t)EXT_PARTS;
 }
 
-/* Two more parts of it that are asked for often. */
 static inline uint32_t
 entry_status(const struct entry *e)
 {
-	uint32_t status;
-
-	memcpy(&status, e->fixed + offsetof(struct flow, status), sizeof(status));
-	return status;
+	return e->f.status;
 }
 
 static inline uint32_t
 entry_timeout(const struct entry *e)
 {
-	uint32_t timeout_s;
+	return e->f.timeout_s;
+}
 
-	memcpy(&timeout_s, e->fixed + offsetof(struct flow, timeout_s), sizeof(timeout_s));
-	return timeout_s;
+/* When there was last news about it, not counting our own writes. */
+static inline ms_t
+entry_changed(const struct entry *e)
+{
+	return (ms_t){e->changed_ms};
+}
+
+static inline void
+entry_set_changed(struct entry *e, ms_t at)
+{
+	e->changed_ms = (uint64_t)at.ms & ((UINT64_C(1) << 46) - 1);
 }
 
 /* Index of the flow with this key (dead ones too), or ENTRY_NONE. */
@@ -140,7 +195,9 @@ uint32_t table_insert(struct table *t, const struct flow *f, ms_t now);
 /* Removes an entry; it must be in no queue.  Its timer is stopped. */
 void table_remove(struct table *t, uint32_t id);
 
+/* Of the rare attributes only those that `has` names are kept, everything else as it was stored. */
 void table_load(const struct table *t, uint32_t id, struct flow *out);
+void table_key(const struct table *t, uint32_t id, struct flow_key *out);
 /* Stores new content; the key must not have changed. */
 void table_store(struct table *t, uint32_t id, const struct flow *f);
 
@@ -156,8 +213,10 @@ void queue_push(struct table *t, struct queue *q, uint32_t id);
 void queue_push_front(struct table *t, struct queue *q, uint32_t id);
 void queue_remove(struct table *t, struct queue *q, uint32_t id);
 
-/* Starts (or restarts) the entry's one timer. */
+/* Starts (or restarts) the entry's one timer.  Further off than four years is four years. */
 void timer_set(struct table *t, uint32_t id, ms_t deadline);
+/* When the timer of this entry, which has one, runs out: WHEEL_SLOT_MS after its deadline at most. */
+ms_t timer_at(const struct table *t, uint32_t id);
 void timer_stop(struct table *t, uint32_t id);
 /*
  * Takes one entry whose timer has run out by `now` off the wheel and returns it; ENTRY_NONE when

@@ -156,11 +156,13 @@ check_table(const struct table *t)
 
 	for (uint32_t id = table_next(t, 0); id != ENTRY_NONE; id = table_next(t, id)) {
 		const struct entry *e = table_entry(t, id);
+		struct flow_key key;
 
 		CHECK(++used <= t->limit);
 		dead += (e->flags & ENTRY_DEAD) != 0;
-		timers += e->t_slot != 0;
-		CHECK(table_find(t, entry_key(e)) == id);
+		timers += e->timer != TIMER_OFF;
+		table_key(t, id, &key);
+		CHECK(table_find(t, &key) == id);
 	}
 	CHECK(used == t->count && dead == t->dead && timers == t->timers);
 	CHECK(t->count <= t->limit && t->high <= t->limit);
