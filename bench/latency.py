@@ -2,7 +2,8 @@
 """Rows about time: how long a flow takes from one kernel to the other, idle and while a node is busy.
 
 The receiving end has DisableExternalCache, so that it puts each flow into its kernel as it comes, and
-that kernel's own event tells when: nobody has to be asked, and the daemons are not disturbed.
+that kernel's own event tells when: nobody has to be asked, and the daemons are not disturbed.  They run
+in the scheduling class that they take by themselves.
 """
 
 import threading
@@ -23,7 +24,7 @@ def lag(ctx, binary):
     pair.a.configure()
     pair.b.configure(in_mode=WRITE_THROUGH)
     for node in (pair.b, pair.a):
-        node.start(binary)
+        node.start(binary, ordinary=False)
     time.sleep(GREETING_S)
     first = FIRST
     for name, rate, count in (("one", 0, 2000), ("200", 200, 600), ("20k", 20000, 40000)):
@@ -103,7 +104,7 @@ def stall(ctx, binary):
                 pair.a.configure()
                 pair.b.configure(in_mode=WRITE_THROUGH)
                 for node in (pair.a, pair.b):
-                    node.start(binary)
+                    node.start(binary, ordinary=False)
                 tables.tell_all(ctx, pair.b, pair.a, ctx.flows)
             first = busy(ctx, what, rate, 2 if ctx.quick else 3, found, first)
     pair.clean()

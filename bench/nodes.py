@@ -174,8 +174,8 @@ class Node:
                             "port": PORT, "hash_size": hash_size, "hash_limit": hash_limit,
                             "rcvbuf": rcvbuf, "dir": self.dir})
 
-    def start(self, binary, timeout_s=60):
-        """Returns when the daemon answers."""
+    def start(self, binary, timeout_s=60, ordinary=True):
+        """Returns when the daemon answers.  Not ordinary: in the scheduling class that it takes itself."""
         for name in ("lock", "ctl", "log"):
             if os.path.exists(os.path.join(self.dir, name)):
                 os.unlink(os.path.join(self.dir, name))
@@ -193,7 +193,8 @@ class Node:
         wait_until(answers, timeout_s, "%s answers on %s" % (binary, self.name), 0.005)
         # Both run in a real-time class if they are not told otherwise.  To such a task Linux charges a
         # part of the time that the processor was idle before it woke (see doc/PERFORMANCE.md).
-        os.sched_setscheduler(self.pid, os.SCHED_OTHER, os.sched_param(0))
+        if ordinary:
+            os.sched_setscheduler(self.pid, os.SCHED_OTHER, os.sched_param(0))
 
     def stop(self):
         if self.proc is None:
