@@ -101,7 +101,7 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 	if (count == w->strangers_told || !ms_reached(now, w->strangers_next))
 		return;
 	text_init(&t, addr, sizeof(addr));
-	render_addr(&t, from.l3, &from.addr);
+	text_addr(&t, from.l3, &from.addr);
 	log_write(d->log, LOG_LV_WARNING,
 	    "device `%s': %llu datagrams or connections refused as they are not the peer's, the last "
 	    "from %s",

@@ -16,7 +16,7 @@ peer_text(const struct peer_addr *peer, char buf[ADDR_TEXT])
 	struct text t;
 
 	text_init(&t, buf, ADDR_TEXT);
-	render_addr(&t, peer->l3, &peer->addr);
+	text_addr(&t, peer->l3, &peer->addr);
 	return buf;
 }
 

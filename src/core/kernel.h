@@ -77,7 +77,7 @@ struct kernel_result {
 	uint32_t cookie;
 	int error;        /* 0, or a positive errno value as the kernel gave it */
 	bool has_flow;    /* KOP_GET that found something */
-	struct flow flow;
+	struct flow flow; /* means nothing without */
 };
 
 #endif

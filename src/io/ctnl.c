@@ -726,8 +726,9 @@ ctnl_write(struct ctnl *c, const struct kernel_op *ops, size_t n, struct kernel_
 
 	ASSERT(n <= CTNL_BATCH_MAX);
 	for (size_t i = 0; i < n; i++) {
-		memset(&res[i], 0, sizeof(res[i]));
 		res[i].cookie = ops[i].cookie;
+		res[i].error = 0;
+		res[i].has_flow = false;
 	}
 	for (size_t done = 0; done < n;) {
 		struct exchange x = {.ops = ops + done, .res = res + done, .seq = c->write_seq};

@@ -9,28 +9,43 @@
 
 #include "buf.h"
 
-/* A message being built.  The first attribute that does not fit sets `failed`; what follows it is
- * then of no interest. */
+/* A message being built, of `len` bytes so far.  The first attribute that does not fit sets `failed`;
+ * what follows it is then of no interest. */
 struct builder {
-	struct nlmsghdr *nlh;
+	char *start;
+	size_t len;
 	size_t cap;
 	bool failed;
 };
 
-static void
+/* Appends the head of an attribute and, cleared, the end of its payload of `len` bytes; the payload, or
+ * NULL if it does not fit.  Inline, as nearly all lengths are constants. */
+static inline char *
+put_head(struct builder *b, uint16_t type, size_t len)
+{
+	size_t size = MNL_ATTR_HDRLEN + MNL_ALIGN(len);
+	struct nlattr *attr = (void *)(b->start + b->len);
+
+	if (b->failed || size > b->cap - b->len) {
+		b->failed = true;
+		return NULL;
+	}
+	attr->nla_type = type;
+	attr->nla_len = (uint16_t)(MNL_ATTR_HDRLEN + len);
+	/* The padding, too: the same op is to make the same bytes. */
+	if (MNL_ALIGN(len) != len)
+		memset(b->start + b->len + size - MNL_ALIGNTO, 0, MNL_ALIGNTO);
+	b->len += size;
+	return (char *)attr + MNL_ATTR_HDRLEN;
+}
+
+static inline void
 put(struct builder *b, uint16_t type, const void *data, size_t len)
 {
-	char *tail;
+	char *to = put_head(b, type, len);
 
-	if (b->failed)
-		return;
-	if (!mnl_attr_put_check(b->nlh, b->cap, type, len, data)) {
-		b->failed = true;
-		return;
-	}
-	/* Not every libmnl clears the padding, and the same op is to make the same bytes. */
-	tail = mnl_nlmsg_get_payload_tail(b->nlh);
-	memset(tail - (MNL_ALIGN(len) - len), 0, MNL_ALIGN(len) - len);
+	if (to)
+		memcpy(to, data, len);
 }
 
 static void
@@ -60,21 +75,16 @@ put_attr_be32(struct builder *b, uint16_t type, uint32_t v)
 static struct nlattr *
 nest_start(struct builder *b, uint16_t type)
 {
-	struct nlattr *nest;
+	char *inside = put_head(b, type | NLA_F_NESTED, 0);
 
-	if (b->failed)
-		return NULL;
-	nest = mnl_attr_nest_start_check(b->nlh, b->cap, type);
-	if (!nest)
-		b->failed = true;
-	return nest;
+	return inside ? (void *)(inside - MNL_ATTR_HDRLEN) : NULL;
 }
 
 static void
 nest_end(struct builder *b, struct nlattr *nest)
 {
 	if (nest)
-		mnl_attr_nest_end(b->nlh, nest);
+		nest->nla_len = (uint16_t)(b->start + b->len - (char *)nest);
 }
 
 static void
@@ -460,8 +470,9 @@ static size_t
 build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, void *buf, size_t cap)
 {
 	const size_t head = MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg);
-	struct builder b = {.cap = cap};
-	struct nfgenmsg *nfg;
+	struct builder b = {.start = buf, .len = head, .cap = cap};
+	struct nlmsghdr *nlh = buf;
+	struct nfgenmsg *nfg = (void *)((char *)buf + MNL_NLMSG_HDRLEN);
 	bool about_expect = type == KOP_EXPECT_CREATE || type == KOP_EXPECT_DELETE;
 	uint16_t subsys = about_expect ? NFNL_SUBSYS_CTNETLINK_EXP : NFNL_SUBSYS_CTNETLINK;
 	uint16_t msg = IPCTNL_MSG_CT_NEW;
@@ -469,11 +480,10 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 
 	if (cap < head)
 		return 0;
-	b.nlh = mnl_nlmsg_put_header(buf);
-	nfg = mnl_nlmsg_put_extra_header(b.nlh, sizeof(*nfg));
-	nfg->nfgen_family = about_expect ? op->expect.tuple.l3 : op->flow.key.l3;
-	nfg->version = NFNETLINK_V0;
-	nfg->res_id = 0;
+	*nfg = (struct nfgenmsg){
+	    .nfgen_family = about_expect ? op->expect.tuple.l3 : op->flow.key.l3,
+	    .version = NFNETLINK_V0,
+	};
 	switch (type) {
 	case KOP_CREATE:
 		flags |= NLM_F_CREATE | NLM_F_EXCL;
@@ -508,10 +518,13 @@ build_one(const struct kernel_op *op, enum kernel_op_type type, uint32_t seq, vo
 	case KOP_REPLACE:
 		return 0;
 	}
-	b.nlh->nlmsg_type = (uint16_t)(subsys << 8 | msg);
-	b.nlh->nlmsg_flags = flags;
-	b.nlh->nlmsg_seq = seq;
-	return b.failed ? 0 : b.nlh->nlmsg_len;
+	*nlh = (struct nlmsghdr){
+	    .nlmsg_len = (uint32_t)b.len,
+	    .nlmsg_type = (uint16_t)(subsys << 8 | msg),
+	    .nlmsg_flags = flags,
+	    .nlmsg_seq = seq,
+	};
+	return b.failed ? 0 : b.len;
 }
 
 size_t

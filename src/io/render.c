@@ -2,50 +2,6 @@
 #include "render.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-void
-text_init(struct text *t, char *buf, size_t cap)
-{
-	ASSERT(cap > 0);
-	t->start = buf;
-	t->len = 0;
-	t->cap = cap;
-	t->overflow = false;
-	buf[0] = '\0';
-}
-
-void
-text_add(struct text *t, const char *fmt, ...)
-{
-	size_t room = t->cap - t->len;
-	va_list ap;
-	int n;
-
-	if (t->overflow)
-		return;
-	va_start(ap, fmt);
-	n = vsnprintf(t->start + t->len, room, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= room) {
-		/* A piece that does not fit is left out whole: no half numbers. */
-		t->start[t->len] = '\0';
-		t->overflow = true;
-		return;
-	}
-	t->len += (size_t)n;
-}
-
-void
-render_addr(struct text *t, uint8_t l3, const struct ip_addr *addr)
-{
-	char buf[INET6_ADDRSTRLEN];
-
-	if (inet_ntop(l3 == L3_IPV6 ? AF_INET6 : AF_INET, addr->b, buf, sizeof(buf)))
-		text_add(t, "%s", buf);
-}
 
 /* ---- names ---- */
 
@@ -123,46 +79,81 @@ tuple_reply(const struct flow *f)
 	    f->reply.dport};
 }
 
+/* "name=value ", and the same in hexadecimal digits. */
+static void
+add_number(struct text *t, const char *name_equals, uint64_t value)
+{
+	text_str(t, name_equals);
+	text_u64(t, value);
+	text_bytes(t, " ", 1);
+}
+
+static void
+add_hex(struct text *t, const char *name_equals, uint32_t value)
+{
+	text_str(t, name_equals);
+	text_hex(t, value);
+	text_bytes(t, " ", 1);
+}
+
 static void
 add_tuple(struct text *t, const struct tuple *tp)
 {
 	uint8_t type_code[2];
 
-	text_add(t, "src=");
-	render_addr(t, tp->l3, tp->src);
-	text_add(t, " dst=");
-	render_addr(t, tp->l3, tp->dst);
-	text_add(t, " ");
+	text_str(t, "src=");
+	text_addr(t, tp->l3, tp->src);
+	text_str(t, " dst=");
+	text_addr(t, tp->l3, tp->dst);
+	text_str(t, " ");
 	if (flow_l4_has_ports(tp->l4)) {
-		text_add(t, "sport=%u dport=%u ", ntohs(tp->sport), ntohs(tp->dport));
+		add_number(t, "sport=", ntohs(tp->sport));
+		add_number(t, "dport=", ntohs(tp->dport));
 	} else if (flow_l4_is_icmp(tp->l4)) {
 		memcpy(type_code, &tp->dport, sizeof(type_code));
-		text_add(t, "type=%u code=%u id=%u ", type_code[0], type_code[1], ntohs(tp->sport));
+		add_number(t, "type=", type_code[0]);
+		add_number(t, "code=", type_code[1]);
+		add_number(t, "id=", ntohs(tp->sport));
 	} else if (tp->l4 == L4_GRE) {
-		text_add(t, "srckey=0x%x dstkey=0x%x ", ntohs(tp->sport), ntohs(tp->dport));
+		add_hex(t, "srckey=0x", ntohs(tp->sport));
+		add_hex(t, "dstkey=0x", ntohs(tp->dport));
 	}
 }
 
 /* A name may come from a peer: nothing in it may end the line or move the cursor. */
 static void
-add_name(struct text *t, const char *what, const char *name, size_t cap)
+add_name(struct text *t, const char *name_equals, const char *name, size_t cap)
 {
-	text_add(t, "%s=", what);
+	text_str(t, name_equals);
 	for (size_t i = 0; i < cap && name[i]; i++) {
 		bool plain = name[i] > ' ' && name[i] <= '~';
 
-		text_add(t, "%c", plain ? name[i] : '?');
+		text_bytes(t, plain ? &name[i] : "?", 1);
 	}
-	text_add(t, " ");
+	text_str(t, " ");
 }
 
 static void
 add_counters(struct text *t, const struct kernel_usage *usage, size_t direction)
 {
-	if (usage != NULL && usage->counted)
-		text_add(t, "packets=%llu bytes=%llu ",
-		    (unsigned long long)usage->packets[direction],
-		    (unsigned long long)usage->bytes[direction]);
+	if (usage == NULL || !usage->counted)
+		return;
+	add_number(t, "packets=", usage->packets[direction]);
+	add_number(t, "bytes=", usage->bytes[direction]);
+}
+
+/* The protocol's name, in a column of its own, and its number. */
+static void
+add_protocol(struct text *t, uint8_t l4)
+{
+	static const char column[] = "        ";
+	const char *name = l4_name(l4);
+	size_t len = strlen(name);
+
+	text_bytes(t, name, len);
+	if (len < sizeof(column) - 1)
+		text_bytes(t, column, sizeof(column) - 1 - len);
+	add_number(t, " ", l4);
 }
 
 /* Everything between the start of the line and the ages, with a space at the end. */
@@ -173,15 +164,17 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *
 	const char *state = state_name(f);
 	struct tuple tp = tuple_orig(f);
 
-	text_add(t, "%-8s %u ", l4_name(f->key.l4), f->key.l4);
+	add_protocol(t, f->key.l4);
 	if (timeout_s)
-		text_add(t, "%u ", *timeout_s);
-	if (state)
-		text_add(t, "%s ", state);
+		add_number(t, "", *timeout_s);
+	if (state) {
+		text_str(t, state);
+		text_str(t, " ");
+	}
 	add_tuple(t, &tp);
 	add_counters(t, usage, 0);
 	if ((f->has & HAS_STATUS) && !(f->status & ST_SEEN_REPLY))
-		text_add(t, "[UNREPLIED] ");
+		text_str(t, "[UNREPLIED] ");
 	if (with_reply && (f->has & HAS_REPLY)) {
 		tp = tuple_reply(f);
 		add_tuple(t, &tp);
@@ -189,27 +182,32 @@ add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *
 	}
 	if (f->has & HAS_STATUS) {
 		if (f->status & ST_HW_OFFLOAD)
-			text_add(t, "[HW_OFFLOAD] ");
+			text_str(t, "[HW_OFFLOAD] ");
 		else if (f->status & ST_OFFLOAD)
-			text_add(t, "[OFFLOAD] ");
+			text_str(t, "[OFFLOAD] ");
 		else if (f->status & ST_ASSURED)
-			text_add(t, "[ASSURED] ");
+			text_str(t, "[ASSURED] ");
 	}
 	if (f->has & HAS_MARK)
-		text_add(t, "mark=%u ", f->mark);
+		add_number(t, "mark=", f->mark);
 	if (f->has & HAS_ZONE)
-		text_add(t, "zone=%u ", f->key.zone);
+		add_number(t, "zone=", f->key.zone);
 	if (f->has & HAS_HELPER)
-		add_name(t, "helper", f->rare.helper, FLOW_HELPER_LEN);
+		add_name(t, "helper=", f->rare.helper, FLOW_HELPER_LEN);
 }
 
 void
 render_flow(struct text *t, enum node_table table, const struct flow_view *v)
 {
 	add_flow(t, &v->flow, table == TABLE_LOCAL, NULL, NULL);
-	if (v->expires_s >= 0)
-		text_add(t, "[expires in %llds] ", (long long)v->expires_s);
-	text_add(t, "[active since %llds]\n", (long long)v->age_s);
+	if (v->expires_s >= 0) {
+		text_str(t, "[expires in ");
+		text_i64(t, v->expires_s);
+		text_str(t, "s] ");
+	}
+	text_str(t, "[active since ");
+	text_i64(t, v->age_s);
+	text_str(t, "s]\n");
 }
 
 /* Without the space that ends a line of add_flow(). */
@@ -225,7 +223,7 @@ render_flow_kernel(struct text *t, const struct flow_view *v)
 {
 	add_flow(t, &v->flow, true, &v->timeout_left_s, NULL);
 	trim(t);
-	text_add(t, "\n");
+	text_str(t, "\n");
 }
 
 void
@@ -278,9 +276,9 @@ xml_tuple(struct text *t, const char *direction, const struct tuple *tp)
 {
 	text_add(t, "<meta direction=\"%s\"><layer3 protonum=\"%u\" protoname=\"%s\"><src>",
 	    direction, tp->l3, tp->l3 == L3_IPV6 ? "ipv6" : "ipv4");
-	render_addr(t, tp->l3, tp->src);
+	text_addr(t, tp->l3, tp->src);
 	text_add(t, "</src><dst>");
-	render_addr(t, tp->l3, tp->dst);
+	text_addr(t, tp->l3, tp->dst);
 	text_add(t, "</dst></layer3><layer4 protonum=\"%u\" protoname=\"%s\">", tp->l4,
 	    l4_name(tp->l4));
 	if (flow_l4_has_ports(tp->l4))

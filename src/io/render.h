@@ -10,20 +10,7 @@
 #include "ctnl.h"
 #include "link.h"
 #include "node.h"
-
-/*
- * Text sink over the caller's memory, always NUL-terminated (which needs one byte of `cap`).  A
- * piece that does not fit is dropped whole and sets `overflow`; so is everything after it.
- */
-struct text {
-	char *start;
-	size_t len;
-	size_t cap;
-	bool overflow;
-};
-
-void text_init(struct text *t, char *buf, size_t cap);
-void text_add(struct text *t, const char *fmt, ...) ATTR_PRINTF(2, 3);
+#include "text.h"
 
 /* Longest line that render_flow() or render_flow_xml() can produce, with its NUL. */
 enum { RENDER_FLOW_MAX = 2048 };
@@ -47,9 +34,6 @@ void render_flow_brief(struct text *t, const struct flow *f);
 /* A flow that has ended, as the statistics log names it: one line, no newline, with what the kernel
  * has counted.  usage: NULL if that is not known. */
 void render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usage *usage);
-
-/* An address in text form. */
-void render_addr(struct text *t, uint8_t l3, const struct ip_addr *addr);
 
 /* Everything -s can show, gathered by the daemon. */
 struct stats_input {

@@ -22,9 +22,9 @@ static void
 add_addrs(struct text *t, const char *prefix, uint8_t l3, const struct flow_key *key)
 {
 	text_add(t, "%ssrc=", prefix);
-	render_addr(t, l3, &key->src);
+	text_addr(t, l3, &key->src);
 	text_add(t, " %sdst=", prefix);
-	render_addr(t, l3, &key->dst);
+	text_addr(t, l3, &key->dst);
 	text_add(t, " ");
 }
 
@@ -73,9 +73,9 @@ static void
 xml_addrs(struct text *t, const char *element, uint8_t l3, const struct flow_key *key)
 {
 	text_add(t, "<%s><src>", element);
-	render_addr(t, l3, &key->src);
+	text_addr(t, l3, &key->src);
 	text_add(t, "</src><dst>");
-	render_addr(t, l3, &key->dst);
+	text_addr(t, l3, &key->dst);
 	text_add(t, "</dst></%s>", element);
 }
 
