@@ -43,21 +43,39 @@ read_start(struct daemon *d, ms_t now)
 	node_kernel_read_begin(d->node, d->read_active & (READ_OVERRUN | READ_POLL), now);
 }
 
-static void
-on_dumped(void *ctx, const struct kernel_event *found)
-{
-	struct daemon *d = ctx;
+/* What was read from the kernel and goes to the node together. */
+struct gathered {
+	struct daemon *d;
+	ms_t now;
+	void (*give)(struct node *n, const struct kernel_event *evs, size_t count, ms_t now);
+	size_t count;
+	struct kernel_event evs[GATHERED_MAX];
+};
 
-	if (found->type == KEV_EXPECT_NEW)
-		node_kernel_read_expect(d->node, &found->expect, loop_now());
-	else
-		node_kernel_read_flow(d->node, &found->flow, loop_now());
+static void
+give_gathered(struct gathered *g)
+{
+	g->give(g->d->node, g->evs, g->count, g->now);
+	g->count = 0;
+}
+
+static void
+gather(void *ctx, const struct kernel_event *ev)
+{
+	struct gathered *g = ctx;
+
+	g->evs[g->count++] = *ev;
+	if (g->count == GATHERED_MAX)
+		give_gathered(g);
 }
 
 static void
 read_step(struct daemon *d, ms_t now)
 {
-	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dumped, d);
+	struct gathered g = {.d = d, .now = now, .give = node_kernel_read_found};
+	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, gather, &g);
+
+	give_gathered(&g);
 
 	if (r > 0)
 		return;
@@ -79,18 +97,15 @@ read_step(struct daemon *d, ms_t now)
 
 /* ---- events ---- */
 
-struct event_ctx {
-	struct daemon *d;
-	ms_t now;
-};
-
+/* A line of statistics merges what the node knows before this event: all earlier ones go to it first. */
 static void
-on_event(void *ctx, const struct kernel_event *ev)
+on_event_to_log(void *ctx, const struct kernel_event *ev)
 {
-	struct event_ctx *e = ctx;
+	struct gathered *g = ctx;
 
-	stats_log_event(e->d, ev);
-	node_kernel_event(e->d->node, ev, e->now);
+	stats_log_event(g->d, ev);
+	gather(g, ev);
+	give_gathered(g);
 }
 
 static void
@@ -120,9 +135,11 @@ grow_buffer(struct daemon *d, ms_t now)
 static void
 read_events(struct daemon *d, ms_t now)
 {
-	struct event_ctx ctx = {.d = d, .now = now};
+	struct gathered g = {.d = d, .now = now, .give = node_kernel_events};
 	unsigned int limit = d->cfg->event_iteration_limit;
-	int r = ctnl_read_events(d->ctnl, limit, on_event, &ctx);
+	int r = ctnl_read_events(d->ctnl, limit, d->stats_log != NULL ? on_event_to_log : gather, &g);
+
+	give_gathered(&g);
 
 	/* A loss while what was queued before another is read puts off nothing: it is read for anew. */
 	if (r == -ENOBUFS && d->overrun_left == 0)

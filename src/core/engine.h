@@ -635,8 +635,19 @@ void kernel_verify_start(struct node *n, ms_t now);
 bool request_pull(struct node *n, struct kernel_op *op, ms_t now);
 void request_answered(struct node *n, const struct kernel_result *res, ms_t now);
 
+/* A message, and the flow that it is about, if it is about one. */
+struct heard {
+	struct wire_msg m;
+	enum attr_status status;
+	struct attr_skipped skipped;
+	uint32_t bucket; /* of the remote table, see table_foresee() */
+	struct flow f;
+};
+
 /* remote.c: the peers' flows as they told them */
-void remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now);
+/* Takes a message about a flow apart, before anything is made of it. */
+void remote_decode(const struct node *n, struct heard *h);
+void remote_state(struct node *n, struct peer *p, const struct heard *h, ms_t now);
 void remote_expire(struct node *n, ms_t now);
 /* A step of the removal of what a full resend did not name; true when through. */
 bool remote_sweep(struct node *n, struct peer *p, uint32_t budget);

@@ -71,9 +71,13 @@ node_stats(const struct node *n)
 
 /* ---- inputs ---- */
 
+/* Messages that are taken apart, and events that are looked at, before anything is made of them. */
+enum { AHEAD_MAX = 8 };
+
 static void
-message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, ms_t now)
+message(struct node *n, const struct peer_addr *from, const struct heard *h, ms_t now)
 {
+	const struct wire_msg *m = &h->m;
 	enum wire_class class = wire_classify(m);
 	bool range = class == CLASS_ACK || class == CLASS_NACK;
 	/* That it has changed its link. */
@@ -102,15 +106,44 @@ message(struct node *n, const struct peer_addr *from, const struct wire_msg *m, 
 	if (!n->mode->refreshed || !(m->flags & WIRE_HELLO))
 		links_heard(n, p, from->link, now);
 	if (class == CLASS_STATE)
-		remote_state(n, p, m, now);
+		remote_state(n, p, h, now);
 	else
 		peer_control(n, p, m, class, now);
+}
+
+/*
+ * Takes apart as many messages as may wait for each other's memory; false if there are no more after
+ * them.  Nothing is made of them yet.
+ */
+static bool
+look_ahead(struct node *n, struct rbuf *r, struct heard *h, size_t *count)
+{
+	while (*count < AHEAD_MAX) {
+		switch (wire_next(r, &h[*count].m)) {
+		case WIRE_MSG:
+			remote_decode(n, &h[(*count)++]);
+			continue;
+		case WIRE_BAD_VERSION:
+			n->stats.recv_bad_version++;
+			continue;
+		case WIRE_TRUNCATED:
+			n->stats.recv_truncated++;
+			return false;
+		case WIRE_BAD_SIZE:
+			n->stats.recv_bad_size++;
+			return false;
+		case WIRE_END:
+			return false;
+		}
+	}
+	return true;
 }
 
 void
 node_datagram(struct node *n, const struct peer_addr *from, const void *data, size_t len, ms_t now)
 {
-	struct wire_msg m;
+	struct heard heard[AHEAD_MAX];
+	bool more = true;
 	struct rbuf r;
 
 	ASSERT(from->link < NODE_LINKS_MAX);
@@ -118,22 +151,59 @@ node_datagram(struct node *n, const struct peer_addr *from, const void *data, si
 	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
 		n->overslept = now;
 	rbuf_init(&r, data, len);
-	for (;;) {
-		switch (wire_next(&r, &m)) {
-		case WIRE_MSG:
-			message(n, from, &m, now);
-			continue;
-		case WIRE_BAD_VERSION:
-			n->stats.recv_bad_version++;
-			continue;
-		case WIRE_TRUNCATED:
-			n->stats.recv_truncated++;
-			return;
-		case WIRE_BAD_SIZE:
-			n->stats.recv_bad_size++;
-			return;
-		case WIRE_END:
-			return;
+	while (more) {
+		size_t count = 0;
+
+		more = look_ahead(n, &r, heard, &count);
+		for (size_t i = 0; i < count; i++) {
+			if (heard[i].m.type <= WIRE_CT_DEL)
+				table_foresee_entry(&n->remote, heard[i].bucket);
+		}
+		for (size_t i = 0; i < count; i++)
+			message(n, from, &heard[i], now);
+	}
+}
+
+/* Has the memory fetched that these need; at most AHEAD_MAX. */
+static void
+foresee(const struct node *n, const struct kernel_event *evs, size_t count)
+{
+	uint32_t buckets[AHEAD_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		if (evs[i].type < KEV_EXPECT_NEW)
+			buckets[i] = table_foresee(&n->local, &evs[i].flow.key);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (evs[i].type < KEV_EXPECT_NEW)
+			table_foresee_entry(&n->local, buckets[i]);
+	}
+}
+
+void
+node_kernel_events(struct node *n, const struct kernel_event *evs, size_t count, ms_t now)
+{
+	for (size_t at = 0; at < count; at += AHEAD_MAX) {
+		size_t part = count - at < AHEAD_MAX ? count - at : AHEAD_MAX;
+
+		foresee(n, evs + at, part);
+		for (size_t i = at; i < at + part; i++)
+			node_kernel_event(n, &evs[i], now);
+	}
+}
+
+void
+node_kernel_read_found(struct node *n, const struct kernel_event *found, size_t count, ms_t now)
+{
+	for (size_t at = 0; at < count; at += AHEAD_MAX) {
+		size_t part = count - at < AHEAD_MAX ? count - at : AHEAD_MAX;
+
+		foresee(n, found + at, part);
+		for (size_t i = at; i < at + part; i++) {
+			if (found[i].type == KEV_EXPECT_NEW)
+				node_kernel_read_expect(n, &found[i].expect, now);
+			else
+				node_kernel_read_flow(n, &found[i].flow, now);
 		}
 	}
 }

@@ -81,6 +81,8 @@ const struct node_stats *node_stats(const struct node *n);
 /* ---- inputs ---- */
 
 void node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now);
+/* Several, in order: together they wait less for memory than one by one. */
+void node_kernel_events(struct node *n, const struct kernel_event *evs, size_t count, ms_t now);
 
 /* The kernel dropped events.  A notice asks for a full read of the kernel table. */
 void node_kernel_overrun(struct node *n, ms_t now);
@@ -95,6 +97,8 @@ void node_kernel_read_begin(struct node *n, bool announce, ms_t now);
 void node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now);
 /* An expectation, after all flows: those that are replicated and not named are gone. */
 void node_kernel_read_expect(struct node *n, const struct expect *e, ms_t now);
+/* Several of either, as events that something is new: likewise. */
+void node_kernel_read_found(struct node *n, const struct kernel_event *found, size_t count, ms_t now);
 /* `complete` is false if the read was cut short: then nothing is taken for destroyed. */
 void node_kernel_read_end(struct node *n, bool complete, ms_t now);
 

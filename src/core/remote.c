@@ -176,12 +176,22 @@ count_skipped(struct node *n, const struct attr_skipped *skipped)
 }
 
 void
-remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
+remote_decode(const struct node *n, struct heard *h)
 {
-	struct attr_skipped skipped = {0};
-	struct flow f;
+	if (h->m.type > WIRE_CT_DEL)
+		return;
+	h->skipped = (struct attr_skipped){0};
+	h->status = attr_decode_flow(h->m.attrs, h->m.attrs_len, &h->f, &h->skipped);
+	h->bucket = table_foresee(&n->remote, &h->f.key);
+}
+
+void
+remote_state(struct node *n, struct peer *p, const struct heard *h, ms_t now)
+{
+	const struct wire_msg *m = &h->m;
 
 	if (m->type > WIRE_CT_DEL) {
+		struct attr_skipped skipped = {0};
 		struct expect e;
 
 		if (attr_decode_expect(m->attrs, m->attrs_len, &e, &skipped) != ATTR_OK)
@@ -195,19 +205,19 @@ remote_state(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		count_skipped(n, &skipped);
 		return;
 	}
-	if (attr_decode_flow(m->attrs, m->attrs_len, &f, &skipped) != ATTR_OK) {
+	if (h->status != ATTR_OK) {
 		n->stats.recv_bad_payload++;
 		return;
 	}
-	count_skipped(n, &skipped);
-	if (!flow_is_complete(&f)) {
+	count_skipped(n, &h->skipped);
+	if (!flow_is_complete(&h->f)) {
 		n->stats.recv_incomplete++;
 		return;
 	}
 	if (m->type == WIRE_CT_DEL)
-		remote_delete(n, p, &f, m->seq, now);
+		remote_delete(n, p, &h->f, m->seq, now);
 	else
-		remote_upsert(n, p, &f, m, now);
+		remote_upsert(n, p, &h->f, m, now);
 }
 
 void

@@ -377,6 +377,24 @@ is_sought(const struct table *t, const struct entry *e, const struct sought *s)
 }
 
 uint32_t
+table_foresee(const struct table *t, const struct flow_key *key)
+{
+	struct sought s;
+	uint32_t *bucket;
+
+	sought_init(&s, key);
+	bucket = bucket_of(t, &s);
+	__builtin_prefetch(bucket);
+	return (uint32_t)(bucket - t->buckets);
+}
+
+void
+table_foresee_entry(const struct table *t, uint32_t bucket)
+{
+	__builtin_prefetch(&t->entries[t->buckets[bucket]]);
+}
+
+uint32_t
 table_find(const struct table *t, const struct flow_key *key)
 {
 	struct sought s;

@@ -185,6 +185,13 @@ entry_set_changed(struct entry *e, ms_t at)
 	e->changed_ms = (uint64_t)at.ms & ((UINT64_C(1) << 46) - 1);
 }
 
+/*
+ * A search waits for memory twice: for the bucket, then for the entry.  Who knows some keys before he
+ * searches for any has these fetched meanwhile: first a bucket for each, then what is in the buckets.
+ */
+uint32_t table_foresee(const struct table *t, const struct flow_key *key);
+void table_foresee_entry(const struct table *t, uint32_t bucket);
+
 /* Index of the flow with this key (dead ones too), or ENTRY_NONE. */
 uint32_t table_find(const struct table *t, const struct flow_key *key);
 
