@@ -43,21 +43,27 @@ read_start(struct daemon *d, ms_t now)
 	node_kernel_read_begin(d->node, d->read_active & (READ_OVERRUN | READ_POLL), now);
 }
 
+struct event_ctx {
+	struct daemon *d;
+	ms_t now;
+};
+
 static void
 on_dumped(void *ctx, const struct kernel_event *found)
 {
-	struct daemon *d = ctx;
+	struct event_ctx *e = ctx;
 
 	if (found->type == KEV_EXPECT_NEW)
-		node_kernel_read_expect(d->node, &found->expect, loop_now());
+		node_kernel_read_expect(e->d->node, &found->expect, e->now);
 	else
-		node_kernel_read_flow(d->node, &found->flow, loop_now());
+		node_kernel_read_flow(e->d->node, &found->flow, e->now);
 }
 
 static void
 read_step(struct daemon *d, ms_t now)
 {
-	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dumped, d);
+	struct event_ctx ctx = {.d = d, .now = now};
+	int r = ctnl_dump_read(d->ctnl, DUMP_READS_PER_TURN, on_dumped, &ctx);
 
 	if (r > 0)
 		return;
@@ -78,11 +84,6 @@ read_step(struct daemon *d, ms_t now)
 }
 
 /* ---- events ---- */
-
-struct event_ctx {
-	struct daemon *d;
-	ms_t now;
-};
 
 static void
 on_event(void *ctx, const struct kernel_event *ev)

@@ -26,7 +26,7 @@
 enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
 	DATAGRAM_MAX = 65536,
-	DUMP_READS_PER_TURN = 16,  /* datagrams of a table dump */
+	DUMP_READS_PER_TURN = 4,   /* datagrams of a table dump, of up to 32 KiB each */
 	SENDS_PER_TURN = 256,
 	OUTBOX_BYTES = 2 * DATAGRAM_MAX, /* what is collected for one system call */
 	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */
