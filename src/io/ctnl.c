@@ -497,7 +497,7 @@ message_error(const struct nlmsghdr *nlh)
 static int
 dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void *ctx)
 {
-	struct kernel_event found = {.type = KEV_NEW};
+	struct kernel_event found;
 	uint8_t type;
 	int err;
 
@@ -507,6 +507,8 @@ dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void 
 	}
 	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
 		c->dump_intr = true;
+	found.own = false;
+	memset(&found.usage, 0, sizeof(found.usage));
 	switch (nlh->nlmsg_type) {
 	case NLMSG_NOOP:
 		return 1;
@@ -532,6 +534,7 @@ dump_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void 
 	} else if (!ctnl_msg_parse(nlh, &found.flow)) {
 		c->counters.dump_bad++;
 	} else {
+		found.type = KEV_NEW;
 		fn(ctx, &found);
 	}
 	return 1;

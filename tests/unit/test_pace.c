@@ -35,12 +35,12 @@ what_follows_much_gathers_and_never_longer_than_said(void **state)
 	(void)state;
 	/* One after the other. */
 	for (int i = 0; i < PACE_FEW; i++) {
+		t += 10;
 		assert_false(pace_gathers(&p, t));
 		pace_taken(&p, t, 1, false);
-		t += 10;
 	}
 	assert_true(pace_gathers(&p, t));
-	assert_int_equal(p.until_us, START_US + PACE_GATHER_US);
+	assert_int_equal(p.until_us, t + PACE_GATHER_US);
 	/* Many at a time, and at once again when it is less. */
 	t = p.until_us;
 	assert_false(pace_gathers(&p, t));
@@ -59,15 +59,48 @@ what_is_there_already_does_not_wait(void **state)
 	(void)state;
 	pace_taken(&p, START_US, 100, true);
 	assert_false(pace_gathers(&p, START_US));
-	/* The rest of it; its time began with the first. */
+	/* The rest of it. */
 	pace_taken(&p, START_US + 300, 40, false);
 	assert_true(pace_gathers(&p, START_US + 300));
-	assert_int_equal(p.until_us, START_US + PACE_GATHER_US);
-	/* A turn that took longer than that has waited enough. */
-	pace_taken(&p, START_US + 5000, 100, true);
-	pace_taken(&p, START_US + 5900, 100, true);
-	pace_taken(&p, START_US + 6900, 40, false);
-	assert_true(p.until_us <= START_US + 6900 + PACE_GATHER_US);
+	assert_int_equal(p.until_us, START_US + 300 + PACE_GATHER_US);
+}
+
+/* Each thing is done when the one before has arrived: the time that it takes is all that there is. */
+static void
+who_waits_for_us_is_not_kept_waiting(void **state)
+{
+	const int64_t apart_us = 80;
+	struct pace p = {0};
+	int64_t t = START_US;
+	unsigned int waited = 0, done;
+
+	(void)state;
+	for (done = 0; done < 10000; done++) {
+		if (pace_gathers(&p, t)) {
+			t = p.until_us;
+			waited++;
+		}
+		pace_taken(&p, t, 1, false);
+		t += apart_us;
+	}
+	assert_true(waited > 0 && waited < done / 200);
+
+	/* As much that comes by itself gathers all the time. */
+	p = (struct pace){0};
+	waited = 0;
+	for (done = 0; done < 10000;) {
+		unsigned int come = 1;
+
+		if (pace_gathers(&p, t)) {
+			come += (unsigned int)((p.until_us - t) / apart_us);
+			t = p.until_us;
+			waited++;
+		}
+		pace_taken(&p, t, come, false);
+		done += come;
+		t += apart_us;
+	}
+	assert_true(waited > done / 15);
 }
 
 static void
@@ -92,6 +125,7 @@ main(void)
 	    cmocka_unit_test(what_comes_after_a_quiet_time_is_taken_at_once),
 	    cmocka_unit_test(what_follows_much_gathers_and_never_longer_than_said),
 	    cmocka_unit_test(what_is_there_already_does_not_wait),
+	    cmocka_unit_test(who_waits_for_us_is_not_kept_waiting),
 	    cmocka_unit_test(after_a_loss_nothing_waits_for_a_while),
 	};
 
