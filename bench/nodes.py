@@ -89,6 +89,12 @@ def pinned(cpu, *command):
     return ["taskset", "-c", str(cpu % (os.cpu_count() or 1)), *command]
 
 
+def favoured(pid, cpu):
+    """Nobody else is to have the sender's processor, within the ordinary scheduling class."""
+    if cpu == CPU_SENDER:
+        os.setpriority(os.PRIO_PROCESS, pid, -20)
+
+
 def only_child(proc, timeout_s=5):
     """The host's pid of what a process that entered a space has started there."""
     wait_until(lambda: children(proc.pid) or proc.poll() is not None, timeout_s, "a process starts", 0.002)
@@ -122,6 +128,7 @@ class Tool:
             self.proc = space.start(*pinned(cpu, *words), stdout=subprocess.PIPE, stderr=None)
         if ready:
             self.pid = self.proc.pid if watch else only_child(self.proc)
+            favoured(self.pid, cpu)
             self.read(lambda: b"ready\n" in self.text, 10)
 
     def read(self, enough, timeout_s):
@@ -195,6 +202,7 @@ class Node:
         # part of the time that the processor was idle before it woke (see doc/PERFORMANCE.md).
         if ordinary:
             os.sched_setscheduler(self.pid, os.SCHED_OTHER, os.sched_param(0))
+            favoured(self.pid, self.cpu)
 
     def stop(self):
         if self.proc is None:
