@@ -27,7 +27,7 @@ enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
 	DATAGRAM_MAX = 65536,
 	DUMP_READS_PER_TURN = 4,   /* datagrams of a table dump, of up to 32 KiB each */
-	GATHERED_MAX = 8,          /* events or flows of a dump that go to the node together */
+	GATHERED_MAX = 16,         /* events or flows of a dump that go to the node together */
 	SENDS_PER_TURN = 256,
 	OUTBOX_BYTES = 2 * DATAGRAM_MAX, /* what is collected for one system call */
 	OVERRUN_READ_MS = 500,     /* for the burst that overran us to pass */

@@ -72,7 +72,7 @@ node_stats(const struct node *n)
 /* ---- inputs ---- */
 
 /* Messages that are taken apart, and events that are looked at, before anything is made of them. */
-enum { AHEAD_MAX = 8 };
+enum { AHEAD_MAX = 16 };
 
 static void
 message(struct node *n, const struct peer_addr *from, const struct heard *h, ms_t now)

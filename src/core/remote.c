@@ -44,9 +44,11 @@ told(struct entry *e, uint32_t seq, ms_t now)
 }
 
 static void
-remote_upsert(struct node *n, struct peer *p, const struct flow *f, const struct wire_msg *m, ms_t now)
+remote_upsert(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 {
-	uint32_t id = table_find(&n->remote, &f->key);
+	const struct wire_msg *m = &h->m;
+	const struct flow *f = &h->f;
+	uint32_t id = table_find_in(&n->remote, h->bucket, &f->key);
 	bool replace = m->type == WIRE_CT_NEW;
 	struct flow known;
 	struct entry *e;
@@ -58,7 +60,7 @@ remote_upsert(struct node *n, struct peer *p, const struct flow *f, const struct
 	}
 	first = id == ENTRY_NONE || table_entry(&n->remote, id)->peer != (uint8_t)(p - n->peers);
 	if (id == ENTRY_NONE) {
-		id = table_insert(&n->remote, f, now);
+		id = table_insert_in(&n->remote, h->bucket, f, now);
 		if (id == ENTRY_NONE) {
 			n->stats.remote_full++;
 			n->stats.remote_create_failed++;
@@ -135,9 +137,10 @@ is_over(const struct flow *f)
 }
 
 static void
-remote_delete(struct node *n, struct peer *p, const struct flow *f, uint32_t seq, ms_t now)
+remote_delete(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 {
-	uint32_t id = table_find(&n->remote, &f->key);
+	const struct flow *f = &h->f;
+	uint32_t id = table_find_in(&n->remote, h->bucket, &f->key), seq = h->m.seq;
 	struct flow known;
 	struct entry *e;
 
@@ -215,9 +218,9 @@ remote_state(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 		return;
 	}
 	if (m->type == WIRE_CT_DEL)
-		remote_delete(n, p, &h->f, m->seq, now);
+		remote_delete(n, p, h, now);
 	else
-		remote_upsert(n, p, &h->f, m, now);
+		remote_upsert(n, p, h, now);
 }
 
 void

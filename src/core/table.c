@@ -345,7 +345,7 @@ sought_init(struct sought *s, const struct flow_key *key)
 	head_store(&s->head, key);
 }
 
-static uint32_t *
+static uint32_t
 bucket_of(const struct table *t, const struct sought *s)
 {
 	uint64_t hash, words[2] = {(uint64_t)s->head.dst << 32 | s->head.src};
@@ -356,7 +356,7 @@ bucket_of(const struct table *t, const struct sought *s)
 		memcpy(&words[1], &s->key->sport, KEY_REST_LEN);
 		hash = flow_hash(words, ARRAY_LEN(words), t->secret);
 	}
-	return &t->buckets[(uint32_t)hash & t->bucket_mask];
+	return (uint32_t)hash & t->bucket_mask;
 }
 
 static bool
@@ -380,12 +380,12 @@ uint32_t
 table_foresee(const struct table *t, const struct flow_key *key)
 {
 	struct sought s;
-	uint32_t *bucket;
+	uint32_t bucket;
 
 	sought_init(&s, key);
 	bucket = bucket_of(t, &s);
-	__builtin_prefetch(bucket);
-	return (uint32_t)(bucket - t->buckets);
+	__builtin_prefetch(&t->buckets[bucket]);
+	return bucket;
 }
 
 void
@@ -394,17 +394,32 @@ table_foresee_entry(const struct table *t, uint32_t bucket)
 	__builtin_prefetch(&t->entries[t->buckets[bucket]]);
 }
 
+static uint32_t
+find(const struct table *t, uint32_t bucket, const struct sought *s)
+{
+	uint32_t id = t->buckets[bucket];
+
+	while (id != ENTRY_NONE && !is_sought(t, &t->entries[id], s))
+		id = t->entries[id].hash_next;
+	return id;
+}
+
 uint32_t
 table_find(const struct table *t, const struct flow_key *key)
 {
 	struct sought s;
-	uint32_t id;
 
 	sought_init(&s, key);
-	id = *bucket_of(t, &s);
-	while (id != ENTRY_NONE && !is_sought(t, &t->entries[id], &s))
-		id = t->entries[id].hash_next;
-	return id;
+	return find(t, bucket_of(t, &s), &s);
+}
+
+uint32_t
+table_find_in(const struct table *t, uint32_t bucket, const struct flow_key *key)
+{
+	struct sought s;
+
+	sought_init(&s, key);
+	return find(t, bucket, &s);
 }
 
 void
@@ -423,8 +438,16 @@ table_key(const struct table *t, uint32_t id, struct flow_key *out)
 uint32_t
 table_insert(struct table *t, const struct flow *f, ms_t now)
 {
-	uint32_t id = t->free, *bucket;
 	struct sought s;
+
+	sought_init(&s, &f->key);
+	return table_insert_in(t, bucket_of(t, &s), f, now);
+}
+
+uint32_t
+table_insert_in(struct table *t, uint32_t bucket, const struct flow *f, ms_t now)
+{
+	uint32_t id = t->free;
 	struct entry *e;
 
 	if (id != 0)
@@ -433,18 +456,16 @@ table_insert(struct table *t, const struct flow *f, ms_t now)
 		id = ++t->high;
 	else
 		return ENTRY_NONE;
-	sought_init(&s, &f->key);
-	bucket = bucket_of(t, &s);
 	e = &t->entries[id];
 	memset(e, 0, sizeof(*e));
-	e->key = s.head;
+	head_store(&e->key, &f->key);
 	e->flags = ENTRY_USED;
 	e->peer = PEER_NONE;
 	e->birth = ++t->births & BIRTH_MASK;
 	e->created_s = ms_second(now);
 	entry_set_changed(e, now);
-	e->hash_next = *bucket;
-	*bucket = id;
+	e->hash_next = t->buckets[bucket];
+	t->buckets[bucket] = id;
 	t->count++;
 	table_store(t, id, f);
 	return id;
@@ -462,7 +483,7 @@ table_remove(struct table *t, uint32_t id)
 	ASSERT(e->queue == 0);
 	table_key(t, id, &key);
 	sought_init(&s, &key);
-	link = bucket_of(t, &s);
+	link = &t->buckets[bucket_of(t, &s)];
 	while (*link != id)
 		link = &t->entries[*link].hash_next;
 	*link = e->hash_next;

@@ -185,19 +185,22 @@ entry_set_changed(struct entry *e, ms_t at)
 	e->changed_ms = (uint64_t)at.ms & ((UINT64_C(1) << 46) - 1);
 }
 
-/*
- * A search waits for memory twice: for the bucket, then for the entry.  Who knows some keys before he
- * searches for any has these fetched meanwhile: first a bucket for each, then what is in the buckets.
- */
-uint32_t table_foresee(const struct table *t, const struct flow_key *key);
-void table_foresee_entry(const struct table *t, uint32_t bucket);
-
 /* Index of the flow with this key (dead ones too), or ENTRY_NONE. */
 uint32_t table_find(const struct table *t, const struct flow_key *key);
 
 /* Enters a flow whose key is not in the table.  ENTRY_NONE if the table is full.  Flags are
  * ENTRY_USED, times are `now`, everything else is zero; peer is PEER_NONE. */
 uint32_t table_insert(struct table *t, const struct flow *f, ms_t now);
+
+/*
+ * A search waits for memory twice: for the bucket, then for the entry.  Who knows some keys before he
+ * searches for any has these fetched meanwhile: first the bucket of each, which this returns and which
+ * stays the key's, then what is in the buckets.  The other two are as above, with that bucket.
+ */
+uint32_t table_foresee(const struct table *t, const struct flow_key *key);
+void table_foresee_entry(const struct table *t, uint32_t bucket);
+uint32_t table_find_in(const struct table *t, uint32_t bucket, const struct flow_key *key);
+uint32_t table_insert_in(struct table *t, uint32_t bucket, const struct flow *f, ms_t now);
 
 /* Removes an entry; it must be in no queue.  Its timer is stopped. */
 void table_remove(struct table *t, uint32_t id);
