@@ -19,7 +19,11 @@ enum {
 	PACE_POOR_MAX = 2,               /* so many of them in a row, and nothing waits for a while */
 	PACE_REST_US = 50 * 1000,
 	PACE_HASTE_US = 10 * 1000 * 1000, /* the same after a loss */
-	PACE_BUFFER_MIN = 256 * 1024,    /* a buffer of fewer bytes is none to let anything gather in */
+	/*
+	 * A buffer of fewer bytes is none to let anything gather in.  An event takes 1.3 kB of it, and a
+	 * kernel makes 300 in a millisecond: the usual 208 KiB would be full before that is over.
+	 */
+	PACE_BUFFER_MIN = 1024 * 1024,
 };
 
 /* Begins as zeros. */
