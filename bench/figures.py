@@ -115,8 +115,8 @@ def read(paths):
             kept = json.load(f)
         for who, values in kept["all"].items():
             results.setdefault(who, {}).update(values)
-        kept["about"]["seconds"] += about.get("seconds", 0)
-        about = kept["about"]
+        about = {**kept["about"], "seconds": kept["about"]["seconds"] + about.get("seconds", 0),
+                 "rounds": max(kept["about"]["rounds"], about.get("rounds", 1))}
     return about, results
 
 

@@ -48,8 +48,8 @@ void say_ready(void);
 
 /* A ctnetlink socket with so many bytes of receive buffer; groups: multicast groups as bits, or 0. */
 int ctnl_socket(uint32_t groups, int rcvbuf);
-/* One that listens as a daemon does, and whose filter drops everything, as one that drops what the daemon itself
- * has caused. */
+/* One that listens as a daemon does, and whose filter drops everything, as a daemon's drops what it
+ * has caused itself. */
 int ctnl_socket_deaf(void);
 /* The first in the network namespace of a process. */
 int ctnl_socket_in(int pid, uint32_t groups, int rcvbuf);
