@@ -119,20 +119,15 @@ static bool
 look_ahead(struct node *n, struct rbuf *r, struct heard *h, size_t *count)
 {
 	while (*count < AHEAD_MAX) {
-		switch (wire_next(r, &h[*count].m)) {
-		case WIRE_MSG:
+		enum wire_status status = wire_next(r, &h[*count].m);
+
+		if (status == WIRE_MSG) {
 			remote_decode(n, &h[(*count)++]);
-			continue;
-		case WIRE_BAD_VERSION:
+		} else if (status == WIRE_BAD_VERSION) {
 			n->stats.recv_bad_version++;
-			continue;
-		case WIRE_TRUNCATED:
-			n->stats.recv_truncated++;
-			return false;
-		case WIRE_BAD_SIZE:
-			n->stats.recv_bad_size++;
-			return false;
-		case WIRE_END:
+		} else {
+			n->stats.recv_truncated += status == WIRE_TRUNCATED;
+			n->stats.recv_bad_size += status == WIRE_BAD_SIZE;
 			return false;
 		}
 	}

@@ -72,7 +72,7 @@ void
 daemon_event(struct sim_node *sn, const struct kernel_event *ev, ms_t now)
 {
 	if (sn->node != NULL)
-		node_kernel_event(sn->node, ev, now);
+		node_kernel_events(sn->node, ev, 1, now);
 	else if (ev->type < KEV_EXPECT_NEW)
 		incumbent_kernel_event(sn->incumbent, ev, now);
 }

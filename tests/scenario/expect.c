@@ -205,6 +205,78 @@ of_a_zone_nothing_is_told_as_the_wire_has_none(void **state)
 	stage_down(&s);
 }
 
+/* A flow that is new, changes and ends, and what its helper expects, again and again. */
+static size_t
+some_events(struct kernel_event *evs, size_t max)
+{
+	size_t count = 0;
+
+	for (unsigned int i = 0; count + 5 <= max; i++) {
+		struct flow f = tcp_flow(10 + i % 7);
+		struct expect e = data_of(&f, (uint16_t)(4000 + i));
+
+		evs[count++] = (struct kernel_event){.type = KEV_NEW, .flow = f};
+		evs[count++] = (struct kernel_event){.type = KEV_EXPECT_NEW, .expect = e};
+		f.mark = 100 + i;
+		f.has |= HAS_MARK;
+		evs[count++] = (struct kernel_event){.type = KEV_UPDATE, .flow = f};
+		if (i % 3 == 0)
+			evs[count++] = (struct kernel_event){.type = KEV_EXPECT_DESTROY, .expect = e};
+		if (i % 2 == 0)
+			evs[count++] = (struct kernel_event){.type = KEV_DESTROY, .flow = f};
+	}
+	return count;
+}
+
+/* Do two nodes know the same flows? */
+static void
+assert_same_view(struct stage *a, struct stage *b)
+{
+	struct flow_view v, w;
+	uint32_t i = 0, j = 0;
+
+	while (node_next_flow(a->n, TABLE_LOCAL, &i, &v, a->now)) {
+		assert_true(node_next_flow(b->n, TABLE_LOCAL, &j, &w, b->now));
+		assert_true(flow_same_content(&v.flow, &w.flow));
+	}
+	assert_false(node_next_flow(b->n, TABLE_LOCAL, &j, &w, b->now));
+	assert_int_equal(shown(a, TABLE_LOCAL), shown(b, TABLE_LOCAL));
+}
+
+static void
+several_events_are_as_one_after_the_other(void **state)
+{
+	struct stage s = stage_up(expect_cfg(MODE_FTFW)), t = stage_up(expect_cfg(MODE_FTFW));
+	struct kernel_event evs[75], found[20];
+	size_t count = some_events(evs, ARRAY_LEN(evs)), flows = 0;
+
+	(void)state;
+	/* More than are looked at together, and not a whole number of times as many. */
+	assert_true(count > 64);
+	for (size_t i = 0; i < count; i++)
+		node_kernel_event(s.n, &evs[i], s.now);
+	node_kernel_events(t.n, evs, count, t.now);
+	assert_int_not_equal(node_table_view(s.n, TABLE_LOCAL).active, 0);
+	assert_int_not_equal(shown(&s, TABLE_LOCAL), 0);
+	assert_same_view(&s, &t);
+	/* And what a read finds. */
+	node_kernel_read_begin(s.n, true, s.now);
+	node_kernel_read_begin(t.n, true, t.now);
+	for (; flows < ARRAY_LEN(found) - 1; flows++)
+		found[flows] = (struct kernel_event){.type = KEV_NEW, .flow = tcp_flow(14 + (unsigned int)flows)};
+	found[flows] = (struct kernel_event){.type = KEV_EXPECT_NEW, .expect = data_of(&found[3].flow, 5000)};
+	for (size_t i = 0; i < flows; i++)
+		node_kernel_read_flow(s.n, &found[i].flow, s.now);
+	node_kernel_read_expect(s.n, &found[flows].expect, s.now);
+	node_kernel_read_found(t.n, found, flows + 1, t.now);
+	node_kernel_read_end(s.n, true, s.now);
+	node_kernel_read_end(t.n, true, t.now);
+	assert_true(node_table_view(s.n, TABLE_LOCAL).active >= flows);
+	assert_same_view(&s, &t);
+	stage_down(&s);
+	stage_down(&t);
+}
+
 static void
 a_read_finds_what_is_there_and_what_is_gone(void **state)
 {
@@ -494,6 +566,7 @@ main(void)
 	    cmocka_unit_test(one_whose_master_is_not_replicated_is_not_either),
 	    cmocka_unit_test(only_those_of_the_helpers_that_are_named_are_told),
 	    cmocka_unit_test(of_a_zone_nothing_is_told_as_the_wire_has_none),
+	    cmocka_unit_test(several_events_are_as_one_after_the_other),
 	    cmocka_unit_test(a_read_finds_what_is_there_and_what_is_gone),
 	    cmocka_unit_test(when_there_are_too_many_the_rest_is_counted),
 	    cmocka_unit_test(what_is_asked_for_again_is_told_again_as_it_is_then),
