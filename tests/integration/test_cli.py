@@ -10,7 +10,7 @@ import struct
 import subprocess
 import time
 
-import bench
+import crowd
 import lab as lab_module
 import pytest
 from conftest import OURS, incumbent
@@ -371,9 +371,9 @@ def test_a_slow_reader_of_a_dump_gets_all_of_it(running, expected_of_incumbent):
     """Somebody with a pager: the daemon need not live any more when the rest is read."""
     expected_of_incumbent("ours", "its client writes as slowly as its reader reads")
     with running.table() as table:
-        for flow in bench.flows(10000):
+        for flow in crowd.flows(10000):
             table.create(flow)
-    wait_until(lambda: bench.cached(running, "internal") == 10000, 10, "10000 flows")
+    wait_until(lambda: crowd.cached(running, "internal") == 10000, 10, "10000 flows")
     dump = running.space.start("/usr/sbin/conntrackd", "-i", stdout=subprocess.PIPE)
     first = dump.stdout.readline()
     time.sleep(0.5)
@@ -386,9 +386,9 @@ def test_a_slow_reader_of_a_dump_gets_all_of_it(running, expected_of_incumbent):
 
 def test_a_reader_that_has_seen_enough_ends_the_dump(running):
     with running.table() as table:
-        for flow in bench.flows(10000):
+        for flow in crowd.flows(10000):
             table.create(flow)
-    wait_until(lambda: bench.cached(running, "internal") == 10000, 10, "10000 flows")
+    wait_until(lambda: crowd.cached(running, "internal") == 10000, 10, "10000 flows")
     done = running.space.run("sh", "-c", "/usr/sbin/conntrackd -i | head -n 1", timeout_s=10)
     assert done.stdout.count("\n") == 1
     assert running.ct("-s").returncode == 0

@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 
-import bench
+import crowd
 import ctnl
 import lab as lab_module
 import pytest
@@ -245,10 +245,10 @@ def test_events_lost_in_a_burst_are_made_up_for_within_seconds(make_lab):
     lab.start_daemons()
     lab.fw1.space.kill("conntrackd", signal.SIGSTOP)
     with lab.fw1.table() as table:
-        for flow in bench.flows(1000):
+        for flow in crowd.flows(1000):
             table.create(flow)
     lab.fw1.space.kill("conntrackd", signal.SIGCONT)
-    wait_until(lambda: bench.cached(lab.fw2, "external") == 1000, 5, "1000 flows on the peer")
+    wait_until(lambda: crowd.cached(lab.fw2, "external") == 1000, 5, "1000 flows on the peer")
     assert "dropped events" in lab.fw1.log()
 
 
@@ -258,9 +258,9 @@ def test_commit_of_20000_flows_is_complete_when_the_command_returns(make_lab):
     lab.configure("FTFW")
     lab.start_daemons()
     with lab.fw1.table() as table:
-        for flow in bench.flows(20000):
+        for flow in crowd.flows(20000):
             table.create(flow)
-    wait_until(lambda: bench.cached(lab.fw2, "external") == 20000, 30, "20000 flows on the peer",
+    wait_until(lambda: crowd.cached(lab.fw2, "external") == 20000, 30, "20000 flows on the peer",
                0.2)
     assert lab.fw2.ct("-c", timeout_s=60).returncode == 0
-    assert bench.in_kernel(lab.fw2) == 20000
+    assert crowd.in_kernel(lab.fw2) == 20000
