@@ -122,6 +122,19 @@ batch_init(struct batch *b)
 }
 
 /*
+ * After a loss the kernel drops whatever comes until somebody receives and the queue is empty then.
+ * recvmmsg() tells of the loss before it receives anything: if the queue has been emptied meanwhile,
+ * nothing would ever become ready again.
+ */
+static void
+resume(struct mnl_socket *nl)
+{
+	struct msghdr nothing = {.msg_iov = NULL};
+
+	(void)recvmsg(mnl_socket_get_fd(nl), &nothing, MSG_PEEK | MSG_DONTWAIT);
+}
+
+/*
  * Takes at most `max` datagrams from a socket.  Returns how many, fewer only if no more wait or an error
  * follows them, which the next call returns; -EAGAIN if none waits, or another negative errno.
  */
@@ -138,8 +151,13 @@ batch_fill(struct mnl_socket *nl, struct batch *b, unsigned int max)
 	do
 		n = recvmmsg(mnl_socket_get_fd(nl), b->msgs, most, MSG_DONTWAIT, NULL);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : -EAGAIN;
+	if (n <= 0) {
+		int err = n < 0 ? -errno : -EAGAIN;
+
+		if (err == -ENOBUFS)
+			resume(nl);
+		return err;
+	}
 	b->count = (unsigned int)n;
 	return n;
 }

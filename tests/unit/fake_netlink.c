@@ -37,6 +37,8 @@ struct datagram {
 struct mnl_socket {
 	struct datagram queue[QUEUE_MAX];
 	size_t head, count;
+	bool lossy; /* nothing gets into the queue */
+	bool lost;  /* and that is to be told */
 };
 
 static struct {
@@ -67,12 +69,21 @@ fake_netlink_push(enum fake_socket s, uint32_t from_port, const void *data, size
 	struct mnl_socket *nl = &fake.sockets[s];
 	struct datagram *d = &nl->queue[(nl->head + nl->count) % QUEUE_MAX];
 
+	if (nl->lossy)
+		return;
 	ASSERT(nl->count < QUEUE_MAX);
 	*d = (struct datagram){.from = from_port, .len = len, .data = malloc(len > 0 ? len : 1)};
 	ASSERT(d->data != NULL);
 	if (len > 0)
 		memcpy(d->data, data, len);
 	nl->count++;
+}
+
+void
+fake_netlink_overrun(enum fake_socket s)
+{
+	fake.sockets[s].lossy = true;
+	fake.sockets[s].lost = true;
 }
 
 size_t
@@ -174,12 +185,20 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	struct datagram *d;
 	size_t len;
 
-	(void)flags;
-	ASAN_UNPOISON_MEMORY_REGION(iov->iov_base, iov->iov_len);
+	if (nl->lost) {
+		nl->lost = false;
+		nl->lossy = nl->count > 0;
+		errno = ENOBUFS;
+		return -1;
+	}
 	if (nl->count == 0) {
+		nl->lossy = false;
 		errno = EAGAIN;
 		return -1;
 	}
+	if (flags & MSG_PEEK)
+		return 0;
+	ASAN_UNPOISON_MEMORY_REGION(iov->iov_base, iov->iov_len);
 	d = &nl->queue[nl->head % QUEUE_MAX];
 	len = d->len < iov->iov_len ? d->len : iov->iov_len;
 	memcpy(iov->iov_base, d->data, len);
@@ -191,18 +210,29 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	free(d->data);
 	nl->head++;
 	nl->count--;
+	nl->lossy = nl->lossy && nl->count > 0;
 	return (ssize_t)len;
 }
 
 int
 __wrap_recvmmsg(int fd, struct mmsghdr *msgs, unsigned int count, int flags, struct timespec *limit)
 {
+	struct mnl_socket *nl = &fake.sockets[fd - FD_FIRST];
+
 	(void)limit;
+	/* As the kernel has it: nothing is received then. */
+	if (nl->lost) {
+		nl->lost = false;
+		errno = ENOBUFS;
+		return -1;
+	}
 	for (unsigned int i = 0; i < count; i++) {
 		ssize_t len = __wrap_recvmsg(fd, &msgs[i].msg_hdr, flags);
 
-		if (len < 0)
+		if (len < 0) {
+			nl->lost = i > 0 && errno == ENOBUFS;
 			return i > 0 ? (int)i : -1;
+		}
 		msgs[i].msg_len = (unsigned int)len;
 	}
 	return (int)count;

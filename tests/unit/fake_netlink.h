@@ -24,6 +24,10 @@ void fake_netlink_reset(void);
 /* The next datagram that the socket receives, from the kernel (0) or another process. */
 void fake_netlink_push(enum fake_socket s, uint32_t from_port, const void *data, size_t len);
 
+/* The buffer was full for a moment: what is pushed is lost until a receive has found the queue empty, and
+ * the next receive says so. */
+void fake_netlink_overrun(enum fake_socket s);
+
 /* The datagrams that the socket has not received yet. */
 size_t fake_netlink_waiting(enum fake_socket s);
 

@@ -130,6 +130,32 @@ events_of_no_use_are_counted(void **state)
 
 /* Read as a negative number it is less than what is left. */
 static void
+a_loss_is_told_and_is_not_the_last_that_is_heard(void **state)
+{
+	struct ctnl *c = open_fake();
+	struct message m = message(NEW, 0);
+	unsigned int seen = 0;
+
+	(void)state;
+	/* While something waits that is older. */
+	fake_netlink_push(FAKE_EVENT, 0, m.b, m.len);
+	fake_netlink_overrun(FAKE_EVENT);
+	assert_int_equal(ctnl_read_events(c, 10, count_event, &seen), -ENOBUFS);
+	assert_int_equal(ctnl_read_events(c, 10, count_event, &seen), 1);
+	fake_netlink_push(FAKE_EVENT, 0, m.b, m.len);
+	assert_int_equal(ctnl_read_events(c, 10, count_event, &seen), 1);
+	assert_int_equal(seen, 2);
+
+	/* The reader emptied the queue just as the kernel found it full. */
+	fake_netlink_overrun(FAKE_EVENT);
+	assert_int_equal(ctnl_read_events(c, 10, count_event, &seen), -ENOBUFS);
+	fake_netlink_push(FAKE_EVENT, 0, m.b, m.len);
+	assert_int_equal(ctnl_read_events(c, 10, count_event, &seen), 1);
+	assert_int_equal(seen, 3);
+	close_fake(c);
+}
+
+static void
 a_message_of_two_gigabytes_is_none(void **state)
 {
 	struct ctnl *c = open_fake();
@@ -204,6 +230,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(events_of_no_use_are_counted),
+	    cmocka_unit_test(a_loss_is_told_and_is_not_the_last_that_is_heard),
 	    cmocka_unit_test(a_message_of_two_gigabytes_is_none),
 	    cmocka_unit_test(parts_of_a_dump_of_no_use_are_counted),
 	    cmocka_unit_test(answers_of_no_use_are_counted),
