@@ -176,9 +176,10 @@ def test_reliable_delivery_loses_no_end_of_a_flow(node):
                             in_general=SMALL + "NetlinkOverrunResync off\n\tNetlinkEventsReliable "
                             + reliable).replace("HashLimit 2048", "HashLimit 262144"))
         node.start_daemon(check=True)
-        for base in range(0, 500, 50):
-            node.create(*many(50, base))
-            wait_until(lambda n=base + 50: shown(node) == n, 5, "cached")
+        # The buffer holds fifteen events.
+        for base in range(0, 500, 10):
+            node.create(*many(10, base))
+            wait_until(lambda n=base + 10: shown(node) == n, 5, "cached")
         deaf(node, lambda: node.delete(*many(500)))
 
         def ended():
