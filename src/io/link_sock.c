@@ -246,7 +246,7 @@ struct link_batch {
 ms_t
 link_batch_deadline(const struct link *l)
 {
-	return l->batch != NULL && l->batch->next < l->batch->count ? (ms_t){0} : MS_NEVER;
+	return l->batch != NULL && l->batch->next < l->batch->count ? ((ms_t){0}) : MS_NEVER;
 }
 
 void

@@ -210,7 +210,7 @@ knowledge_watch(struct sim *s, const struct happening *h)
 	case HAP_EVENT:
 		e = known(s, h->node, &h->event->flow.key);
 		if (e != NULL && !h->event->own && is_of_entry(s, h)) {
-			e->alive_at = h->event->type == KEV_DESTROY ? (ms_t){0} : s->w->now;
+			e->alive_at = h->event->type == KEV_DESTROY ? ((ms_t){0}) : s->w->now;
 			e->alive_id = h->event->flow.id;
 			e->both_ways = h->event->flow.status & ST_SEEN_REPLY;
 			e->forgot = false;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sourced by tools/demo and tools/test: need_packages NAME... installs what is missing with apt.
+# shellcheck shell=bash
 
 # Debian packages start the services they bring; a policy-rc.d that says no prevents it.  An
 # administrator's own file is left as it is.
