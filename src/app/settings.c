@@ -80,24 +80,47 @@ settings_filter_changed(const struct config *was, const struct config *is)
 	    !filter_equal(&was->node.filter, &is->node.filter);
 }
 
+/* Member by member: what lies between them may be anything. */
+static bool
+helper_differs(const struct config_helper *a, const struct config_helper *b)
+{
+	return memcmp(a->name, b->name, sizeof(a->name)) != 0 || a->l3 != b->l3 || a->l4 != b->l4 ||
+	    a->queue_num != b->queue_num || a->queue_len != b->queue_len ||
+	    a->has_policy != b->has_policy || a->expect_max != b->expect_max ||
+	    a->expect_timeout_s != b->expect_timeout_s;
+}
+
 static bool
 helpers_changed(const struct config *was, const struct config *is)
 {
-	return was->helpers_count != is->helpers_count ||
-	    memcmp(was->helpers, is->helpers, sizeof(is->helpers)) != 0;
+	if (was->helpers_count != is->helpers_count)
+		return true;
+	for (size_t i = 0; i < is->helpers_count; i++) {
+		if (helper_differs(&was->helpers[i], &is->helpers[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Where in the file a link stands is nothing of the link's. */
+static bool
+link_differs(const struct config_link *a, const struct config_link *b)
+{
+	return a->transport != b->transport || a->is_default != b->is_default ||
+	    memcmp(a->ifname, b->ifname, sizeof(a->ifname)) != 0 || a->l3 != b->l3 ||
+	    memcmp(&a->group, &b->group, sizeof(a->group)) != 0 ||
+	    memcmp(&a->local, &b->local, sizeof(a->local)) != 0 || a->port != b->port ||
+	    a->error_queue != b->error_queue || a->sndbuf != b->sndbuf ||
+	    a->rcvbuf != b->rcvbuf || a->checksum != b->checksum;
+}
+
 static bool
 links_changed(const struct config *was, const struct config *is)
 {
 	if (was->links_count != is->links_count)
 		return true;
 	for (size_t i = 0; i < is->links_count; i++) {
-		struct config_link a = was->links[i], b = is->links[i];
-
-		a.line = b.line;
-		if (memcmp(&a, &b, sizeof(a)) != 0)
+		if (link_differs(&was->links[i], &is->links[i]))
 			return true;
 	}
 	return false;

@@ -156,7 +156,7 @@ write_date(char date[32])
 	time_t now = time(NULL);
 
 	if (ctime_r(&now, date) == NULL)
-		strcpy(date, "?");
+		memcpy(date, "?", sizeof("?"));
 	date[strcspn(date, "\n")] = '\0';
 }
 

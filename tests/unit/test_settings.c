@@ -115,6 +115,40 @@ names_that_do_not_fit_are_counted(void **state)
 	assert_int_equal(settings_changed(&was, &is, false, names, 0), 3);
 }
 
+/* How many bytes of `size` at `field` of `is` can be changed without a change of settings. */
+static size_t
+unnoticed(void *field, size_t size)
+{
+	unsigned char *bytes = field;
+	char names[64];
+	size_t count = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		bytes[i] ^= 1;
+		count += settings_changed(&was, &is, true, names, sizeof(names)) +
+			settings_changed(&was, &is, false, names, sizeof(names)) == 0;
+		bytes[i] ^= 1;
+	}
+	return count;
+}
+
+/* A new member without its comparison is one that is not noticed. */
+static void
+members_of_links_and_helpers_are_settings_and_what_lies_between_is_not(void **state)
+{
+	enum { LINK_HOLES = 3 + 1 + 3, HELPER_HOLES = 2 + 3 };
+	struct config_link *l = &is.links[0];
+	struct config_helper *h = &is.helpers[0];
+
+	(void)state;
+	parse(&was, PLAIN);
+	was.helpers_count = 1;
+	was.helpers[0] = (struct config_helper){.name = "ftp", .l3 = L3_IPV4, .l4 = L4_TCP};
+	memcpy(&is, &was, sizeof(is));
+	assert_int_equal(unnoticed(l, sizeof(*l)), LINK_HOLES + sizeof(l->line));
+	assert_int_equal(unnoticed(h, sizeof(*h)), HELPER_HOLES);
+}
+
 int
 main(void)
 {
@@ -122,6 +156,7 @@ main(void)
 	    cmocka_unit_test(no_setting_changes_unnoticed),
 	    cmocka_unit_test(each_change_has_its_name_and_its_time),
 	    cmocka_unit_test(names_that_do_not_fit_are_counted),
+	    cmocka_unit_test(members_of_links_and_helpers_are_settings_and_what_lies_between_is_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
