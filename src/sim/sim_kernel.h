@@ -71,10 +71,10 @@ void sim_kernel_update(struct sim_kernel *k, const struct flow *f);
 void sim_kernel_destroy(struct sim_kernel *k, const struct flow_key *key);
 
 /*
- * What an update can change: the attributes that `upd` has replace those of the entry.  This is
- * deliberately not flow_merge(): a model made of what it is to try has the same mistakes.
+ * What an update can change: the attributes that `upd` has replace those of `g`, the entry.  This
+ * is deliberately not flow_merge(): a model made of what it is to try has the same mistakes.
  */
-void sim_kernel_change(struct flow *entry, const struct flow *upd);
+void sim_kernel_change(struct flow *g, const struct flow *upd);
 
 /* Would a new flow find both its tuples free? */
 bool sim_kernel_has_room(const struct sim_kernel *k, const struct flow *f);
