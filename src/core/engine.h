@@ -39,6 +39,7 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	SCAN_MAX = 4096,             /* entries that walks for requests pass in a row */
 	/*
 	 * Packets renew a timeout without an event.  So the kernel is asked when a third of it is over,
 	 * not sooner than in ten seconds, and not more than so many flows a second.
@@ -239,6 +240,7 @@ struct job {
 	bool running;
 	uint8_t phase;
 	uint32_t cursor;
+	uint32_t foreseen; /* commit: what the walk needs for entries up to this one has been fetched */
 	uint32_t out;   /* its requests under way */
 	uint32_t walks; /* of this phase, before the one under way */
 	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
@@ -359,8 +361,11 @@ struct node {
 	struct job jobs[4];   /* by enum job_id */
 	struct op_slot ops[OPS_MAX];
 	uint32_t op_replica[OPS_MAX]; /* the replica that a slot writes or removes, or ENTRY_NONE */
+	uint16_t op_hint[OPS_MAX];    /* slots in use whose op_replica has this remainder */
 	uint32_t ops_free, ops_retry;
 	uint32_t ops_next; /* where the search for a free slot goes on */
+	uint32_t scan_left; /* entries that walks may still pass before others have their turn */
+	bool scan_paused;   /* they have passed so many, and go on at once */
 	struct commit_tally tally;
 	unsigned int commit_errors_told, commit_conflicts_told;
 
@@ -504,6 +509,10 @@ enum local_news {
 
 /* Enters or merges a flow; the new or old index, ENTRY_NONE if the table is full. */
 uint32_t local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now);
+/* The same where the table is known to have it as entry `id`, with *old (which changes) in it, or not at
+ * all: ENTRY_NONE. */
+uint32_t local_put(struct node *n, uint32_t id, struct flow *old, const struct flow *f,
+    enum local_news news, ms_t now);
 /* The flow is gone from the kernel; tells the peers if they may know of it. */
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* We have deleted a peer's flow from the kernel: likewise, and events of it may still be unread. */
@@ -593,6 +602,13 @@ bool expect_committed(const struct node *n);
 void expect_flush_kernel(struct node *n);
 bool expect_pull(struct node *n, struct kernel_op *op, ms_t now);
 void expect_answered(struct node *n, const struct kernel_result *res, ms_t now);
+
+/*
+ * request.c: the entry of the table that a walk comes to next; *cursor is where it is, and moves.  ENTRY_NONE
+ * at the end, or if the walks have passed SCAN_MAX entries in a row (n->scan_paused), so that a large table
+ * with little to do keeps nobody waiting.
+ */
+uint32_t walk_next(struct node *n, const struct table *t, uint32_t *cursor);
 
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);

@@ -316,6 +316,9 @@ node_deadline(const struct node *n)
 {
 	ms_t d = n->housekeeping;
 
+	/* A walk goes on as soon as others have had their turn. */
+	if (n->scan_paused)
+		return (ms_t){0};
 	if (n->mode->alive)
 		d = ms_earlier(d, n->keepalive);
 	if (n->controls_count > 0)

@@ -150,10 +150,13 @@ size_t node_datagram_link(const struct node *n);
  */
 size_t node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now);
 
-/* Fills *op with the next request to the kernel; false if there is none. */
+/*
+ * Fills *op with the next request to the kernel; false if there is none.  Then node_deadline() says when to
+ * ask again: at once if a walk through a large table was only interrupted.
+ */
 bool node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now);
 
-/* When node_tick() has something to do next; MS_NEVER if never. */
+/* When node_tick(), or node_pull_kernel_op(), has something to do next; MS_NEVER if never. */
 ms_t node_deadline(const struct node *n);
 
 enum notice_type {

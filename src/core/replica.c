@@ -134,8 +134,11 @@ decide(const struct node *n, struct flow *f, const struct flow *kernel, enum com
 static void
 want_less(const struct node *n, struct flow *want)
 {
-	uint32_t local = table_find(&n->local, &want->key);
+	uint32_t local;
 
+	if (!(want->has & HAS_HELPER))
+		return;
+	local = table_find(&n->local, &want->key);
 	if (local != ENTRY_NONE && (table_entry(&n->local, local)->flags & ENTRY_LESS))
 		want->has &= ~(uint32_t)HAS_HELPER;
 }
@@ -318,7 +321,8 @@ written(struct node *n, struct op_slot *s, ms_t now)
 		/* The kernel says so of what has a master. */
 		f->status |= flow_is_related(f) ? ST_EXPECTED : 0;
 	}
-	id = local_upsert(n, f, s->op.type != KOP_UPDATE ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
+	id = local_put(n, id, &before, f,
+	    s->op.type != KOP_UPDATE ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
