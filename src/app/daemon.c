@@ -624,6 +624,8 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	if (cfg->disable_external)
 		log_write(log, LOG_LV_NOTICE, "disabling external cache");
 	if (open_all(&d)) {
+		/* Before anything is looked at that comes from elsewhere. */
+		privileges_drop(&d);
 		want_read(&d, READ_START);
 		while (!d.stopping)
 			turn(&d);
