@@ -90,11 +90,13 @@ privileges_drop(struct daemon *d)
 	check_files(d);
 	confine_held(held, sizeof(held));
 	calls = confine_calls();
-	if (calls < 0)
+	/* Whoever built it so has decided so. */
+	if (calls < 0 && calls != -ENOSYS)
 		log_write(d->log, LOG_LV_WARNING, "system calls are not restricted: %s",
-		    calls == -ENOSYS ? "this program was built without that" : strerror(-calls));
+		    strerror(-calls));
 	if (calls < 0)
-		log_write(d->log, LOG_LV_NOTICE, "confined to capabilities %s", held);
+		log_write(d->log, LOG_LV_NOTICE,
+		    "confined to capabilities %s; system calls are not restricted", held);
 	else
 		log_write(d->log, LOG_LV_NOTICE, "confined to capabilities %s and %d system calls",
 		    held, calls);

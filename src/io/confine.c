@@ -211,6 +211,21 @@ static const struct {
 
 static const unsigned int ioctls[] = {SIOCGIFMTU, SIOCGIFFLAGS, SIOCGIFINDEX, SIOCGIFNAME};
 
+/* Bits of argument number `arg`, or all of it.  The macros of libseccomp leave a field out, of which clang
+ * complains. */
+static struct scmp_arg_cmp
+bits(unsigned int arg, uint32_t mask, uint32_t value)
+{
+	return (struct scmp_arg_cmp){
+	    .arg = arg, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
+static struct scmp_arg_cmp
+equal(unsigned int arg, uint32_t value)
+{
+	return (struct scmp_arg_cmp){.arg = arg, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
 static int
 allow_sockets(scmp_filter_ctx f)
 {
@@ -220,9 +235,9 @@ allow_sockets(scmp_filter_ctx f)
 
 	for (size_t i = 0; i < ARRAY_LEN(sockets) && r == 0; i++) {
 		const struct scmp_arg_cmp args[] = {
-		    SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)sockets[i].domain),
-		    SCMP_A1_32(SCMP_CMP_MASKED_EQ, type_mask, (uint32_t)sockets[i].type),
-		    SCMP_A2_32(SCMP_CMP_EQ, (uint32_t)sockets[i].protocol),
+		    equal(0, (uint32_t)sockets[i].domain),
+		    bits(1, type_mask, (uint32_t)sockets[i].type),
+		    equal(2, (uint32_t)sockets[i].protocol),
 		};
 
 		r = seccomp_rule_add_array(f, SCMP_ACT_ALLOW, SCMP_SYS(socket),
@@ -236,12 +251,12 @@ static int
 allow_some(scmp_filter_ctx f)
 {
 	/* Memory is never made executable. */
-	const struct scmp_arg_cmp no_code = SCMP_A2_32(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+	const struct scmp_arg_cmp no_code = bits(2, PROT_EXEC, 0);
 	int r = allow_sockets(f);
 
 	for (size_t i = 0; i < ARRAY_LEN(ioctls) && r == 0; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-		    SCMP_A1_32(SCMP_CMP_EQ, ioctls[i]));
+		    equal(1, ioctls[i]));
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, no_code);
 	if (r == 0)
@@ -251,11 +266,11 @@ allow_some(scmp_filter_ctx f)
 	/* Of itself. */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 1,
-		    SCMP_A0_32(SCMP_CMP_EQ, 0));
+		    equal(0, 0));
 	/* abort() */
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2,
-		    SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()), SCMP_A2_32(SCMP_CMP_EQ, SIGABRT));
+		    equal(0, (uint32_t)getpid()), equal(2, SIGABRT));
 	return r;
 }
 
