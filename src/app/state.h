@@ -9,6 +9,7 @@
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended
  *   helpers.c   user-space helpers that are not provided
+ *   privileges.c what the daemon gives up once everything is open
  */
 #ifndef APP_STATE_H
 #define APP_STATE_H
@@ -188,6 +189,10 @@ void stats_log_vanished(struct daemon *d, const struct kernel_op *op,
 void helpers_warn(struct daemon *d);
 /* The same as a block of -s runtime; nothing if there is none. */
 void helpers_show(const struct daemon *d, struct ctl_client *c);
+
+/* privileges.c */
+/* Everything is open: gives up what the rest of the daemon's life does not take; says what is in force. */
+void privileges_drop(struct daemon *d);
 
 /* daemon.c */
 /* How the daemon is, for the service manager. */

@@ -316,6 +316,7 @@ io_counters(struct text *t, const struct stats_input *in)
 	    {"client_read_failed", in->ctl.read_failed},
 	    {"client_unknown_request", in->ctl.unknown_request},
 	    {"client_timed_out", in->ctl.timed_out},
+	    {"client_not_permitted", in->ctl.not_permitted},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
