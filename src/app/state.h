@@ -71,6 +71,8 @@ struct link_wait {
 	bool gathers; /* what it receives is left to gather */
 	uint64_t strangers_told; /* how many strangers the log knows of */
 	ms_t strangers_next;     /* when it may hear of more */
+	uint64_t dropped_told, shut_out_told; /* likewise of what the kernel dropped */
+	ms_t drops_next;
 };
 
 struct daemon {
