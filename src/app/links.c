@@ -161,6 +161,7 @@ check_all(struct daemon *d, ms_t now)
 		tell_of_strangers(d, i, now);
 		tell_of_drops(d, i, now);
 	}
+	report_left_out(d, now);
 }
 
 /* The kernel tells when a carrier comes or goes.  The rest is looked at once a second. */
