@@ -85,6 +85,10 @@ enum {
 	 */
 	BEHIND_MS = 2 * 1000,
 	BEHIND_ROW = 3,
+	/* So many of the last messages are remembered by a print: no process says two with one number. */
+	PRINTS_MAX = 64,
+	/* Two differ all the same: somebody else speaks for the peer.  How often all is compared then. */
+	FORGED_PAUSE_MS = 10 * 1000,
 	DEAF_ALIVES = 5, /* in a row, and no acknowledgement: the peer does not hear us */
 	/* So long after a NACK its answer may still come. */
 	NACK_REPEAT_MS = 5 * 1000,
@@ -112,6 +116,17 @@ enum {
 	BULK_PAUSE_MS = 5,
 	BULK_FLIGHT_MIN = 128,
 	BULK_FLIGHT = 1024,
+	/* It takes 16 bytes to ask for one.  So many are begun as soon as they are asked for, and then one
+	 * in so long: less than a peer waits before it holds for gone what is not named. */
+	BULKS_AT_ONCE = 4,
+	BULK_AGAIN_MS = 2 * 1000,
+	/* When a peer that could have is taken to have acknowledged no more of it. */
+	BULK_ACKED_MS = 30 * 1000,
+	/* The same when we ask, which others may make us do. */
+	ASKS_AT_ONCE = 4,
+	ASK_AGAIN_MS = 3 * 1000,
+	/* How often at most the log hears of ends that were given up. */
+	EVICTED_TOLD_MS = 60 * 1000,
 
 	/* How a full resend of a peer is known to be over (version 1 has no end mark). */
 	RESYNC_RETRY_MS = 5 * 1000,
@@ -158,6 +173,29 @@ struct control {
 	uint32_t from, to;
 };
 
+/* Something costly that others can make us do: so often at once, then once in a while.  Begins as zeros. */
+struct ration {
+	unsigned int left;
+	ms_t at; /* when one was last added */
+};
+
+/* May it be done once more? */
+static inline bool
+ration_take(struct ration *r, unsigned int at_once, int64_t pause_ms, ms_t now)
+{
+	int64_t more = r->at.ms == 0 ? at_once : ms_since(now, r->at) / pause_ms;
+
+	if (more > 0) {
+		r->left = more > at_once || r->left + more > at_once ? at_once
+								     : r->left + (unsigned int)more;
+		r->at = now;
+	}
+	if (r->left == 0)
+		return false;
+	r->left--;
+	return true;
+}
+
 enum resync_state {
 	RESYNC_NONE,   /* what we have of the peer is all it has */
 	RESYNC_WANTED, /* to be asked */
@@ -194,6 +232,9 @@ struct peer {
 	bool seq_set;
 	bool ack_open;
 	bool jump_noted;
+	bool hello_held; /* one that began elsewhere, while its known process was heard */
+	bool forged;     /* two messages had one number, and nothing was compared since */
+	ms_t forged_at;  /* when it last was, for that */
 	bool missed;     /* something of it was lost while we said HELLO */
 	bool unsure;     /* it said what may have been a restart, since: */
 	ms_t unsure_at;
@@ -209,12 +250,15 @@ struct peer {
 	uint32_t ack_from; /* start of what we have not acknowledged yet */
 	uint32_t window;   /* messages until the next acknowledgement */
 	uint32_t jump_next; /* number that would make a far jump believable */
+	uint32_t hello_next; /* the same for a HELLO that was held */
+	uint32_t prints[PRINTS_MAX]; /* of the last messages, by number; 0: not heard */
 	uint32_t behind_next; /* the same for a row of numbers that have been before */
 	uint32_t behind_row;
 	uint16_t epoch;    /* its flows of earlier epochs are in doubt, see struct entry */
 	enum resync_state resync;
 	unsigned int resync_tries;
 	bool unanswered;   /* the tries are used up, and no acknowledgement came */
+	struct ration asks; /* how often it may be asked */
 	ms_t resync_at;    /* last step of the resync */
 	ms_t old_named;    /* when a doubtful flow was last named again */
 	bool any_named;    /* one was since the resync began */
@@ -346,6 +390,12 @@ struct node {
 	ms_t bulk_next;
 	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
 	bool bulk_expects;    /* expectations are still to follow */
+	struct ration bulks;  /* that peers may still ask for */
+	bool bulk_owed;       /* one has, and waits for that */
+	bool bulk_unsure;     /* one is over, but not all of it is acknowledged: */
+	bool bulk_resent;     /* some of it may have gone out again since */
+	uint32_t bulk_end;    /* the number after its last message */
+	ms_t bulk_over;       /* when that was */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal */
@@ -371,6 +421,8 @@ struct node {
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
+	uint64_t evicted_told; /* of stats.unacked_evicted the log knows of so many, since: */
+	ms_t evicted_told_at;
 	uint32_t looks_left;  /* at timeouts, in this second */
 	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
 	bool flush_external;  /* -f external, as soon as the commit under way is through */
@@ -463,6 +515,8 @@ bool peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_
 /* Queues a control message; false (and counted) if there is no room. */
 bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
+/* A second has gone by: begins what peers were put off with, tells what became of the last one. */
+void sync_bulk_later(struct node *n, ms_t now);
 /* A full resend under way ends here, unfinished. */
 void sync_bulk_stop(struct node *n);
 /* When the flow is next sent if nothing happens to it (ALARM), or its timeout next looked at. */
