@@ -6,7 +6,7 @@ import time
 import tables
 from nodes import Meter
 
-STEP = 20000  # events that are measured at each size
+STEP = 50000  # events that are measured at each size
 MILLION = 1000000
 COMMITS = (10000, 30000, 100000, 300000)
 MAX, BUCKETS = "/proc/sys/net/netfilter/nf_conntrack_max", "/sys/module/nf_conntrack/parameters/hashsize"

@@ -7,6 +7,7 @@ import events
 import growth
 import latency
 import packets
+import strangers
 import tables
 
 # floor, incumbent: how many times the floor's, or the incumbent's, figure ours may be; most: ours itself.  None:
@@ -110,6 +111,17 @@ def million_rows():
         yield Row("1000k." + key, "1000k flows, " + text, unit, None, None if unit == "flows" else 1)
 
 
+def hostile_rows():
+    for when, text in (("quiet", "nobody else"), ("flood", "100,000 datagrams/s of a stranger")):
+        for op in ("create", "delete"):
+            key = "hostile.%s.%s." % (when, op)
+            yield Row(key + "recv", "%s, %s, receive" % (text, op), "us", None, 1)
+            yield Row(key + "missing", "%s, %s, wrong at the peer" % (text, op), "flows", most=0)
+    yield Row("hostile.flood.rate", "the stranger's datagrams", "/s")
+    for op in ("create", "delete"):
+        yield Row("hostile.%s.ratio" % op, "with the stranger to without, %s, receive" % op, "times", most=1.1)
+
+
 ALARM_ROWS = [
     Row("alarm.send", "ALARM, idle flows, send", "%", None, 0.34),
     Row("alarm.recv", "ALARM, idle flows, receive", "%"),
@@ -127,6 +139,7 @@ EXPERIMENTS = [
     Experiment("lag", "From one kernel to the other's", latency.lag, None, list(lag_rows())),
     Experiment("busy", "Events while the node is busy", latency.stall, None, list(busy_rows()), most=2),
     Experiment("chains", "Many flows in a small hash", growth.chains, None, list(growth_rows())),
+    Experiment("hostile", "A stranger on the link", strangers.flooded, None, list(hostile_rows()), most=3),
     Experiment("alarm", "ALARM", growth.alarm, None, ALARM_ROWS, most=2),
     Experiment("commits", "Commit, by the number of flows", growth.commit_times, None, COMMIT_ROWS, most=2,
                quick=False),

@@ -248,6 +248,7 @@ static const struct command commands[] = {
 	{"text", cmd_text},
 	{"lag", cmd_lag},
 	{"packets", cmd_packets},
+	{"flood", cmd_flood},
 };
 
 static enum op
@@ -283,6 +284,8 @@ option_set(struct options *o, const char *name, const char *value)
 		o->seconds = strtod(value, NULL);
 	else if (strcmp(name, "--peer") == 0)
 		o->peer = value;
+	else if (strcmp(name, "--source") == 0)
+		o->source = value;
 	else if (strcmp(name, "--port") == 0)
 		o->port = (unsigned int)number;
 	else if (strcmp(name, "--listen") == 0)

@@ -26,6 +26,7 @@ struct options {
 	unsigned int timeout_s;
 	double seconds;     /* how long at most */
 	const char *peer;   /* address datagrams go to */
+	const char *source; /* and come from */
 	unsigned int port;
 	bool listen;        /* somebody does, so that the kernel has to report, but wants nothing */
 	int netns;          /* process whose network namespace is the other one, or 0 */
@@ -64,7 +65,7 @@ unsigned int requests_send(int fd, const void *buf, size_t len);
 /* The number of the flow that an event is about; false if it is none of ours. */
 bool event_flow(const struct nlmsghdr *nlh, uint64_t *id);
 
-/* The commands: load.c, floor.c, lag.c, packets.c */
+/* The commands: load.c, floor.c, lag.c, packets.c, flood.c */
 int cmd_load(const struct options *o);
 int cmd_relay(const struct options *o);
 int cmd_sink(const struct options *o);
@@ -72,5 +73,6 @@ int cmd_dump(const struct options *o);
 int cmd_text(const struct options *o);
 int cmd_lag(const struct options *o);
 int cmd_packets(const struct options *o);
+int cmd_flood(const struct options *o);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -404,19 +405,46 @@ open_lock(struct daemon *d)
 	return true;
 }
 
+/* The group of the control socket's readers, by name or by number. */
+static bool
+find_group(struct daemon *d, gid_t *group)
+{
+	const char *name = d->cfg->unix_group;
+	struct group *found;
+	unsigned int number;
+	char rest;
+
+	*group = CTL_NO_GROUP;
+	if (name[0] == '\0')
+		return true;
+	found = getgrnam(name);
+	if (found != NULL)
+		*group = found->gr_gid;
+	else if (sscanf(name, "%9u%c", &number, &rest) == 1)
+		*group = number;
+	else
+		daemon_review(d, "there is no group `%s', which UNIX Group names", name);
+	return *group != CTL_NO_GROUP;
+}
+
 static bool
 open_ctl(struct daemon *d)
 {
 	struct ctl_ops ops = requests_ops(d);
-	int r = ctl_open(&d->ctl, d->cfg->unix_path, &ops);
+	gid_t group;
+	int r;
 
+	if (!find_group(d, &group))
+		return false;
+	r = ctl_open(&d->ctl, d->cfg->unix_path, group, &ops);
 	if (r == 0)
 		return true;
 	if (r == -EADDRINUSE)
 		log_write(d->log, LOG_LV_ERROR,
 		    "can't open unix socket `%s': another daemon answers on it", d->cfg->unix_path);
 	else
-		daemon_review(d, "can't open unix socket `%s': %s", d->cfg->unix_path, strerror(-r));
+		daemon_review(d, "can't open unix socket `%s'%s%s: %s", d->cfg->unix_path,
+		    group != CTL_NO_GROUP ? " for Group " : "", d->cfg->unix_group, strerror(-r));
 	return false;
 }
 
@@ -596,6 +624,8 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	if (cfg->disable_external)
 		log_write(log, LOG_LV_NOTICE, "disabling external cache");
 	if (open_all(&d)) {
+		/* Before anything is looked at that comes from elsewhere. */
+		privileges_drop(&d);
 		want_read(&d, READ_START);
 		while (!d.stopping)
 			turn(&d);

@@ -111,6 +111,33 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 	w->strangers_next = ms_add(now, STRANGERS_MS);
 }
 
+/* What the kernel dropped before we could read it. */
+static void
+tell_of_drops(struct daemon *d, size_t i, ms_t now)
+{
+	const struct link_counters *c = link_counters(d->links[i]);
+	struct link_wait *w = &d->link_wait[i];
+	const char *name = link_config(d->links[i])->ifname;
+
+	if (!ms_reached(now, w->drops_next) ||
+	    (c->recv_dropped == w->dropped_told && c->recv_shut_out == w->shut_out_told))
+		return;
+	if (c->recv_dropped != w->dropped_told)
+		log_write(d->log, LOG_LV_WARNING,
+		    "device `%s': %llu datagrams were lost, as the receive buffer of %zu bytes was full "
+		    "(RcvSocketBuffer), or damaged",
+		    name, (unsigned long long)(c->recv_dropped - w->dropped_told),
+		    link_rcvbuf(d->links[i]));
+	if (c->recv_shut_out != w->shut_out_told)
+		log_write(d->log, LOG_LV_WARNING,
+		    "device `%s': a flood of datagrams that are no messages, or not the peer's: %llu "
+		    "were dropped in the kernel",
+		    name, (unsigned long long)(c->recv_shut_out - w->shut_out_told));
+	w->dropped_told = c->recv_dropped;
+	w->shut_out_told = c->recv_shut_out;
+	w->drops_next = ms_add(now, STRANGERS_MS);
+}
+
 /* How the link's interface is doing; `why`: what else is wrong with it. */
 static enum link_status
 look_at(struct daemon *d, size_t i, char *why, size_t why_len)
@@ -132,7 +159,9 @@ check_all(struct daemon *d, ms_t now)
 		why[0] = '\0';
 		node_link_state(d->node, i, look_at(d, i, why, sizeof(why)) == LINK_RUNNING, now);
 		tell_of_strangers(d, i, now);
+		tell_of_drops(d, i, now);
 	}
+	report_left_out(d, now);
 }
 
 /* The kernel tells when a carrier comes or goes.  The rest is looked at once a second. */

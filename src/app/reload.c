@@ -25,8 +25,15 @@ apply_scheduler(struct daemon *d, const struct config *cfg)
 
 	if (cfg->sched_priority == 0)
 		policy = SCHED_OTHER;
-	/* Whoever did not ask for it may be in a container that has none to give. */
-	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) != 0)
+	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) == 0)
+		return;
+	/* Whoever did not ask for it may be in a container that has none to give; or the privilege to
+	 * change it was given up, as the file that the daemon started with does not mention it. */
+	if (d->ready)
+		log_write(d->log, LOG_LV_WARNING,
+		    "Scheduler can't be changed now: %s; it takes effect with the next start",
+		    strerror(errno));
+	else
 		log_write(d->log, cfg->sched_asked ? LOG_LV_WARNING : LOG_LV_NOTICE,
 		    "scheduler configuration failed: %s. Continuing with system default scheduler.",
 		    strerror(errno));

@@ -68,8 +68,28 @@ log_committed(struct daemon *d, const struct commit_tally *c)
 	if (c->displaced > 0)
 		log_write(d->log, LOG_LV_WARNING,
 		    "%u entries made way for newer ones with the same NAT mapping", c->displaced);
+	if (c->expired > 0)
+		log_write(d->log, LOG_LV_WARNING,
+		    "%u entries were left out: nothing was heard of their peer for longer than they last",
+		    c->expired);
 	if (c->failed > 0)
 		log_write(d->log, LOG_LV_ERROR, "%u entries can't be committed", c->failed);
+}
+
+/* What a silent peer told is as old as its silence. */
+static void
+log_old_peers(struct daemon *d, ms_t now)
+{
+	struct peer_view p;
+	char addr[ADDR_TEXT];
+
+	for (size_t i = 0; node_peer_view(d->node, i, &p, now); i++) {
+		if (p.heard_lately || p.flows == 0)
+			continue;
+		log_write(d->log, LOG_LV_WARNING,
+		    "peer %s: nothing heard for %lld seconds: its %u flows are committed as of then",
+		    peer_text(&p.addr, addr), (long long)p.heard_ms_ago / 1000, p.flows);
+	}
 }
 
 static void
@@ -79,8 +99,10 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	char why[160];
 
 	d->commit_began_us = 0;
-	if (c->flows)
+	if (c->flows) {
 		log_committed(d, c);
+		log_old_peers(d, loop_now());
+	}
 	if (c->expects)
 		log_write(d->log, LOG_LV_NOTICE, "Committed %u new expectations",
 		    c->expects_created);
@@ -157,7 +179,7 @@ report_read_failed(struct daemon *d, int error)
 }
 
 static void
-kernel_read_done(struct daemon *d)
+kernel_read_done(struct daemon *d, unsigned long long count)
 {
 	unsigned int why = d->read_active;
 
@@ -168,6 +190,9 @@ kernel_read_done(struct daemon *d)
 	d->read_active = 0;
 	if (why & READ_START)
 		d->ready = true;
+	if (why & READ_OVERRUN)
+		log_write(d->log, LOG_LV_NOTICE,
+		    "the table has been read again: %llu flows are known, what differed was told", count);
 	if (why & READ_RESYNC)
 		requests_answer(d, WAIT_READ, 0, NULL);
 	if (why & READ_SHOW)
@@ -207,11 +232,10 @@ static const struct words {
     [NOTE_RESYNC_REQUESTED] = {LOG_LV_NOTICE, true, "resync requested by other node"},
     [NOTE_SEQ_JUMP] = {LOG_LV_WARNING, true,
 	"a sequence number far off, left aside: a forged or stray datagram?"},
+    [NOTE_SEQ_FORGED] = {LOG_LV_WARNING, true,
+	"two messages with one number: somebody else speaks in its name; all flows are compared"},
     [NOTE_RESYNC_SENT] = {LOG_LV_NOTICE, false, "resync requested"},
     [NOTE_BULK_STARTED] = {LOG_LV_NOTICE, false, "sending bulk update"},
-    [NOTE_EVICTED] = {LOG_LV_WARNING, false,
-	"too many deletes wait for an acknowledgement, the oldest are forgotten: a peer may keep "
-	"dead flows until it asks for a resync"},
 };
 
 static void
@@ -226,12 +250,95 @@ log_words(struct daemon *d, const struct notice *note)
 		log_write(d->log, w->level, "%s", w->text);
 }
 
+/*
+ * What others make us say, each as often as he likes: so many lines of a kind in a minute, then how many
+ * were left out.  What concerns the kernel, a command or the link says itself how often it may.
+ */
+static bool
+is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
+{
+	struct said *s = &d->said[type];
+
+	switch (type) {
+	case NOTE_PEER_NEW:
+	case NOTE_PEER_RESTARTED:
+	case NOTE_PEER_SILENT:
+	case NOTE_PEER_BACK:
+	case NOTE_RESYNC_REQUESTED:
+	case NOTE_RESYNC_SENT:
+	case NOTE_BULK_STARTED:
+	case NOTE_BULK_DONE:
+	case NOTE_BULK_ACKED:
+	case NOTE_BULK_UNACKED:
+	case NOTE_SEQ_JUMP:
+	case NOTE_SEQ_FORGED:
+	case NOTE_SWEPT:
+	case NOTE_LINK_ACTIVE:
+		break;
+	case NOTE_COMMIT_DONE:
+	case NOTE_COMMIT_ERROR:
+	case NOTE_COMMIT_EXPECT_ERROR:
+	case NOTE_COMMIT_CONFLICT:
+	case NOTE_KERNEL_READ_NEEDED:
+	case NOTE_KERNEL_READ_DONE:
+	case NOTE_KERNEL_FLUSH_DONE:
+	case NOTE_LOCAL_FULL:
+	case NOTE_REMOTE_FULL:
+	case NOTE_EXPECTS_FULL:
+	case NOTE_EVICTED:
+	case NOTE_LINK_NONE:
+		return false;
+	}
+	if (s->lines < SAID_LINES) {
+		if (s->lines++ == 0)
+			s->since = now;
+		return false;
+	}
+	s->left_out++;
+	return true;
+}
+
+void
+report_left_out(struct daemon *d, ms_t now)
+{
+	static const char *const kinds[NOTICE_TYPES] = {
+	    [NOTE_PEER_NEW] = "first heard",
+	    [NOTE_PEER_RESTARTED] = "has started anew",
+	    [NOTE_PEER_SILENT] = "nothing heard",
+	    [NOTE_PEER_BACK] = "heard again",
+	    [NOTE_RESYNC_REQUESTED] = "resync requested by other node",
+	    [NOTE_RESYNC_SENT] = "resync requested",
+	    [NOTE_BULK_STARTED] = "sending bulk update",
+	    [NOTE_BULK_DONE] = "bulk update sent",
+	    [NOTE_BULK_ACKED] = "bulk update acknowledged",
+	    [NOTE_BULK_UNACKED] = "bulk update not acknowledged",
+	    [NOTE_SEQ_JUMP] = "a sequence number far off",
+	    [NOTE_SEQ_FORGED] = "two messages with one number",
+	    [NOTE_SWEPT] = "flows that it no longer has were removed",
+	    [NOTE_LINK_ACTIVE] = "becomes dedicated link",
+	};
+
+	for (size_t i = 0; i < NOTICE_TYPES; i++) {
+		struct said *s = &d->said[i];
+
+		if (s->lines == 0 || ms_since(now, s->since) < SAID_MS)
+			continue;
+		if (s->left_out > 0)
+			log_write(d->log, LOG_LV_WARNING,
+			    "%llu more lines like `%s' were left out in a minute", s->left_out,
+			    kinds[i]);
+		*s = (struct said){0};
+	}
+}
+
 void
 report_notice(struct daemon *d, const struct notice *note)
 {
 	unsigned long long count = note->count;
 	char addr[ADDR_TEXT];
 
+	if (is_said_too_often(d, note->type, loop_now()))
+		return;
 	switch (note->type) {
 	case NOTE_PEER_NEW:
 	case NOTE_PEER_RESTARTED:
@@ -239,10 +346,16 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_PEER_BACK:
 	case NOTE_RESYNC_REQUESTED:
 	case NOTE_SEQ_JUMP:
+	case NOTE_SEQ_FORGED:
 	case NOTE_RESYNC_SENT:
 	case NOTE_BULK_STARTED:
-	case NOTE_EVICTED:
 		log_words(d, note);
+		break;
+	case NOTE_EVICTED:
+		log_write(d->log, LOG_LV_WARNING,
+		    "too many deletes wait for an acknowledgement, the oldest %llu are forgotten: a peer "
+		    "may keep dead flows until it asks for a resync",
+		    count);
 		break;
 	case NOTE_SWEPT:
 		log_write(d->log, LOG_LV_NOTICE,
@@ -251,6 +364,14 @@ report_notice(struct daemon *d, const struct notice *note)
 		break;
 	case NOTE_BULK_DONE:
 		log_write(d->log, LOG_LV_INFO, "bulk update sent: %llu flows", count);
+		break;
+	case NOTE_BULK_ACKED:
+		log_write(d->log, LOG_LV_INFO, "bulk update acknowledged: %llu flows", count);
+		break;
+	case NOTE_BULK_UNACKED:
+		log_write(d->log, LOG_LV_WARNING,
+		    "bulk update not acknowledged: %llu flows of it wait for a peer that does not answer",
+		    count);
 		break;
 	case NOTE_COMMIT_DONE:
 		commit_done(d, &note->commit);
@@ -269,7 +390,7 @@ report_notice(struct daemon *d, const struct notice *note)
 		read_again(d, note->read_why);
 		break;
 	case NOTE_KERNEL_READ_DONE:
-		kernel_read_done(d);
+		kernel_read_done(d, count);
 		break;
 	case NOTE_KERNEL_FLUSH_DONE:
 		kernel_flush_done(d, count);

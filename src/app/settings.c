@@ -43,6 +43,7 @@ static const struct setting {
     {"Stats Syslog", FIELD(stats_facility), LIVE},
     {"LockFile", FIELD(lock_file), TEXT},
     {"UNIX Path", FIELD(unix_path), TEXT},
+    {"UNIX Group", FIELD(unix_group), TEXT},
     {"NetlinkBufferSize", FIELD(netlink_rcvbuf), LIVE},
     {"NetlinkBufferSizeMaxGrowth", FIELD(netlink_rcvbuf_max), LIVE},
     {"NetlinkOverrunResync", FIELD(overrun_resync_s), LIVE},

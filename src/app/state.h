@@ -9,6 +9,7 @@
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended
  *   helpers.c   user-space helpers that are not provided
+ *   privileges.c what the daemon gives up once everything is open
  */
 #ifndef APP_STATE_H
 #define APP_STATE_H
@@ -34,6 +35,8 @@ enum {
 	GROWTH_TOLD_MS = 60 * 1000, /* between two warnings that the buffer can grow no more */
 	EVENT_SIZE_MIN = 256,      /* bytes of the event socket's buffer that an event takes */
 	SHUTDOWN_TURNS = 50,       /* to let the last client hear of the end */
+	SAID_LINES = 12,           /* log lines of one kind that peers cause in so long */
+	SAID_MS = 60 * 1000,
 };
 
 /* Why the kernel table is read, or is to be. */
@@ -59,6 +62,13 @@ struct outbox {
 	uint8_t bytes[OUTBOX_BYTES];
 };
 
+/* Of one kind of notice: how often it has been logged, and was left out, since: */
+struct said {
+	ms_t since;
+	unsigned int lines;
+	unsigned long long left_out;
+};
+
 struct waiter {
 	struct ctl_client *client;
 	enum wait_for what;
@@ -71,6 +81,8 @@ struct link_wait {
 	bool gathers; /* what it receives is left to gather */
 	uint64_t strangers_told; /* how many strangers the log knows of */
 	ms_t strangers_next;     /* when it may hear of more */
+	uint64_t dropped_told, shut_out_told; /* likewise of what the kernel dropped */
+	ms_t drops_next;
 };
 
 struct daemon {
@@ -130,6 +142,7 @@ struct daemon {
 	int link_watch_index;
 	uint64_t kernel_flushes;
 	int64_t commit_began_us;
+	struct said said[NOTICE_TYPES];
 
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
@@ -189,6 +202,10 @@ void helpers_warn(struct daemon *d);
 /* The same as a block of -s runtime; nothing if there is none. */
 void helpers_show(const struct daemon *d, struct ctl_client *c);
 
+/* privileges.c */
+/* Everything is open: gives up what the rest of the daemon's life does not take; says what is in force. */
+void privileges_drop(struct daemon *d);
+
 /* daemon.c */
 /* How the daemon is, for the service manager. */
 const char *daemon_status(const struct daemon *d);
@@ -197,6 +214,8 @@ const char *daemon_status(const struct daemon *d);
 /* The read under way is over without success: tells who waits for it. */
 void report_read_failed(struct daemon *d, int error);
 void report_notice(struct daemon *d, const struct notice *note);
+/* Each second: says what was left out as it was said too often. */
+void report_left_out(struct daemon *d, ms_t now);
 /* SIGUSR1: every counter that is not zero, one log line each. */
 void report_counters(struct daemon *d);
 

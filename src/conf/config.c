@@ -246,6 +246,8 @@ print_general(struct printer *pr, const struct config *c)
 	put(pr, "\tLockFile %s\n", c->lock_file);
 	if (c->unix_path[0] != '\0')
 		put(pr, "\tUNIX {\n\t\tPath %s\n\t}\n", c->unix_path);
+	if (c->unix_group[0] != '\0')
+		put(pr, "\tUNIX {\n\t\tGroup %s\n\t}\n", c->unix_group);
 	if (c->netlink_rcvbuf != 0)
 		put(pr, "\tNetlinkBufferSize %u\n", c->netlink_rcvbuf);
 	if (c->netlink_rcvbuf_max != 0)

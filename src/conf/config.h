@@ -15,6 +15,7 @@ enum {
 	CONFIG_NETS_MAX = 4096,
 	CONFIG_HELPERS_MAX = 64,
 	CONFIG_HELPER_NAME_MAX = 16,
+	CONFIG_GROUP_MAX = 33,      /* UNIX Group: 32 characters */
 };
 
 enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -73,6 +74,7 @@ struct config {
 	int syslog_facility; /* as in <syslog.h>, -1: off */
 	char lock_file[CONFIG_PATH_MAX];
 	char unix_path[CONFIG_UNIX_PATH_MAX]; /* empty: none */
+	char unix_group[CONFIG_GROUP_MAX];    /* whose members may ask, not command; empty: nobody */
 	uint32_t netlink_rcvbuf;     /* bytes; 0: as the system has it */
 	uint32_t netlink_rcvbuf_max; /* bytes */
 	bool netlink_reliable;       /* events are retried rather than dropped by the kernel */

@@ -111,6 +111,7 @@ static const struct keyword keywords[] = {
     {"LockFile", IN_GENERAL, ARG_PATH, CONFIG(lock_file), .max = CONFIG_PATH_MAX - 1},
     {"UNIX", IN_GENERAL, ARG_BLOCK, .opens = IN_UNIX},
     {"Path", IN_UNIX, ARG_PATH, CONFIG(unix_path), .max = CONFIG_UNIX_PATH_MAX - 1},
+    {"Group", IN_UNIX, ARG_WORD, .set = set_unix_group},
     {"Backlog", IN_UNIX, ARG_INT, .max = INT_MAX_OLD},
     {"NetlinkBufferSize", IN_GENERAL, ARG_INT, CONFIG(netlink_rcvbuf), .max = INT_MAX_OLD},
     {"SocketBufferSize", IN_GENERAL, ARG_INT, CONFIG(netlink_rcvbuf), .max = INT_MAX_OLD},

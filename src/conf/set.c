@@ -360,6 +360,21 @@ set_stats_syslog(struct parser *p, const struct value *v)
 	p->d.stats_syslog_pos = v->tok.pos;
 }
 
+/* Whether there is such a group is found out by who opens the socket. */
+void
+set_unix_group(struct parser *p, const struct value *v)
+{
+	char shown[SHOWN_MAX];
+
+	if (v->tok.len < CONFIG_GROUP_MAX && parse_punctuation_hint(&v->tok)[0] == '\0')
+		token_copy(&v->tok, p->c->unix_group, sizeof(p->c->unix_group));
+	else
+		parse_diag(p, DIAG_ERROR, v->tok.pos,
+		    "found %s, expected the name of a group, of at most %d characters%s",
+		    token_show(&v->tok, shown), CONFIG_GROUP_MAX - 1,
+		    parse_punctuation_hint(&v->tok));
+}
+
 /* Who generates files asks for twice what the kernel may hold at most, or for all that there can be. */
 void
 set_hash_limit(struct parser *p, const struct value *v)

@@ -32,6 +32,7 @@ void set_checksum(struct parser *p, const struct value *v);
 void set_ifname(struct parser *p, const struct value *v);
 void set_log_file(struct parser *p, const struct value *v);
 void set_syslog(struct parser *p, const struct value *v);
+void set_unix_group(struct parser *p, const struct value *v);
 void set_hash_limit(struct parser *p, const struct value *v);
 void set_overrun_resync(struct parser *p, const struct value *v);
 void set_sched_type(struct parser *p, const struct value *v);

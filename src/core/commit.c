@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/* Flows that are looked ahead at, so that waits for memory overlap. */
+enum { AHEAD_MAX = 16 };
+
 static bool
 is_related(const struct node *n, uint32_t id)
 {
@@ -171,7 +174,7 @@ has_its_turn(struct node *n, struct job *job, uint32_t id)
 static void
 next_walk(struct job *job)
 {
-	job->cursor = 0;
+	job->cursor = job->foreseen = 0;
 	if (job->put_off > 0) {
 		job->last_walk = job->walks > 0 && job->put_off >= job->put_off_before;
 		job->put_off_before = job->put_off;
@@ -183,6 +186,24 @@ next_walk(struct job *job)
 	job->walks = 0;
 }
 
+/* Has the memory fetched in which these replicas, from `id` on, will be looked for among our own flows. */
+static void
+foresee(const struct node *n, struct job *job, uint32_t id)
+{
+	uint32_t buckets[AHEAD_MAX];
+	size_t count = 0;
+
+	for (; count < AHEAD_MAX && id != ENTRY_NONE; id = table_next(&n->remote, id)) {
+		struct flow_key key;
+
+		table_key(&n->remote, id, &key);
+		buckets[count++] = table_foresee(&n->local, &key);
+		job->foreseen = id;
+	}
+	for (size_t i = 0; i < count; i++)
+		table_foresee_entry(&n->local, buckets[i]);
+}
+
 bool
 commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 {
@@ -191,15 +212,18 @@ commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 	uint32_t id;
 
 	while (job->running && job->phase < PHASE_OWN && n->ops_free > 0) {
-		id = table_next(&n->remote, job->cursor);
+		id = walk_next(n, &n->remote, &job->cursor);
 		if (id == ENTRY_NONE) {
+			if (n->scan_paused)
+				return false;
 			/* Related flows need their masters in place. */
 			if (job->out > 0)
 				return false;
 			next_walk(job);
 			continue;
 		}
-		job->cursor = id;
+		if (id > job->foreseen)
+			foresee(n, job, id);
 		if (!has_its_turn(n, job, id))
 			continue;
 		n->tally.total++;
@@ -234,10 +258,12 @@ is_strict(const struct flow *f)
 static bool
 is_over(const struct node *n, const struct entry *e, const struct flow_key *key)
 {
-	uint32_t replica = table_find(&n->remote, key);
+	uint32_t replica;
 
-	return (e->flags & ENTRY_OVER) &&
-	    (replica == ENTRY_NONE || (table_entry(&n->remote, replica)->flags & ENTRY_DEAD));
+	if (!(e->flags & ENTRY_OVER))
+		return false;
+	replica = table_find(&n->remote, key);
+	return replica == ENTRY_NONE || (table_entry(&n->remote, replica)->flags & ENTRY_DEAD);
 }
 
 /* An entry of the kernel's own that the commit has something to do with: fills in what. */
@@ -277,14 +303,13 @@ commit_pull_own(struct node *n, struct kernel_op *op)
 	uint32_t id;
 
 	while (job->running && job->phase == PHASE_OWN && n->ops_free > 0) {
-		id = table_next(&n->local, job->cursor);
+		id = walk_next(n, &n->local, &job->cursor);
 		if (id == ENTRY_NONE) {
-			if (job->out > 0)
+			if (n->scan_paused || job->out > 0)
 				return false;
 			begin_expects(n);
 			return false;
 		}
-		job->cursor = id;
 		op->tcp_liberal = false;
 		if (!prepare_own(n, id, op))
 			continue;

@@ -39,6 +39,7 @@ enum {
 	TIMEOUT_SLACK_S = 2,         /* the kernel's seconds and ours begin at different moments */
 	UNACKED_CONTROLS_MAX = 1024, /* sent and not acknowledged */
 	OPS_MAX = 256,               /* requests to the kernel under way */
+	SCAN_MAX = 4096,             /* entries that walks for requests pass in a row */
 	/*
 	 * Packets renew a timeout without an event.  So the kernel is asked when a third of it is over,
 	 * not sooner than in ten seconds, and not more than so many flows a second.
@@ -84,6 +85,10 @@ enum {
 	 */
 	BEHIND_MS = 2 * 1000,
 	BEHIND_ROW = 3,
+	/* So many of the last messages are remembered by a print: no process says two with one number. */
+	PRINTS_MAX = 64,
+	/* Two differ all the same: somebody else speaks for the peer.  How often all is compared then. */
+	FORGED_PAUSE_MS = 10 * 1000,
 	DEAF_ALIVES = 5, /* in a row, and no acknowledgement: the peer does not hear us */
 	/* So long after a NACK its answer may still come. */
 	NACK_REPEAT_MS = 5 * 1000,
@@ -111,6 +116,17 @@ enum {
 	BULK_PAUSE_MS = 5,
 	BULK_FLIGHT_MIN = 128,
 	BULK_FLIGHT = 1024,
+	/* It takes 16 bytes to ask for one.  So many are begun as soon as they are asked for, and then one
+	 * in so long: less than a peer waits before it holds for gone what is not named. */
+	BULKS_AT_ONCE = 4,
+	BULK_AGAIN_MS = 2 * 1000,
+	/* When a peer that could have is taken to have acknowledged no more of it. */
+	BULK_ACKED_MS = 30 * 1000,
+	/* The same when we ask, which others may make us do. */
+	ASKS_AT_ONCE = 4,
+	ASK_AGAIN_MS = 3 * 1000,
+	/* How often at most the log hears of ends that were given up. */
+	EVICTED_TOLD_MS = 60 * 1000,
 
 	/* How a full resend of a peer is known to be over (version 1 has no end mark). */
 	RESYNC_RETRY_MS = 5 * 1000,
@@ -157,6 +173,29 @@ struct control {
 	uint32_t from, to;
 };
 
+/* Something costly that others can make us do: so often at once, then once in a while.  Begins as zeros. */
+struct ration {
+	unsigned int left;
+	ms_t at; /* when one was last added */
+};
+
+/* May it be done once more? */
+static inline bool
+ration_take(struct ration *r, unsigned int at_once, int64_t pause_ms, ms_t now)
+{
+	int64_t more = r->at.ms == 0 ? at_once : ms_since(now, r->at) / pause_ms;
+
+	if (more > 0) {
+		r->left = more > at_once || r->left + more > at_once ? at_once
+								     : r->left + (unsigned int)more;
+		r->at = now;
+	}
+	if (r->left == 0)
+		return false;
+	r->left--;
+	return true;
+}
+
 enum resync_state {
 	RESYNC_NONE,   /* what we have of the peer is all it has */
 	RESYNC_WANTED, /* to be asked */
@@ -193,6 +232,9 @@ struct peer {
 	bool seq_set;
 	bool ack_open;
 	bool jump_noted;
+	bool hello_held; /* one that began elsewhere, while its known process was heard */
+	bool forged;     /* two messages had one number, and nothing was compared since */
+	ms_t forged_at;  /* when it last was, for that */
 	bool missed;     /* something of it was lost while we said HELLO */
 	bool unsure;     /* it said what may have been a restart, since: */
 	ms_t unsure_at;
@@ -208,12 +250,15 @@ struct peer {
 	uint32_t ack_from; /* start of what we have not acknowledged yet */
 	uint32_t window;   /* messages until the next acknowledgement */
 	uint32_t jump_next; /* number that would make a far jump believable */
+	uint32_t hello_next; /* the same for a HELLO that was held */
+	uint32_t prints[PRINTS_MAX]; /* of the last messages, by number; 0: not heard */
 	uint32_t behind_next; /* the same for a row of numbers that have been before */
 	uint32_t behind_row;
 	uint16_t epoch;    /* its flows of earlier epochs are in doubt, see struct entry */
 	enum resync_state resync;
 	unsigned int resync_tries;
 	bool unanswered;   /* the tries are used up, and no acknowledgement came */
+	struct ration asks; /* how often it may be asked */
 	ms_t resync_at;    /* last step of the resync */
 	ms_t old_named;    /* when a doubtful flow was last named again */
 	bool any_named;    /* one was since the resync began */
@@ -239,6 +284,7 @@ struct job {
 	bool running;
 	uint8_t phase;
 	uint32_t cursor;
+	uint32_t foreseen; /* commit: what the walk needs for entries up to this one has been fetched */
 	uint32_t out;   /* its requests under way */
 	uint32_t walks; /* of this phase, before the one under way */
 	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
@@ -344,6 +390,12 @@ struct node {
 	ms_t bulk_next;
 	enum bulk_mark bulk_mark; /* what is to be said before the next flow of it, or after the last */
 	bool bulk_expects;    /* expectations are still to follow */
+	struct ration bulks;  /* that peers may still ask for */
+	bool bulk_owed;       /* one has, and waits for that */
+	bool bulk_unsure;     /* one is over, but not all of it is acknowledged: */
+	bool bulk_resent;     /* some of it may have gone out again since */
+	uint32_t bulk_end;    /* the number after its last message */
+	ms_t bulk_over;       /* when that was */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal */
@@ -359,13 +411,18 @@ struct node {
 	struct job jobs[4];   /* by enum job_id */
 	struct op_slot ops[OPS_MAX];
 	uint32_t op_replica[OPS_MAX]; /* the replica that a slot writes or removes, or ENTRY_NONE */
+	uint16_t op_hint[OPS_MAX];    /* slots in use whose op_replica has this remainder */
 	uint32_t ops_free, ops_retry;
 	uint32_t ops_next; /* where the search for a free slot goes on */
+	uint32_t scan_left; /* entries that walks may still pass before others have their turn */
+	bool scan_paused;   /* they have passed so many, and go on at once */
 	struct commit_tally tally;
 	unsigned int commit_errors_told, commit_conflicts_told;
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
+	uint64_t evicted_told; /* of stats.unacked_evicted the log knows of so many, since: */
+	ms_t evicted_told_at;
 	uint32_t looks_left;  /* at timeouts, in this second */
 	uint64_t walk_left;   /* entries that peers may still make us look at in this second */
 	bool flush_external;  /* -f external, as soon as the commit under way is through */
@@ -458,6 +515,8 @@ bool peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_
 /* Queues a control message; false (and counted) if there is no room. */
 bool sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to);
 void sync_bulk(struct node *n, ms_t now);
+/* A second has gone by: begins what peers were put off with, tells what became of the last one. */
+void sync_bulk_later(struct node *n, ms_t now);
 /* A full resend under way ends here, unfinished. */
 void sync_bulk_stop(struct node *n);
 /* When the flow is next sent if nothing happens to it (ALARM), or its timeout next looked at. */
@@ -504,6 +563,10 @@ enum local_news {
 
 /* Enters or merges a flow; the new or old index, ENTRY_NONE if the table is full. */
 uint32_t local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t now);
+/* The same where the table is known to have it as entry `id`, with *old (which changes) in it, or not at
+ * all: ENTRY_NONE. */
+uint32_t local_put(struct node *n, uint32_t id, struct flow *old, const struct flow *f,
+    enum local_news news, ms_t now);
 /* The flow is gone from the kernel; tells the peers if they may know of it. */
 void local_destroyed(struct node *n, uint32_t id, ms_t now);
 /* We have deleted a peer's flow from the kernel: likewise, and events of it may still be unread. */
@@ -593,6 +656,13 @@ bool expect_committed(const struct node *n);
 void expect_flush_kernel(struct node *n);
 bool expect_pull(struct node *n, struct kernel_op *op, ms_t now);
 void expect_answered(struct node *n, const struct kernel_result *res, ms_t now);
+
+/*
+ * request.c: the entry of the table that a walk comes to next; *cursor is where it is, and moves.  ENTRY_NONE
+ * at the end, or if the walks have passed SCAN_MAX entries in a row (n->scan_paused), so that a large table
+ * with little to do keeps nobody waiting.
+ */
+uint32_t walk_next(struct node *n, const struct table *t, uint32_t *cursor);
 
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);

@@ -92,9 +92,9 @@ unend(struct entry *e)
 		e->flags = (uint16_t)((e->flags & ~ENTRY_ENDED) | ENTRY_FRESH);
 }
 
-/* local_upsert() of a flow of which the table has entry `id`, with *old in it, or none. */
-static uint32_t
-put(struct node *n, uint32_t id, struct flow *old, const struct flow *f, enum local_news news, ms_t now)
+uint32_t
+local_put(struct node *n, uint32_t id, struct flow *old, const struct flow *f,
+    enum local_news news, ms_t now)
 {
 	bool own = news == NEWS_OWN_UPDATE || news == NEWS_OWN_WHOLE;
 	bool replace = news == NEWS_WHOLE || news == NEWS_OWN_WHOLE;
@@ -141,7 +141,7 @@ local_upsert(struct node *n, const struct flow *f, enum local_news news, ms_t no
 
 	if (id != ENTRY_NONE)
 		table_load(&n->local, id, &old);
-	return put(n, id, &old, f, news, now);
+	return local_put(n, id, &old, f, news, now);
 }
 
 void
@@ -361,7 +361,7 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 		return;
 	}
 	doubtful = is_doubtful(n, id, &known, ev);
-	id = put(n, id, &known, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
+	id = local_put(n, id, &known, f, ev->type == KEV_NEW ? NEWS_WHOLE : NEWS_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);
@@ -514,7 +514,7 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	} else {
 		known.has = 0;
 		complete_from_dump(&known, &f);
-		id = put(n, id, &known, &f, NEWS_WHOLE, now);
+		id = local_put(n, id, &known, &f, NEWS_WHOLE, now);
 	}
 	/* A copy that has come further than we wrote it is one no more. */
 	if (id == ENTRY_NONE || !changed || (sync_is_mirrored(n, id) && !further))

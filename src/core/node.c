@@ -288,6 +288,19 @@ check_room(struct node *n, ms_t now)
 	}
 }
 
+/* Ends that were given up: said when it begins, and each minute while it goes on. */
+static void
+tell_evicted(struct node *n, ms_t now)
+{
+	uint64_t more = n->stats.unacked_evicted - n->evicted_told;
+
+	if (more == 0 || (n->evicted_told > 0 && ms_since(now, n->evicted_told_at) < EVICTED_TOLD_MS))
+		return;
+	node_notice(n, NOTE_EVICTED)->count = more;
+	n->evicted_told = n->stats.unacked_evicted;
+	n->evicted_told_at = now;
+}
+
 void
 node_tick(struct node *n, ms_t now)
 {
@@ -298,6 +311,8 @@ node_tick(struct node *n, ms_t now)
 		peer_housekeeping(n, now);
 		sync_again(n);
 		check_room(n, now);
+		tell_evicted(n, now);
+		sync_bulk_later(n, now);
 		links_housekeeping(n, now);
 		n->housekeeping = ms_add(now, KEEPALIVE_MS);
 	}
@@ -316,6 +331,9 @@ node_deadline(const struct node *n)
 {
 	ms_t d = n->housekeeping;
 
+	/* A walk goes on as soon as others have had their turn. */
+	if (n->scan_paused)
+		return (ms_t){0};
 	if (n->mode->alive)
 		d = ms_earlier(d, n->keepalive);
 	if (n->controls_count > 0)

@@ -150,10 +150,13 @@ size_t node_datagram_link(const struct node *n);
  */
 size_t node_pull_datagram(struct node *n, void *buf, size_t cap, ms_t now);
 
-/* Fills *op with the next request to the kernel; false if there is none. */
+/*
+ * Fills *op with the next request to the kernel; false if there is none.  Then node_deadline() says when to
+ * ask again: at once if a walk through a large table was only interrupted.
+ */
 bool node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now);
 
-/* When node_tick() has something to do next; MS_NEVER if never. */
+/* When node_tick(), or node_pull_kernel_op(), has something to do next; MS_NEVER if never. */
 ms_t node_deadline(const struct node *n);
 
 enum notice_type {
@@ -165,6 +168,8 @@ enum notice_type {
 	NOTE_RESYNC_SENT,       /* we ask the peers for everything they have */
 	NOTE_BULK_STARTED,
 	NOTE_BULK_DONE,         /* count: flows sent */
+	NOTE_BULK_ACKED,        /* the peers have acknowledged all of it */
+	NOTE_BULK_UNACKED,      /* count: flows of it that not all peers have acknowledged in time */
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
 	NOTE_COMMIT_EXPECT_ERROR, /* expect, error: one that could not be committed (rate-limited) */
@@ -176,11 +181,13 @@ enum notice_type {
 	NOTE_REMOTE_FULL,       /* once per spell */
 	NOTE_EXPECTS_FULL,      /* count: the limit; once */
 	NOTE_SEQ_JUMP,          /* peer: numbers jumped too far, messages held back */
-	NOTE_EVICTED,           /* deletes forgotten unacknowledged: peers may keep dead flows */
+	NOTE_SEQ_FORGED,        /* peer: two messages with one number, which differ */
+	NOTE_EVICTED,           /* count: deletes forgotten unacknowledged: peers may keep dead flows */
 	NOTE_SWEPT,             /* peer, count: flows its full resend did not name again */
 	NOTE_LINK_ACTIVE,       /* count, switch_why: this link is sent on from now on */
 	NOTE_LINK_NONE,         /* count: the link in use does not carry, nor does any other */
 };
+enum { NOTICE_TYPES = NOTE_LINK_NONE + 1 };
 
 struct commit_tally {
 	uint32_t total;    /* flows looked at */
@@ -191,6 +198,7 @@ struct commit_tally {
 	uint32_t ended;    /* kernel entries of connections that ended at a peer: deleted */
 	uint32_t degraded; /* of created, updated, replaced, or found written: an attribute was refused */
 	uint32_t failed;
+	uint32_t expired;  /* not written: nothing was heard of their peer for longer than they last */
 	uint32_t displaced; /* whatever they were counted as: made way for a newer one with their mapping */
 	uint32_t expects_created;
 	uint32_t expects_failed;

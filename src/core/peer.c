@@ -28,7 +28,9 @@ new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->seq_set = true;
 	p->ack_open = false;
 	p->jump_noted = false;
+	p->hello_held = false;
 	p->unsure = false;
+	memset(p->prints, 0, sizeof(p->prints));
 	p->alives = 0;
 	p->marks = false;
 	p->whole = false;
@@ -44,6 +46,7 @@ give_up(struct node *n, struct peer *p)
 {
 	p->gone = true;
 	p->seq_set = false;
+	memset(p->prints, 0, sizeof(p->prints));
 	p->ack_open = false;
 	p->hello_back = false;
 	p->resync = RESYNC_NONE;
@@ -51,7 +54,22 @@ give_up(struct node *n, struct peer *p)
 	sync_forgive(n, p);
 }
 
-/* A free place, or that of the peer that is gone the longest; NULL if all are here. */
+/*
+ * May its place be given away?  That of one that is gone; and of one that is silent and has told nothing
+ * that is still known: should it come back, it is told and asked for everything anyway.  Else eight
+ * datagrams with invented senders would keep out all that is new for ten minutes.
+ */
+static bool
+makes_way(const struct node *n, const struct peer *p, ms_t now)
+{
+	int64_t silent_ms = ms_since(now, p->heard);
+
+	return silent_ms >= PEER_GONE_MS ||
+	    (n->mode->alive && silent_ms >= PEER_SILENT_MS && p->flows == 0);
+}
+
+/* A free place, or that of the peer that was heard least lately of those that make way; NULL if all are
+ * here. */
 static struct peer *
 place_for_peer(struct node *n, ms_t now)
 {
@@ -62,8 +80,7 @@ place_for_peer(struct node *n, ms_t now)
 
 		if (!p->used)
 			return p;
-		if (ms_since(now, p->heard) >= PEER_GONE_MS &&
-		    (oldest == NULL || p->heard.ms < oldest->heard.ms))
+		if (makes_way(n, p, now) && (oldest == NULL || p->heard.ms < oldest->heard.ms))
 			oldest = p;
 	}
 	if (oldest != NULL) {
@@ -191,7 +208,26 @@ ask_for_missed(const struct node *n, struct peer *p, ms_t now)
 	want_resync(p, now);
 }
 
-static void
+/*
+ * The process that we know was heard a moment ago, and anybody can say HELLO once.  Whoever begins anew
+ * says it with every message, and the other one no more: so the first one waits for the second.
+ */
+static bool
+is_hello_believed(struct node *n, struct peer *p, uint32_t seq, ms_t now)
+{
+	bool second = p->hello_held && seq == p->hello_next;
+
+	p->hello_held = false;
+	if (!p->seq_set || second || ms_since(now, p->advanced) >= HELLO_LATE_MS)
+		return true;
+	n->stats.seq_hello_held++;
+	p->hello_held = true;
+	p->hello_next = seq + 1;
+	return false;
+}
+
+/* A message with HELLO; false if it is not to be used. */
+static bool
 hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 {
 	uint32_t ahead = m->seq - p->last - 1;
@@ -200,27 +236,31 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	n->stats.seq_hello++;
 	if (is_late_hello(n, p, m->seq, now)) {
 		is_unsure(p, now);
-		return;
+		return true;
 	}
-	n->owe_hello_back = true;
 	/* The instance we know says HELLO until it is answered; its numbers go on meanwhile. */
-	if (known && p->in_hello && ahead < HELLO_GAP_MAX)
-		return;
+	if (known && p->in_hello && ahead < HELLO_GAP_MAX) {
+		n->owe_hello_back = true;
+		return true;
+	}
 	/*
 	 * One that has stopped saying it does not begin again: a restart whose clock, or chance, gave it
 	 * the very next number.  But what it was asked to repeat may have an old HELLO in it.
 	 */
-	if (known && ahead == 0 && ms_since(now, p->nacked) < NACK_REPEAT_MS) {
+	if (known && ((ahead == 0 && ms_since(now, p->nacked) < NACK_REPEAT_MS) ||
+			 ms_since(now, p->began) < LATE_MS)) {
+		n->owe_hello_back = true;
 		is_unsure(p, now);
-		return;
+		return true;
 	}
-	if (known && ms_since(now, p->began) < LATE_MS) {
-		is_unsure(p, now);
-		return;
-	}
+	/* Answered, it would stop saying it. */
+	if (!is_hello_believed(n, p, m->seq, now))
+		return false;
+	n->owe_hello_back = true;
 	new_instance(n, p, m->seq, now);
 	if (known)
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+	return true;
 }
 
 /* Stops saying HELLO when all that we hear have answered, or one has and time is up. */
@@ -276,11 +316,14 @@ has_heard_nothing(struct node *n, struct peer *p)
 	n->hello_answered = (ms_t){0};
 }
 
-/* A number far from what is expected: believed when the next message continues from it. */
+/*
+ * A number far from what is expected: believed when the next message continues from it, and the process
+ * that we know says nothing any more.  Old datagrams, said again, have many that continue.
+ */
 static bool
-jump_believed(struct node *n, struct peer *p, uint32_t seq)
+jump_believed(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
-	if (seq == p->jump_next && p->jump_noted) {
+	if (seq == p->jump_next && p->jump_noted && ms_since(now, p->advanced) >= HELLO_LATE_MS) {
 		p->jump_noted = false;
 		return true;
 	}
@@ -303,6 +346,71 @@ behind_believed(const struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	p->behind_next = seq + 1;
 	return p->behind_row >= BEHIND_ROW && ms_since(now, p->advanced) >= BEHIND_MS &&
 	    !has_overslept(n, now);
+}
+
+/* ---- who speaks for whom ---- */
+
+/* What tells two messages apart; never 0.  No secret: the true one is what it is. */
+static uint32_t
+print_of(const struct wire_msg *m)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15ULL;
+	uint64_t h = (uint64_t)m->from << 32 | m->to, word;
+	const uint8_t *at = m->attrs;
+	size_t left = m->attrs_len;
+
+	h = (h ^ ((uint64_t)m->type << 8 | m->flags)) * odd;
+	for (; left >= sizeof(word); at += sizeof(word), left -= sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		h = (h ^ word) * odd;
+	}
+	word = left;
+	memcpy((uint8_t *)&word + 1, at, left);
+	h = (h ^ word) * odd;
+	return (uint32_t)(h >> 32) | 1;
+}
+
+/* Remembers the message, which is about to be the last one taken. */
+static void
+remember_print(struct peer *p, const struct wire_msg *m)
+{
+	uint32_t missing = m->seq - p->last - 1;
+
+	/* Of numbers that were left out nothing is known. */
+	if (missing >= PRINTS_MAX)
+		memset(p->prints, 0, sizeof(p->prints));
+	for (uint32_t i = 1; i <= missing && missing < PRINTS_MAX; i++)
+		p->prints[(p->last + i) % PRINTS_MAX] = 0;
+	p->prints[m->seq % PRINTS_MAX] = print_of(m);
+}
+
+/*
+ * A message whose number has been before.  If it is not the same one, one of the two is not the peer's:
+ * what the other one did is in the table, and what this one says was never used, but acknowledged.
+ */
+static void
+compare_print(struct node *n, struct peer *p, const struct wire_msg *m)
+{
+	uint32_t known = p->prints[m->seq % PRINTS_MAX];
+
+	if (p->last - m->seq >= PRINTS_MAX || known == 0 || known == print_of(m))
+		return;
+	n->stats.seq_forged++;
+	if (!p->forged)
+		node_notice(n, NOTE_SEQ_FORGED)->peer = p->addr;
+	p->forged = true;
+}
+
+/* So all is compared, in both directions. */
+static void
+mend_forged(struct node *n, struct peer *p, ms_t now)
+{
+	if (!p->forged || p->silent || ms_since(now, p->forged_at) < FORGED_PAUSE_MS)
+		return;
+	p->forged = false;
+	p->forged_at = now;
+	want_resync(p, now);
+	sync_tell_all(n, p, now);
 }
 
 static void
@@ -367,13 +475,15 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		n->stats.seq_old_process++;
 		return false;
 	}
-	if (ahead <= 0 && !far)
+	if (ahead <= 0 && !far) {
 		n->stats.seq_before++;
+		compare_print(n, p, m);
+	}
 	if (ahead <= 0 && peer_are_two(n, p, p->addr.link, seq, now)) {
 		n->stats.seq_before += far;
 		return false;
 	}
-	if (far ? jump_believed(n, p, seq) : ahead <= 0 && behind_believed(n, p, seq, now)) {
+	if (far ? jump_believed(n, p, seq, now) : ahead <= 0 && behind_believed(n, p, seq, now)) {
 		new_instance(n, p, seq, now);
 		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
 	} else if (far || ahead <= 0) {
@@ -382,6 +492,7 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	} else if (ahead > 1) {
 		miss(n, p, (uint32_t)ahead - 1);
 	}
+	remember_print(p, m);
 	p->last = seq;
 	p->advanced = now;
 	p->advanced_on = p->addr.link;
@@ -439,8 +550,8 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		p->seq_set = true;
 		return true;
 	}
-	if (m->flags & WIRE_HELLO)
-		hello(n, p, m, now);
+	if ((m->flags & WIRE_HELLO) && !hello(n, p, m, now))
+		return false;
 	if (m->flags & WIRE_HELLO_BACK)
 		hello_answered(n, p, now);
 	if (!p->seq_set) {
@@ -457,7 +568,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 			n->stats.seq_old_process++;
 			return false;
 		}
-		if (!jump_believed(n, p, m->seq))
+		if (!jump_believed(n, p, m->seq, now))
 			return false;
 		/* It started anew and all its HELLOs were lost. */
 		new_instance(n, p, m->seq, now);
@@ -466,6 +577,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	if (ahead <= 0 && !behind_believed(n, p, m->seq, now)) {
 		n->stats.seq_before++;
+		compare_print(n, p, m);
 		return false;
 	}
 	if (ahead <= 0) {
@@ -478,10 +590,12 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 		n->stats.seq_gap_held++;
 		return false;
 	}
+	remember_print(p, m);
 	if (ahead == 1)
 		accept_next(n, p, m->seq);
 	else
 		accept_gap(n, p, m->seq, now);
+	p->hello_held = false;
 	p->in_hello = m->flags & WIRE_HELLO;
 	p->advanced = now;
 	p->advanced_on = p->addr.link;
@@ -558,6 +672,8 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 	case RESYNC_NONE:
 		break;
 	case RESYNC_WANTED:
+		if (!ration_take(&p->asks, ASKS_AT_ONCE, ASK_AGAIN_MS, now))
+			break;
 		/*
 		 * What it names from now on it has.  What it named before, even a moment ago, may
 		 * have been named by a process that died before it heard us.
@@ -643,6 +759,7 @@ peer_housekeeping(struct node *n, ms_t now)
 			give_up(n, p);
 		sure_again(n, p, now);
 		ask_for_missed(n, p, now);
+		mend_forged(n, p, now);
 		if (n->mode->marked)
 			ask_for_lost(p, now);
 		resync_step(n, p, now);

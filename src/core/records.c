@@ -53,8 +53,7 @@ local_evict_dead(struct node *n)
 
 	while ((id = n->buried.head) != ENTRY_NONE) {
 		/* Where nobody is known to listen, hardly anything is lost. */
-		if (peer_mask(n) != 0 && n->stats.unacked_evicted++ == 0)
-			node_notice(n, NOTE_EVICTED);
+		n->stats.unacked_evicted += peer_mask(n) != 0;
 		if (table_entry(&n->local, id)->flags & ENTRY_DEAD) {
 			local_drop(n, id);
 			return true;

@@ -15,9 +15,38 @@ enum {
 
 /* ---- what is to be written ---- */
 
+/* Seconds for which nothing was heard of the replica's owner; 0 if it is there. */
+static int64_t
+owner_silent_s(const struct node *n, const struct entry *e, ms_t now)
+{
+	int64_t silent_ms = PEER_GONE_MS;
+
+	/* In ALARM nobody speaks without need, and what is not named runs out by itself. */
+	if (!n->mode->alive)
+		return 0;
+	if (e->peer < NODE_PEERS_MAX)
+		silent_ms = ms_since(now, n->peers[e->peer].heard);
+	return silent_ms >= PEER_SILENT_MS ? silent_ms / 1000 : 0;
+}
+
+/*
+ * The most that can be left of it.  Its owner would have told its end, and it lived when that one was last
+ * heard; packets may have renewed it a moment before.
+ */
+static int64_t
+most_left(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
+{
+	uint32_t whole_s = commit_default_timeout(f);
+
+	if ((f->has & HAS_TIMEOUT) && f->timeout_s > whole_s)
+		whole_s = f->timeout_s;
+	return (int64_t)whole_s - owner_silent_s(n, e, now);
+}
+
 static uint32_t
 commit_timeout(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
 {
+	int64_t most = most_left(n, f, e, now);
 	uint32_t timeout_s;
 	int64_t left;
 
@@ -30,8 +59,11 @@ commit_timeout(const struct node *n, const struct flow *f, const struct entry *e
 	if ((f->status & (ST_OFFLOAD | ST_HW_OFFLOAD)) && timeout_s > commit_default_timeout(f))
 		timeout_s = commit_default_timeout(f);
 	left = (int64_t)timeout_s - (uint32_t)((uint32_t)now.ms - e->told_ms) / 1000;
-	/* Had it really run out, its end would have been told: traffic has renewed it since. */
-	return left > 0 ? (uint32_t)left : timeout_s;
+	if (left > 0)
+		return (uint32_t)left;
+	/* Had it really run out, its end would have been told: traffic has renewed it since.  But who was
+	 * silent meanwhile may have had nothing left to tell. */
+	return most < timeout_s && most > 0 ? (uint32_t)most : timeout_s;
 }
 
 /* What is to be written for this replica. */
@@ -134,8 +166,11 @@ decide(const struct node *n, struct flow *f, const struct flow *kernel, enum com
 static void
 want_less(const struct node *n, struct flow *want)
 {
-	uint32_t local = table_find(&n->local, &want->key);
+	uint32_t local;
 
+	if (!(want->has & HAS_HELPER))
+		return;
+	local = table_find(&n->local, &want->key);
 	if (local != ENTRY_NONE && (table_entry(&n->local, local)->flags & ENTRY_LESS))
 		want->has &= ~(uint32_t)HAS_HELPER;
 }
@@ -203,6 +238,19 @@ is_in_doubt(const struct node *n, uint32_t local)
 	    ((flags & ENTRY_LIVE) && (n->events_lost || (n->reading && n->read_announce)));
 }
 
+/* Has nothing been heard of its owner for longer than it lasts?  Then it is not made as if it were fresh. */
+static bool
+has_run_out(const struct node *n, uint32_t id, ms_t now)
+{
+	const struct entry *e = table_entry(&n->remote, id);
+	struct flow f;
+
+	if (owner_silent_s(n, e, now) == 0)
+		return false;
+	table_load(&n->remote, id, &f);
+	return most_left(n, &f, e, now) <= 0;
+}
+
 bool
 replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 {
@@ -217,8 +265,12 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 		s->op.flow.has |= HAS_TCP_FLAGS;
 	}
 	local = table_find(&n->local, &s->op.flow.key);
-	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD))
-		return choose(n, s, NULL, AGE_UNKNOWN);
+	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD)) {
+		if (s->job != JOB_COMMIT || !has_run_out(n, s->id, now))
+			return choose(n, s, NULL, AGE_UNKNOWN);
+		count(s, &n->stats.commit_expired, &n->tally.expired);
+		return false;
+	}
 	table_load(&n->local, local, &kernel);
 	if (!choose(n, s, &kernel, age_beside(n, s, local)))
 		return false;
@@ -318,7 +370,8 @@ written(struct node *n, struct op_slot *s, ms_t now)
 		/* The kernel says so of what has a master. */
 		f->status |= flow_is_related(f) ? ST_EXPECTED : 0;
 	}
-	id = local_upsert(n, f, s->op.type != KOP_UPDATE ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
+	id = local_put(n, id, &before, f,
+	    s->op.type != KOP_UPDATE ? NEWS_OWN_WHOLE : NEWS_OWN_UPDATE, now);
 	if (id == ENTRY_NONE)
 		return;
 	e = table_entry(&n->local, id);

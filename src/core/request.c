@@ -10,6 +10,19 @@
 
 enum { WALK_TRIES_MAX = 6 };
 
+uint32_t
+walk_next(struct node *n, const struct table *t, uint32_t *cursor)
+{
+	uint32_t from = *cursor, left = t->high > from ? t->high - from : 0;
+	uint32_t last = from + (left < n->scan_left ? left : n->scan_left);
+	uint32_t id = table_next_until(t, from, last);
+
+	*cursor = id != ENTRY_NONE ? id : last;
+	n->scan_left -= *cursor - from;
+	n->scan_paused |= id == ENTRY_NONE && last < t->high;
+	return id;
+}
+
 /* ---- flush and verify ---- */
 
 void
@@ -47,10 +60,9 @@ pull_walk(struct node *n, enum job_id id_job, struct kernel_op *op)
 	while (job->running && n->ops_free > 0) {
 		const struct entry *e;
 
-		id = table_next(&n->local, job->cursor);
+		id = walk_next(n, &n->local, &job->cursor);
 		if (id == ENTRY_NONE)
 			return false;
-		job->cursor = id;
 		e = table_entry(&n->local, id);
 		if ((e->flags & ENTRY_DEAD) || (id_job == JOB_VERIFY && e->gen == n->read_gen))
 			continue;
@@ -73,13 +85,11 @@ settle(struct node *n, ms_t now)
 	struct job *flush = &n->jobs[JOB_FLUSH];
 
 	commit_settle(n, now);
-	if (verify->running && verify->out == 0 &&
-	    table_next(&n->local, verify->cursor) == ENTRY_NONE) {
+	if (verify->running && verify->out == 0 && verify->cursor >= n->local.high) {
 		verify->running = false;
 		local_verify_done(n, now);
 	}
-	if (flush->running && flush->out == 0 &&
-	    table_next(&n->local, flush->cursor) == ENTRY_NONE) {
+	if (flush->running && flush->out == 0 && flush->cursor >= n->local.high) {
 		flush->running = false;
 		node_notice(n, NOTE_KERNEL_FLUSH_DONE)->count = flush->count;
 	}
@@ -109,10 +119,14 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 		return true;
 	}
 	/* What has an end comes first: the stream of the peers' changes has none. */
+	n->scan_paused = false;
 	if (commit_pull(n, op, now) || commit_pull_own(n, op) || pull_walk(n, JOB_VERIFY, op) ||
-	    pull_walk(n, JOB_FLUSH, op) || (has_an_end(n) && expect_pull(n, op, now)) ||
-	    commit_pull_changed(n, op, now) || expect_pull(n, op, now))
+	    pull_walk(n, JOB_FLUSH, op))
 		return true;
+	if (!n->scan_paused && ((has_an_end(n) && expect_pull(n, op, now)) ||
+	    commit_pull_changed(n, op, now) || expect_pull(n, op, now)))
+		return true;
+	n->scan_left = SCAN_MAX;
 	settle(n, now);
 	return false;
 }

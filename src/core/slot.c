@@ -8,6 +8,7 @@ void
 slots_init(struct node *n)
 {
 	n->ops_free = OPS_MAX;
+	n->scan_left = SCAN_MAX;
 }
 
 struct op_slot *
@@ -35,6 +36,7 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 		s->birth = table_entry(t, id)->birth;
 		s->op.cookie = at;
 		n->op_replica[at] = t == &n->remote ? id : ENTRY_NONE;
+		n->op_hint[n->op_replica[at] % OPS_MAX]++;
 		s->op.tcp_liberal = false;
 		return s;
 	}
@@ -44,8 +46,11 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 void
 slot_free(struct node *n, struct op_slot *s)
 {
+	uint32_t *replica = &n->op_replica[s - n->ops];
+
 	s->state = SLOT_FREE;
-	n->op_replica[s - n->ops] = ENTRY_NONE;
+	n->op_hint[*replica % OPS_MAX]--;
+	*replica = ENTRY_NONE;
 	n->ops_free++;
 	n->jobs[s->job].out--;
 	if (s->job == JOB_INJECT)
@@ -65,7 +70,10 @@ slot_of_replica(struct node *n, uint32_t id)
 {
 	uint32_t birth = table_entry(&n->remote, id)->birth;
 
-	for (size_t i = 0; n->ops_free < OPS_MAX && i < OPS_MAX; i++) {
+	/* Asked for each flow of a commit, of which hardly any has one. */
+	if (n->op_hint[id % OPS_MAX] == 0)
+		return NULL;
+	for (size_t i = 0; i < OPS_MAX; i++) {
 		if (n->op_replica[i] == id && n->ops[i].birth == birth)
 			return &n->ops[i];
 	}

@@ -69,6 +69,8 @@
 	X(seq_lost, "messages that were missing when a later one arrived")                          \
 	X(seq_before, "messages that came late or twice")                                           \
 	X(seq_jump_held, "messages held back because their number jumped too far")                  \
+	X(seq_hello_held, "HELLOs held back because the process known so far was still heard")      \
+	X(seq_forged, "messages that had the number of another one: somebody else speaks for a peer") \
 	X(seq_old_process, "late messages of a process that has ended")                            \
 	X(seq_gap_held, "messages left aside because too many resend requests were waiting")          \
 	X(seq_hello, "HELLOs received")                                                             \
@@ -88,6 +90,8 @@
 	X(send_control_full, "control messages not queued because the queue was full")              \
 	X(unacked_evicted, "unacknowledged deletes forgotten because there were too many")          \
 	X(bulk_sends, "bulk sends started")                                                         \
+	X(bulk_put_off, "requests for everything put off because so many came")                     \
+	X(bulk_unacked, "flows of bulk sends that were not acknowledged in time")                   \
 	/* commit */                                                                               \
 	X(commits, "commits started")                                                               \
 	X(commit_created, "flows created in the kernel")                                            \
@@ -100,6 +104,7 @@
 	X(commit_loosened, "own flows whose window checks were switched off at a takeover")        \
 	X(commit_displaced, "peers' flows that made way for a newer one with the same mapping")     \
 	X(commit_failed, "flows that could not be committed")                                       \
+	X(commit_expired, "flows not committed as their time was up since their peer was last heard") \
 	/* expectations */                                                                         \
 	X(expect_events, "events of expectations taken from the kernel")                           \
 	X(expect_incomplete, "of these, left out as something of them was missing")                \

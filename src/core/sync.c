@@ -35,9 +35,13 @@ sync_control(struct node *n, uint8_t flags, uint32_t from, uint32_t to)
 }
 
 static void
-bulk_done(struct node *n)
+bulk_done(struct node *n, ms_t now)
 {
 	node_notice(n, NOTE_BULK_DONE)->count = n->bulk_flows;
+	n->bulk_unsure = n->mode->tracked && peer_mask(n) != 0 && n->bulk_flows > 0;
+	n->bulk_end = n->next_seq;
+	n->bulk_over = now;
+	n->bulk_resent = false;
 }
 
 void
@@ -65,7 +69,20 @@ sync_bulk(struct node *n, ms_t now)
 	n->bulk_mark = n->mode->marked ? MARK_BEGIN : MARK_NONE;
 	n->bulk_expects = n->cfg.expects > 0;
 	if (n->bulk_left == 0)
-		bulk_done(n);
+		bulk_done(n, now);
+}
+
+/* A peer wants everything. */
+static void
+bulk_asked(struct node *n, ms_t now)
+{
+	if (ration_take(&n->bulks, BULKS_AT_ONCE, BULK_AGAIN_MS, now)) {
+		n->bulk_owed = false;
+		sync_bulk(n, now);
+		return;
+	}
+	n->stats.bulk_put_off++;
+	n->bulk_owed = true;
 }
 
 void
@@ -337,6 +354,7 @@ queue_nacked(struct node *n, struct queue *q, uint32_t from, uint32_t to)
 			break;
 		local_pending(n, id);
 		n->stats.send_resent++;
+		n->bulk_resent = true;
 		any = true;
 		id = next;
 	}
@@ -410,8 +428,10 @@ queue_again(struct node *n, struct queue *q, uint32_t age)
 
 		if (entry_age(n, id) <= age)
 			return;
-		if (mask & ~table_entry(&n->local, id)->acked)
+		if (mask & ~table_entry(&n->local, id)->acked) {
 			local_pending(n, id);
+			n->bulk_resent = true;
+		}
 		id = next;
 	}
 }
@@ -428,6 +448,54 @@ sync_again(struct node *n)
 	}
 	*then = n->next_seq;
 	n->seconds++;
+}
+
+/* Flows sent in the last bulk send, or before, that wait for an acknowledgement. */
+static uint32_t
+bulk_waiting(struct node *n)
+{
+	uint32_t count = 0, id = n->unacked.head;
+
+	for (; id != ENTRY_NONE && entry_age(n, id) > age_of(n, n->bulk_end);
+	     id = table_entry(&n->local, id)->q_next)
+		count++;
+	return count;
+}
+
+/* How did the last one end? */
+static void
+bulk_result(struct node *n, ms_t now)
+{
+	bool late = ms_since(now, n->bulk_over) >= BULK_ACKED_MS;
+	uint32_t head = n->unacked.head, count;
+
+	if (!n->bulk_unsure || n->bulk_left > 0)
+		return;
+	/* What went out again has other numbers, all of which are to be acknowledged. */
+	if (n->bulk_resent && (n->tx.head == ENTRY_NONE || late)) {
+		n->bulk_end = n->next_seq;
+		n->bulk_resent = false;
+	}
+	/* The one that found no room in its last datagram follows in the next. */
+	if (!late && (n->bulk_resent ||
+			 (head != ENTRY_NONE && entry_age(n, head) > age_of(n, n->bulk_end))))
+		return;
+	n->bulk_unsure = false;
+	count = bulk_waiting(n);
+	if (count == 0) {
+		node_notice(n, NOTE_BULK_ACKED)->count = n->bulk_flows;
+		return;
+	}
+	n->stats.bulk_unacked += count;
+	node_notice(n, NOTE_BULK_UNACKED)->count = count;
+}
+
+void
+sync_bulk_later(struct node *n, ms_t now)
+{
+	if (n->bulk_owed)
+		bulk_asked(n, now);
+	bulk_result(n, now);
 }
 
 static void
@@ -461,7 +529,7 @@ sync_tell_all(struct node *n, struct peer *p, ms_t now)
 			local_pending(n, id);
 	}
 	expect_tell_dead(n, bit);
-	sync_bulk(n, now);
+	bulk_asked(n, now);
 }
 
 void
@@ -726,7 +794,7 @@ put_bulk(struct node *n, struct wbuf *wb, ms_t now)
 		}
 		n->bulk_cursor = id;
 		if (--n->bulk_left == 0)
-			bulk_done(n);
+			bulk_done(n, now);
 	}
 	/* After their masters. */
 	if (n->bulk_left == 0 && n->bulk_expects) {

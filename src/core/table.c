@@ -498,13 +498,21 @@ table_remove(struct table *t, uint32_t id)
 }
 
 uint32_t
-table_next(const struct table *t, uint32_t id)
+table_next_until(const struct table *t, uint32_t id, uint32_t last)
 {
-	while (id < t->high) {
+	if (last > t->high)
+		last = t->high;
+	while (id < last) {
 		if (t->entries[++id].flags & ENTRY_USED)
 			return id;
 	}
 	return ENTRY_NONE;
+}
+
+uint32_t
+table_next(const struct table *t, uint32_t id)
+{
+	return table_next_until(t, id, t->high);
 }
 
 void

@@ -213,6 +213,8 @@ void table_store(struct table *t, uint32_t id, const struct flow *f);
 
 /* The first used entry after `id` (start with 0), or ENTRY_NONE. */
 uint32_t table_next(const struct table *t, uint32_t id);
+/* The same among those up to `last`. */
+uint32_t table_next_until(const struct table *t, uint32_t id, uint32_t last);
 
 /* Marks an entry as destroyed but kept. */
 void table_bury(struct table *t, uint32_t id);

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct ctl_client {
 	int poll_index; /* in this turn's set, -1 if not in it */
 	enum client_state state;
 	bool framed;
+	bool reads_only; /* it may not command */
 	bool delivered; /* the owner knows it */
 	bool want_more;
 	bool dead;
@@ -49,6 +51,7 @@ struct ctl {
 	bool paused; /* no accepting before resume_at */
 	ms_t resume_at;
 	struct sockaddr_un addr;
+	bool has_group;
 	dev_t dev; /* identity of the socket we bound */
 	ino_t ino;
 	struct ctl_ops ops;
@@ -117,22 +120,70 @@ clear_path(const struct sockaddr_un *addr)
 	return 0;
 }
 
-/* Binds with mode 0600 from the first moment on; bind() does not follow a symbolic link either. */
+/* Binds with its mode from the first moment on; bind() does not follow a symbolic link either. */
 static int
-bind_private(int fd, const struct sockaddr_un *addr)
+bind_with_mode(int fd, const struct sockaddr_un *addr, mode_t mode)
 {
-	mode_t old = umask(0177);
+	mode_t old = umask(0777 & ~mode);
 	int r = bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ? 0 : -errno;
 
 	umask(old);
 	return r;
 }
 
+/*
+ * Gives the socket to a group.  Who can rename in its directory may have put something else there since it was
+ * bound: what changes is what was looked at, and that is a socket of ours that nobody has a second name for.
+ */
+static int
+give_to_group(const char *path, gid_t group)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) != 0)
+		r = -errno;
+	else if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1)
+		r = -EPERM;
+	else if (st.st_gid != group && fchownat(fd, "", (uid_t)-1, group, AT_EMPTY_PATH) != 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/* The listening socket, with all its rights before the first client can connect. */
+static int
+open_listener(struct ctl *c, gid_t group)
+{
+	const char *path = c->addr.sun_path;
+	struct stat st;
+	int r;
+
+	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (c->fd < 0)
+		return -errno;
+	r = bind_with_mode(c->fd, &c->addr, c->has_group ? 0660 : 0600);
+	if (r != 0)
+		return r;
+	if (c->has_group)
+		r = give_to_group(path, group);
+	if (r == 0 && (listen(c->fd, CTL_BACKLOG) != 0 || lstat(path, &st) != 0))
+		r = -errno;
+	if (r != 0) {
+		unlink(path);
+		return r;
+	}
+	c->dev = st.st_dev;
+	c->ino = st.st_ino;
+	return 0;
+}
+
 int
-ctl_open(struct ctl **out, const char *path, const struct ctl_ops *ops)
+ctl_open(struct ctl **out, const char *path, gid_t group, const struct ctl_ops *ops)
 {
 	struct ctl *c = calloc(1, sizeof(*c));
-	struct stat st;
 	int r;
 
 	if (!c)
@@ -140,29 +191,17 @@ ctl_open(struct ctl **out, const char *path, const struct ctl_ops *ops)
 	c->fd = -1;
 	c->poll_index = -1;
 	c->ops = *ops;
+	c->has_group = group != CTL_NO_GROUP;
 	c->addr.sun_family = AF_UNIX;
 	r = path[0] ? -ENAMETOOLONG : -EINVAL;
 	if (!path[0] || strlen(path) >= sizeof(c->addr.sun_path))
 		goto fail;
 	memcpy(c->addr.sun_path, path, strlen(path));
 	r = clear_path(&c->addr);
+	if (r == 0)
+		r = open_listener(c, group);
 	if (r != 0)
 		goto fail;
-	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd < 0) {
-		r = -errno;
-		goto fail;
-	}
-	r = bind_private(c->fd, &c->addr);
-	if (r != 0)
-		goto fail;
-	if (listen(c->fd, CTL_BACKLOG) != 0 || lstat(path, &st) != 0) {
-		r = -errno;
-		unlink(path);
-		goto fail;
-	}
-	c->dev = st.st_dev;
-	c->ino = st.st_ino;
 	*out = c;
 	return 0;
 fail:
@@ -389,6 +428,12 @@ client_deliver(struct ctl *c, struct ctl_client *cl)
 		ctl_finish(cl, 1);
 		return;
 	}
+	if (cl->reads_only && !ctl_request_reads(number)) {
+		c->counters.not_permitted++;
+		ctl_err(cl, "not permitted: only root and the user that the daemon runs as may command");
+		ctl_finish(cl, 1);
+		return;
+	}
 	cl->job.request = number;
 	cl->delivered = true;
 	c->ops.request(c->ops.ctx, cl, &cl->job);
@@ -495,16 +540,44 @@ make_room(struct ctl *c, ms_t now)
 	return true;
 }
 
+/* Without a group the mode of the socket has told already. */
+static bool
+reads_only(const struct ctl *c, int fd)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (!c->has_group)
+		return false;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof(peer))
+		return true;
+	return peer.uid != 0 && peer.uid != geteuid();
+}
+
+static size_t
+count_readers(const struct ctl *c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->count; i++)
+		count += c->clients[i]->reads_only;
+	return count;
+}
+
 static void
 add_client(struct ctl *c, int fd, ms_t now)
 {
-	struct ctl_client *cl = calloc(1, sizeof(*cl));
+	bool reader = reads_only(c, fd);
+	struct ctl_client *cl = NULL;
 
+	if (!reader || count_readers(c) < CTL_READERS_MAX)
+		cl = calloc(1, sizeof(*cl));
 	if (!cl) {
 		c->counters.refused++;
 		close(fd);
 		return;
 	}
+	cl->reads_only = reader;
 	cl->fd = fd;
 	cl->poll_index = -1;
 	cl->state = CLIENT_REQUEST;

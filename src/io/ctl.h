@@ -9,6 +9,8 @@
 #ifndef IO_CTL_H
 #define IO_CTL_H
 
+#include <sys/types.h>
+
 #include "ctl_proto.h"
 #include "loop.h"
 
@@ -16,6 +18,7 @@ enum {
 	CTL_CLIENTS_MAX = 128,
 	CTL_OUT_MAX = 64 * 1024,   /* bytes of output that wait for one client */
 	CTL_CHUNK_MAX = 16 * 1024, /* bytes that one ctl_out() may have and `more` has room for */
+	CTL_READERS_MAX = 32,      /* of the clients, those who may not command */
 };
 
 /* Time limits of a client, in milliseconds. */
@@ -59,13 +62,21 @@ struct ctl_ops {
 /* Does a daemon answer on the control socket `path`?  An empty path has none. */
 bool ctl_is_answered(const char *path);
 
+/* No group: only the daemon's user and root can connect, and may command. */
+#define CTL_NO_GROUP ((gid_t)-1)
+
 /*
  * Binds `path` (mode 0600) and listens.  An existing socket that nobody answers on is replaced; one
  * that answers is not (-EADDRINUSE); anything that is not a socket is left alone (-EEXIST).  Safe
  * in world-writable directories: symbolic links are not followed.  Returns 0 or a negative errno
  * value (-ENAMETOOLONG, -ENOMEM, or what a system call said).
+ *
+ * With a group the socket belongs to it and has mode 0660, before anybody can connect.  Then clients are
+ * known by their credentials (SO_PEERCRED): root and the daemon's user command, others may only ask for what
+ * ctl_request_reads(), and only CTL_READERS_MAX of them at a time are taken, so that they cannot keep
+ * commands away.
  */
-int ctl_open(struct ctl **out, const char *path, const struct ctl_ops *ops);
+int ctl_open(struct ctl **out, const char *path, gid_t group, const struct ctl_ops *ops);
 
 /* Stops taking new clients and removes the socket if it is still ours; the clients stay, so that
  * the one that ordered the end can still be told that it has come. */
@@ -105,6 +116,7 @@ struct ctl_counters {
 	uint64_t read_failed;     /* closed or failed before the request was complete */
 	uint64_t unknown_request;
 	uint64_t timed_out;
+	uint64_t not_permitted;   /* commands of clients who may only read */
 };
 
 const struct ctl_counters *ctl_counters(const struct ctl *c);

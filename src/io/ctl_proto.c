@@ -1,21 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl_proto.h"
 
+/* First and last number of a run. */
+static bool
+is_in(uint32_t number, const uint8_t runs[][2], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (number >= runs[i][0] && number <= runs[i][1])
+			return true;
+	}
+	return false;
+}
+
 bool
 ctl_request_known(uint32_t number)
 {
-	/* The numbers come in runs with gaps between them: first and last of each run. */
+	/* With gaps between them. */
 	static const uint8_t runs[][2] = {
 	    {CTL_FLUSH_KERNEL_CT, CTL_RESYNC_KERNEL_CT},
 	    {CTL_DUMP_INTERNAL, CTL_PURGE_TIMER},
 	    {CTL_STATS_NETWORK, CTL_DUMP_EXTERNAL_EXP_XML},
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
-		if (number >= runs[i][0] && number <= runs[i][1])
-			return true;
-	}
-	return false;
+	return is_in(number, runs, ARRAY_LEN(runs));
+}
+
+bool
+ctl_request_reads(uint32_t number)
+{
+	static const uint8_t runs[][2] = {
+	    {CTL_DUMP_INTERNAL, CTL_DUMP_EXTERNAL},
+	    {CTL_STATS, CTL_STATS},
+	    {CTL_DUMP_INTERNAL_XML, CTL_DUMP_EXTERNAL_XML},
+	    {CTL_STATS_NETWORK, CTL_STATS_RSQUEUE},
+	    {CTL_STATS_PROCESS, CTL_STATS_EXPECT},
+	    {CTL_DUMP_INTERNAL_EXP, CTL_DUMP_EXTERNAL_EXP},
+	    {CTL_DUMP_INTERNAL_EXP_XML, CTL_DUMP_EXTERNAL_EXP_XML},
+	};
+
+	return is_in(number, runs, ARRAY_LEN(runs));
 }
 
 void

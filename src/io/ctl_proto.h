@@ -60,6 +60,9 @@ enum { CTL_FRAME_HEADER = 4, CTL_FRAME_PAYLOAD_MAX = 0xffffff };
 /* Is `number` (without CTL_FRAMED) a request we know? */
 bool ctl_request_known(uint32_t number);
 
+/* Does a request that we know only show something?  All others change something, here or elsewhere. */
+bool ctl_request_reads(uint32_t number);
+
 /* Writes a frame header. */
 void ctl_frame_write(uint8_t out[CTL_FRAME_HEADER], enum ctl_frame type, size_t len);
 

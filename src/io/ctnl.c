@@ -16,15 +16,9 @@
 
 #include "ctnl_filter.h"
 #include "ctnl_msg.h"
+#include "ctnl_recv.h"
 
 enum {
-	/* Datagrams that one system call takes. */
-	BATCH_MAX = 64,
-	/*
-	 * Events and answers are one message of well under a page each.  The odd rest keeps the
-	 * buffers from beginning in the same few sets of a processor's cache.
-	 */
-	MESSAGE_BUF = 4096 + 5 * 64,
 	/* The kernel fills dump datagrams up to the size of the reader's buffer, at most 32 KiB. */
 	DUMP_BUF = 64 * 1024,
 	/* One sendmsg; below the default send buffer of the kernel. */
@@ -42,15 +36,6 @@ enum {
 	UNANSWERED = -1,
 };
 
-/* What a system call has taken from a socket, one datagram after the other. */
-struct batch {
-	unsigned int count, next;
-	struct mmsghdr msgs[BATCH_MAX];
-	struct iovec iovs[BATCH_MAX];
-	struct sockaddr_nl from[BATCH_MAX];
-	_Alignas(64) char bufs[BATCH_MAX][MESSAGE_BUF];
-};
-
 struct ctnl {
 	struct mnl_socket *event;
 	struct mnl_socket *dump; /* NULL if it could not be opened again */
@@ -65,8 +50,8 @@ struct ctnl {
 	uint32_t write_seq;
 	struct ctnl_counters counters;
 	/* Apart from each other, so that a callback may write. */
-	struct batch events;
-	struct batch answers;
+	struct ctnl_batch events;
+	struct ctnl_batch answers;
 	_Alignas(8) char dump_buf[DUMP_BUF];
 	_Alignas(8) char request_buf[REQUEST_BUF];
 };
@@ -86,127 +71,6 @@ socket_open(struct mnl_socket **out)
 	}
 	*out = nl;
 	return 0;
-}
-
-/* What is there for the reader of a datagram: its length, or 0 if it is to be passed over (from another
- * process, or longer than the buffer). */
-static int
-judge(struct ctnl *c, const struct msghdr *msg, size_t len, bool *too_long)
-{
-	const struct sockaddr_nl *from = msg->msg_name;
-
-	*too_long = false;
-	if (msg->msg_namelen != sizeof(*from) || from->nl_pid != 0) {
-		c->counters.foreign++;
-		return 0;
-	}
-	if (msg->msg_flags & MSG_TRUNC) {
-		*too_long = true;
-		return 0;
-	}
-	return (int)len;
-}
-
-static void
-batch_init(struct batch *b)
-{
-	for (unsigned int i = 0; i < BATCH_MAX; i++) {
-		b->iovs[i] = (struct iovec){.iov_base = b->bufs[i], .iov_len = MESSAGE_BUF};
-		b->msgs[i].msg_hdr = (struct msghdr){
-		    .msg_name = &b->from[i],
-		    .msg_namelen = sizeof(b->from[i]),
-		    .msg_iov = &b->iovs[i],
-		    .msg_iovlen = 1,
-		};
-	}
-}
-
-/*
- * After a loss the kernel drops whatever comes until somebody receives and the queue is empty then.
- * recvmmsg() tells of the loss before it receives anything: if the queue has been emptied meanwhile,
- * nothing would ever become ready again.
- */
-static void
-resume(struct mnl_socket *nl)
-{
-	struct msghdr nothing = {.msg_iov = NULL};
-
-	(void)recvmsg(mnl_socket_get_fd(nl), &nothing, MSG_PEEK | MSG_DONTWAIT);
-}
-
-/*
- * Takes at most `max` datagrams from a socket.  Returns how many, fewer only if no more wait or an error
- * follows them, which the next call returns; -EAGAIN if none waits, or another negative errno.
- */
-static int
-batch_fill(struct mnl_socket *nl, struct batch *b, unsigned int max)
-{
-	unsigned int most = max < BATCH_MAX ? max : BATCH_MAX;
-	int n;
-
-	/* What the last call used is as it was before. */
-	for (unsigned int i = 0; i < b->count; i++)
-		b->msgs[i].msg_hdr.msg_namelen = sizeof(b->from[i]);
-	b->next = b->count = 0;
-	do
-		n = recvmmsg(mnl_socket_get_fd(nl), b->msgs, most, MSG_DONTWAIT, NULL);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0) {
-		int err = n < 0 ? -errno : -EAGAIN;
-
-		if (err == -ENOBUFS)
-			resume(nl);
-		return err;
-	}
-	b->count = (unsigned int)n;
-	return n;
-}
-
-/* The next datagram of a batch that has one: its first byte, and its length as judge() has it. */
-static const struct nlmsghdr *
-batch_next(struct ctnl *c, struct batch *b, int *len, bool *too_long)
-{
-	unsigned int i = b->next++;
-
-	*len = judge(c, &b->msgs[i].msg_hdr, b->msgs[i].msg_len, too_long);
-	return (const void *)b->bufs[i];
-}
-
-/*
- * Receives one datagram of the kernel's.  Returns its length, 0 for one to be passed over (from
- * another process, or longer than the buffer), -EAGAIN if none waits, or another negative errno.
- */
-static int
-receive(struct ctnl *c, struct mnl_socket *nl, void *buf, size_t cap, bool *too_long)
-{
-	struct sockaddr_nl from = {.nl_family = AF_NETLINK};
-	struct iovec iov = {.iov_base = buf, .iov_len = cap};
-	struct msghdr msg = {
-	    .msg_name = &from,
-	    .msg_namelen = sizeof(from),
-	    .msg_iov = &iov,
-	    .msg_iovlen = 1,
-	};
-	ssize_t len;
-
-	*too_long = false;
-	do
-		len = recvmsg(mnl_socket_get_fd(nl), &msg, MSG_DONTWAIT);
-	while (len < 0 && errno == EINTR);
-	if (len < 0)
-		return -errno;
-	return judge(c, &msg, (size_t)len, too_long);
-}
-
-/*
- * Is there a whole message at `nlh`, of `len` bytes that are left?  libmnl's own test takes a length
- * of 2 GiB and more for a negative number, which is less than anything.
- */
-static bool
-is_whole(const struct nlmsghdr *nlh, int len)
-{
-	return len >= (int)sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) &&
-	    nlh->nlmsg_len <= (uint32_t)len;
 }
 
 /* True and the conntrack message type if `nlh` is a conntrack message that carries a flow. */
@@ -333,8 +197,8 @@ ctnl_open(struct ctnl **out, const struct ctnl_cfg *cfg)
 		return -ENOMEM;
 	c->rcvbuf_max = cfg->rcvbuf_max;
 	c->own_events = cfg->own_events;
-	batch_init(&c->events);
-	batch_init(&c->answers);
+	ctnl_batch_init(&c->events);
+	ctnl_batch_init(&c->answers);
 	err = socket_open(&c->write);
 	if (!err)
 		err = rcvbuf_set(c->write, ANSWER_RCVBUF);
@@ -418,26 +282,26 @@ event_message(struct ctnl *c, const struct nlmsghdr *nlh, ctnl_event_fn fn, void
 int
 ctnl_read_events(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 {
-	struct batch *b = &c->events;
+	struct ctnl_batch *b = &c->events;
 	unsigned int count = 0;
 	bool more = true;
 
-	while (more && count < max && count < INT32_MAX - BATCH_MAX) {
-		int got = batch_fill(c->event, b, max - count);
+	while (more && count < max && count < INT32_MAX - CTNL_RECV_MAX) {
+		int got = ctnl_batch_fill(c->event, b, max - count);
 
 		if (got == -EAGAIN)
 			break;
 		if (got < 0)
 			return got;
 		/* An error that follows what was read shows in poll(). */
-		more = got == BATCH_MAX;
+		more = got == CTNL_RECV_MAX;
 		count += (unsigned int)got;
 		while (b->next < b->count) {
 			bool too_long;
 			int len;
-			const struct nlmsghdr *nlh = batch_next(c, b, &len, &too_long);
+			const struct nlmsghdr *nlh = ctnl_batch_next(b, &len, &too_long, &c->counters.foreign);
 
-			for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+			for (; ctnl_is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 				event_message(c, nlh, fn, ctx);
 			/* What is left is no message. */
 			c->counters.events_bad += too_long || len > 0;
@@ -567,7 +431,8 @@ ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 		return -EINVAL;
 	for (unsigned int count = 0; count < max && state == 1; count++) {
 		bool too_long;
-		int len = receive(c, c->dump, c->dump_buf, sizeof(c->dump_buf), &too_long);
+		int len = ctnl_recv(c->dump, c->dump_buf, sizeof(c->dump_buf), &too_long,
+		    &c->counters.foreign);
 		const struct nlmsghdr *nlh = (const void *)c->dump_buf;
 
 		if (len == -EAGAIN)
@@ -578,7 +443,7 @@ ctnl_dump_read(struct ctnl *c, unsigned int max, ctnl_event_fn fn, void *ctx)
 			state = -EMSGSIZE;
 		c->counters.dump_bad += too_long;
 		/* A callback may end the dump, which leaves the buffer alone but not the socket. */
-		for (; state == 1 && c->dumping && is_whole(nlh, len);
+		for (; state == 1 && c->dumping && ctnl_is_whole(nlh, len);
 		     nlh = mnl_nlmsg_next(nlh, &len))
 			state = dump_message(c, nlh, fn, ctx);
 		if (!c->dumping)
@@ -667,12 +532,12 @@ answers_read(struct ctnl *c, struct exchange *x)
 {
 	/* Each message has at most a flow and an acknowledgement; the rest is for late ones. */
 	const unsigned int most = 8 * CTNL_BATCH_MAX;
-	struct batch *b = &c->answers;
+	struct ctnl_batch *b = &c->answers;
 	bool waited = false;
 	int lost = 0;
 
 	for (unsigned int count = 0; count < most && !x->finished; count++) {
-		int len = b->next < b->count ? 0 : batch_fill(c->write, b, BATCH_MAX);
+		int len = b->next < b->count ? 0 : ctnl_batch_fill(c->write, b, CTNL_RECV_MAX);
 		const struct nlmsghdr *nlh;
 		bool too_long;
 
@@ -691,8 +556,8 @@ answers_read(struct ctnl *c, struct exchange *x)
 		}
 		if (len < 0)
 			return len;
-		nlh = batch_next(c, b, &len, &too_long);
-		for (; is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
+		nlh = ctnl_batch_next(b, &len, &too_long, &c->counters.foreign);
+		for (; ctnl_is_whole(nlh, len); nlh = mnl_nlmsg_next(nlh, &len))
 			answer_message(c, nlh, x);
 		c->counters.answers_bad += too_long || len > 0;
 	}

@@ -184,10 +184,18 @@ link_refresh(struct link *l, char *why, size_t why_len)
 		shut(l);
 		return start(l, &w);
 	}
+	if (l->ops->deadline == link_datagrams_deadline)
+		link_guard_count(l);
 	err = read_mtu(l);
 	if (err < 0)
 		link_fail(&w, -err, "reading the MTU of interface %s", l->cfg.ifname);
 	return err;
+}
+
+bool
+link_is_guarded(const struct link *l)
+{
+	return l->guard.up;
 }
 
 size_t

@@ -44,6 +44,8 @@ struct link_counters {
 	uint64_t recv_cut;       /* TCP: messages whose end was lost with their connection */
 	uint64_t connects;       /* TCP: connections made */
 	uint64_t queue_dropped;  /* TCP: datagrams that the error queue had no room for */
+	uint64_t recv_dropped;   /* datagrams: dropped by the kernel, for want of room or a wrong checksum */
+	uint64_t recv_shut_out;  /* likewise, while a filter kept out a flood of useless ones */
 };
 
 /*
@@ -64,6 +66,9 @@ void link_close(struct link *l);
  * nothing until a later call succeeds.  Descriptors may change.
  */
 int link_refresh(struct link *l, char *why, size_t why_len);
+
+/* Is a filter of the kernel keeping out a flood of useless datagrams? */
+bool link_is_guarded(const struct link *l);
 
 /* Bytes of receive buffer that the kernel keeps what has come in; 0 of a stream, or while there is no
  * socket. */

@@ -205,6 +205,7 @@ mcast_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *
 	/* A peer may send from the same port as we do: only port and address together are ours. */
 	*own = port == l->send_port && source_addr(l, &source) &&
 	       memcmp(&source, &from->addr, sizeof(source)) == 0;
+	link_guard_look(l, buf, (size_t)n);
 	return n;
 }
 
@@ -216,6 +217,7 @@ const struct link_ops link_mcast_ops = {
     .recv = mcast_recv,
     .send = link_send_datagram,
     .send_many = link_send_datagrams,
-    .deadline = link_batch_deadline,
+    .step = link_guard_step,
+    .deadline = link_datagrams_deadline,
     .free = link_batch_free,
 };

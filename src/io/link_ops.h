@@ -50,6 +50,19 @@ enum { SEND_KEPT = 1 };
 /* So long a source that is not the configured one has to give way to a better one. */
 enum { LINK_SOURCE_MS = 60 * 1000 };
 
+/* So many useless datagrams in a second are kept out by the kernel, for so long. */
+enum { LINK_GUARD_MANY = 1000, LINK_GUARD_MS = 10 * 1000 };
+
+/* What keeps out a flood, see link_guard.c. */
+struct link_guard {
+	ms_t since;        /* counted from here */
+	unsigned int seen; /* useless datagrams */
+	bool up;
+	ms_t until;        /* not to be looked at again before */
+	int fd;            /* whose drops are known, and how many */
+	uint32_t drops;
+};
+
 struct stream; /* of link_tcp.c */
 struct link_batch; /* of link_sock.c: datagrams that have been taken from the socket */
 
@@ -72,6 +85,7 @@ struct link {
 	struct ip_addr other;
 	ms_t other_heard;
 	struct ip_addr stranger; /* the last one refused */
+	struct link_guard guard;
 	struct stream *stream;   /* TCP */
 };
 
@@ -105,9 +119,25 @@ int link_bind_local(const struct link *l, int fd, uint16_t port);
  */
 bool link_source_allowed(struct link *l, const struct ip_addr *source);
 
+/* Unicast: has the peer itself been heard lately? */
+bool link_peer_heard(const struct link *l);
+
+/* ---- link_guard.c, for transports of datagrams ---- */
+
+/* A datagram has been read that nobody has a use for; maybe: is it one? */
+void link_guard_useless(struct link *l);
+void link_guard_look(struct link *l, const uint8_t *data, size_t len);
+/* Notes what the kernel has dropped since the last time. */
+void link_guard_count(struct link *l);
+/* Takes the filter away when its time is over, which is then. */
+void link_guard_step(struct link *l);
+ms_t link_guard_deadline(const struct link *l);
+/* The receiving socket is about to be closed. */
+void link_guard_closed(struct link *l);
+
 /* For transports with one socket to send and one to receive. */
 void link_close_sockets(struct link *l);
-ms_t link_batch_deadline(const struct link *l);
+ms_t link_datagrams_deadline(const struct link *l);
 void link_batch_free(struct link *l);
 int link_send_datagram(struct link *l, const void *buf, size_t len);
 int link_send_datagrams(struct link *l, const struct iovec *datagrams, size_t count);

@@ -208,13 +208,19 @@ same(const struct ip_addr *a, const struct ip_addr *b)
 }
 
 bool
+link_peer_heard(const struct link *l)
+{
+	return heard_lately(l, l->peer_heard);
+}
+
+bool
 link_source_allowed(struct link *l, const struct ip_addr *source)
 {
 	if (same(source, &l->cfg.group)) {
 		l->peer_heard = l->now;
 		return true;
 	}
-	if (!heard_lately(l, l->peer_heard) &&
+	if (!link_peer_heard(l) &&
 	    (same(source, &l->other) || !heard_lately(l, l->other_heard))) {
 		l->other = *source;
 		l->other_heard = l->now;
@@ -244,9 +250,11 @@ struct link_batch {
 
 /* What has been taken from the socket is not to wait for something to become ready. */
 ms_t
-link_batch_deadline(const struct link *l)
+link_datagrams_deadline(const struct link *l)
 {
-	return l->batch != NULL && l->batch->next < l->batch->count ? ((ms_t){0}) : MS_NEVER;
+	if (l->batch != NULL && l->batch->next < l->batch->count)
+		return (ms_t){0};
+	return link_guard_deadline(l);
 }
 
 void
@@ -300,6 +308,7 @@ link_close_sockets(struct link *l)
 {
 	if (l->batch != NULL)
 		l->batch->next = l->batch->count;
+	link_guard_closed(l);
 	if (l->send_fd >= 0)
 		close(l->send_fd);
 	if (l->recv_fd >= 0)

@@ -75,7 +75,12 @@ udp_recv(struct link *l, void *buf, size_t cap, struct peer_addr *from, bool *ow
 	(void)own;
 	if (n < 0)
 		return n;
-	return link_source_allowed(l, &from->addr) ? n : -EPERM;
+	if (!link_source_allowed(l, &from->addr)) {
+		link_guard_useless(l);
+		return -EPERM;
+	}
+	link_guard_look(l, buf, (size_t)n);
+	return n;
 }
 
 const struct link_ops link_udp_ops = {
@@ -86,6 +91,7 @@ const struct link_ops link_udp_ops = {
     .recv = udp_recv,
     .send = link_send_datagram,
     .send_many = link_send_datagrams,
-    .deadline = link_batch_deadline,
+    .step = link_guard_step,
+    .deadline = link_datagrams_deadline,
     .free = link_batch_free,
 };

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
@@ -48,14 +50,77 @@ log_open_terminal(void)
 	return l;
 }
 
+static bool
+is_trusted(const struct stat *st)
+{
+	return st->st_uid == 0 || st->st_uid == geteuid();
+}
+
+/* Administrators move logs by symbolic links.  One of somebody else's would have us write to any file. */
+static bool
+is_trusted_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && is_trusted(&st);
+}
+
+/* May everybody make files beside it? */
+static bool
+is_in_public(const char *path)
+{
+	char dir[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+	struct stat st;
+
+	if (len >= sizeof(dir))
+		return true;
+	memcpy(dir, path, len);
+	dir[len] = '\0';
+	if (len == 0)
+		strcpy(dir, slash == NULL ? "." : "/");
+	return stat(dir, &st) != 0 || (st.st_mode & S_IWOTH) != 0;
+}
+
+/*
+ * Where everybody may make files somebody may have made this one before us, to read it or to change what it
+ * says; or given it a second name that an important file of ours has.
+ */
+static int
+check_file(int fd, const char *path)
+{
+	struct stat st;
+
+	if (!is_in_public(path))
+		return 0;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	return is_trusted(&st) && st.st_nlink == 1 ? 0 : -EPERM;
+}
+
 /* Non-blocking, so that a FIFO without a reader is an error and not a daemon that hangs. */
 static int
 open_file(const char *path)
 {
-	int fd = open(path,
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int fd = open(path, flags | O_NOFOLLOW, 0600), err;
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0 && errno == ELOOP) {
+		/* Such a link is nobody else's to remove where names are protected (the sticky bit). */
+		if (!is_trusted_link(path))
+			return -ELOOP;
+		fd = open(path, flags, 0600);
+		return fd < 0 ? -errno : fd;
+	}
+	if (fd < 0)
+		return -errno;
+	err = check_file(fd, path);
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
 }
 
 static void

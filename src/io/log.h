@@ -34,8 +34,10 @@ struct log *log_open_terminal(void);
 
 /*
  * Adds file and syslog, in place of those of an earlier call.  0, or a negative errno value if the
- * file cannot be opened; then the log is as it was before.  Symbolic links are followed, as far as
- * the kernel lets them be (fs.protected_symlinks): administrators move logs that way.
+ * file cannot be opened; then the log is as it was before.  A symbolic link is followed if it belongs to
+ * root or to the daemon's user: administrators move logs that way; one of somebody else's is -ELOOP.  In a
+ * directory that everybody may write to, a file that belongs to somebody else or has a second name is
+ * -EPERM.  Both hold whatever fs.protected_symlinks and its like say.
  */
 int log_open(struct log *l, const struct log_cfg *cfg);
 void log_close(struct log *l);

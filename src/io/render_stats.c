@@ -282,6 +282,8 @@ link_sums(struct text *t, const struct stats_input *in)
 
 		sum.recv_own += c->recv_own;
 		sum.recv_strangers += c->recv_strangers;
+		sum.recv_dropped += c->recv_dropped;
+		sum.recv_shut_out += c->recv_shut_out;
 		sum.recv_broken += c->recv_broken;
 		sum.recv_cut += c->recv_cut;
 		sum.connects += c->connects;
@@ -289,6 +291,8 @@ link_sums(struct text *t, const struct stats_input *in)
 	}
 	counter(t, "link_recv_own", sum.recv_own);
 	counter(t, "link_recv_strangers", sum.recv_strangers);
+	counter(t, "link_recv_dropped", sum.recv_dropped);
+	counter(t, "link_recv_shut_out", sum.recv_shut_out);
 	counter(t, "link_recv_broken", sum.recv_broken);
 	counter(t, "link_recv_cut", sum.recv_cut);
 	counter(t, "link_connects", sum.connects);
@@ -316,6 +320,7 @@ io_counters(struct text *t, const struct stats_input *in)
 	    {"client_read_failed", in->ctl.read_failed},
 	    {"client_unknown_request", in->ctl.unknown_request},
 	    {"client_timed_out", in->ctl.timed_out},
+	    {"client_not_permitted", in->ctl.not_permitted},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -340,6 +345,26 @@ all_counters(struct text *t, const struct stats_input *in)
 	}
 	io_counters(t, in);
 	text_add(t, "\n");
+}
+
+/* Who is known, how old the last word of each is, and so, if that is long ago, what it has told. */
+static void
+peers(struct text *t, const struct stats_input *in)
+{
+	struct peer_view p;
+
+	for (size_t i = 0; node_peer_view(in->node, i, &p, in->now); i++) {
+		if (i == 0)
+			text_add(t, "peers:\n");
+		text_add(t, "\t");
+		text_addr(t, p.addr.l3, &p.addr.addr);
+		if (p.addr.link < in->links_count)
+			text_add(t, " device=%s", link_config(in->links[p.addr.link])->ifname);
+		text_add(t, " heard=%llds flows=%u %s\n", (long long)p.heard_ms_ago / 1000, p.flows,
+		    !p.heard_lately ? "silent" : p.in_sync ? "in-sync" : "resync");
+	}
+	if (node_peer_view(in->node, 0, &p, in->now))
+		text_add(t, "\n");
 }
 
 static void
@@ -369,6 +394,7 @@ stats_runtime(struct text *t, const struct stats_input *in)
 	row(t, "\tlocal unknown request:\t\t", 12, in->ctl.unknown_request);
 	text_add(t, "\n");
 	all_counters(t, in);
+	peers(t, in);
 }
 
 static void

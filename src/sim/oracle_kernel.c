@@ -341,6 +341,19 @@ judge_holder(struct sim *s, const struct takeovers *t, size_t node, int tuple, c
 	}
 }
 
+/* Has the node a peer of which nothing was heard for a while? */
+static bool
+has_silent_peer(const struct sim *s, size_t node)
+{
+	struct peer_view p;
+
+	for (size_t i = 0; node_peer_view(s->w->nodes[node].node, i, &p, s->w->now); i++) {
+		if (!p.heard_lately || p.heard_ms_ago >= 10 * 1000)
+			return true;
+	}
+	return false;
+}
+
 static void
 end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commit_tally *c)
 {
@@ -353,10 +366,14 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 
 	t->running[node] = false;
 	t->done++;
-	if (c->total != c->created + c->updated + c->replaced + c->current + c->failed)
+	if (c->total !=
+	    c->created + c->updated + c->replaced + c->current + c->failed + c->expired)
 		sim_fail(s, "node %zu: commit of %u: %u created, %u updated, %u replaced, %u current, "
-			    "%u failed", node, c->total, c->created, c->updated, c->replaced,
-		    c->current, c->failed);
+			    "%u failed, %u expired", node, c->total, c->created, c->updated,
+		    c->replaced, c->current, c->failed, c->expired);
+	if (c->expired > 0 && !has_silent_peer(s, node))
+		sim_fail(s, "node %zu: took over, and left out %u flows as if their peer were silent",
+		    node, c->expired);
 	if (t->behind[node] || t->disturbed[node] || sim_is_behind(s, node))
 		return;
 	for (int tuple = 0; tuple < (int)s->tuples_count; tuple++) {
@@ -394,9 +411,10 @@ end_takeover(struct sim *s, struct takeovers *t, size_t node, const struct commi
 			sim_fail(s, "node %zu: took over; entry and replica of %s", node, text);
 		}
 	}
-	if (missing > c->failed + c->displaced)
+	if (missing > c->failed + c->displaced + c->expired)
 		sim_fail(s, "node %zu: took over, %u flows are missing (the first is %s), and %u were "
-			    "reported", node, missing, tuple_text(s, first), c->failed + c->displaced);
+			    "reported", node, missing, tuple_text(s, first),
+		    c->failed + c->displaced + c->expired);
 }
 
 static void

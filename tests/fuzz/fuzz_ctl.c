@@ -369,7 +369,7 @@ serve(const uint8_t *data, size_t size)
 
 	bench = &b;
 	bound = false;
-	CHECK(ctl_open(&b.ctl, "nowhere", &ops) == 0);
+	CHECK(ctl_open(&b.ctl, "nowhere", CTL_NO_GROUP, &ops) == 0);
 	for (int i = 0; i < STEPS_MAX && script_more(&b.s); i++) {
 		step(&b);
 		turn(&b);

@@ -248,6 +248,13 @@ class Table:
         for _ in self.replies():
             pass
 
+    def set_mark(self, flow, mark):
+        family = socket.AF_INET6 if ":" in flow["orig"][0] else socket.AF_INET
+        self.sock.sendall(self.message(CT_NEW, NLM_F_ACK, family, build_flow(
+            {"orig": flow["orig"], "mark": mark, "timeout": flow.get("timeout", 600)})))
+        for _ in self.replies():
+            pass
+
     def delete(self, flow):
         family = socket.AF_INET6 if ":" in flow["orig"][0] else socket.AF_INET
         body = build_tuple(TUPLE_ORIG, flow["orig"])

@@ -651,6 +651,37 @@ class Lab:
         return sock
 
 
+def graceful(lab, old):
+    """keepalived stops on the master; the other node takes over."""
+    new = lab.other(old)
+    old.stop_keepalived()
+    lab.wait_master(new)
+    return new
+
+
+def crash(lab, old):
+    new = lab.other(old)
+    old.crash()
+    lab.wait_master(new)
+    return new
+
+
+def back_as_backup(lab, fw):
+    """keepalived again on a node that lost; its notify script has asked for the flows."""
+    before = len(fw.notify_log())
+    fw.start_keepalived()
+    wait_until(lambda: any(text == "DONE backup" for _, text in fw.notify_log()[before:]), 15,
+               fw.name + " is backup")
+
+
+def end_what_is_closed(fw):
+    """Remove what is left of closed connections in the kernel (TIME_WAIT, CLOSE), as time would."""
+    with fw.table() as table:
+        for flow in table.dump():
+            if flow.get("tcp", (0,))[0] > 3:
+                table.delete(flow)
+
+
 def terminate_cleanly():
     """SIGTERM becomes an exception, so that `with Lab' cleans up as for Ctrl-C."""
     def stop(signum, frame):

@@ -7,7 +7,7 @@ import ctnl
 import lab as lab_module
 import pytest
 from conftest import incumbent
-from lab import Traffic
+from lab import Traffic, back_as_backup, crash, end_what_is_closed, graceful
 from space import wait_until
 
 SURVIVE_S = 20      # TCP's retransmission timer has backed off by the time the path is back
@@ -33,29 +33,6 @@ def survivors(lab, traffic, allowed_to_die=1):
     print("survivors", stats)
     assert stats["alive"] >= stats["total"] - allowed_to_die, stats
     return stats
-
-
-def graceful(lab, old):
-    """keepalived stops on the master; the other node takes over."""
-    new = lab.other(old)
-    old.stop_keepalived()
-    lab.wait_master(new)
-    return new
-
-
-def crash(lab, old):
-    new = lab.other(old)
-    old.crash()
-    lab.wait_master(new)
-    return new
-
-
-def back_as_backup(lab, fw):
-    """keepalived again on a node that lost; its notify script has asked for the flows."""
-    before = len(fw.notify_log())
-    fw.start_keepalived()
-    wait_until(lambda: any(text == "DONE backup" for _, text in fw.notify_log()[before:]), 15,
-               fw.name + " is backup")
 
 
 def assert_same_table(traffic, old, new):
@@ -130,14 +107,6 @@ def test_five_failovers_in_a_row(make_lab, pair, mode):
         back_as_backup(lab, old)
         lab.replicated(master, old)
     assert_same_table(traffic, lab.other(master), master)
-
-
-def end_what_is_closed(fw):
-    """Remove what is left of closed connections in the kernel (TIME_WAIT, CLOSE), as time would."""
-    with fw.table() as table:
-        for flow in table.dump():
-            if flow.get("tcp", (0,))[0] > 3:
-                table.delete(flow)
 
 
 def test_connections_that_end_between_failovers_do_not_come_back(make_lab, mode):

@@ -128,7 +128,12 @@ def test_the_size_of_the_netlink_buffer(running):
     assert running.number("current buffer size (in bytes):") == 1048576
 
 
-def test_the_scheduler(running):
+def test_the_scheduler(node):
+    """Of a daemon that was started with one in its file, and so has kept what changing it takes."""
+    running = node
+    node.configure(conf(in_general="Scheduler { Priority 1 }"))
+    node.start_daemon(check=True)
+
     def policy():
         pid, = running.daemon_pids()
         with open("/proc/%d/stat" % pid) as f:

@@ -701,6 +701,29 @@ ten_thousand_datagrams_pass_both_ways_in_order(struct env *e)
 
 /* ---- running ---- */
 
+/* Who belongs to a group nobody knows: but what is no message need not be read. */
+static void
+a_flood_of_what_is_no_message_is_kept_out_by_the_kernel(struct env *e)
+{
+	static const uint8_t alive[] = {0x1a, 0x10, 0, 8, 0, 0, 0, 1};
+	const struct link_counters *a = link_counters(e->link[SIDE_A]);
+	const ms_t now = {.ms = 1000000};
+
+	link_step(e->link[SIDE_A], now);
+	for (int i = 0; i < 1000; i++)
+		passes(e, SIDE_B, "nonsense");
+	assert_true(link_is_guarded(e->link[SIDE_A]));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(link_send(e->link[SIDE_B], "nonsense", 8), 0);
+	assert_int_equal(link_send(e->link[SIDE_B], alive, sizeof(alive)), 0);
+	assert_int_equal(receive(e, SIDE_A, SOON_MS), sizeof(alive));
+	assert_memory_equal(e->buf, alive, sizeof(alive));
+	assert_int_equal(link_refresh(e->link[SIDE_A], NULL, 0), 0);
+	assert_in_range(a->recv_shut_out, 1, 100);
+	link_step(e->link[SIDE_A], ms_add(now, 10 * 1000));
+	passes(e, SIDE_B, "nonsense");
+}
+
 static const struct test_case {
 	const char *name;
 	void (*test)(struct env *e);
@@ -734,6 +757,8 @@ static const struct test_case {
 	many_at_a_time_leave_in_order_and_what_does_not_waits},
     {"one_that_cannot_leave_takes_no_other_with_it", one_that_cannot_leave_takes_no_other_with_it},
     {"a_slow_link_pushes_back_and_loses_nothing", a_slow_link_pushes_back_and_loses_nothing},
+    {"a_flood_of_what_is_no_message_is_kept_out_by_the_kernel",
+	a_flood_of_what_is_no_message_is_kept_out_by_the_kernel},
     {"ten_thousand_datagrams_pass_both_ways_in_order",
 	ten_thousand_datagrams_pass_both_ways_in_order},
 };

@@ -257,6 +257,122 @@ strangers_are_refused_while_the_peer_speaks(struct env *e)
 	assert_int_equal(a->recv_strangers, 101);
 }
 
+/* A real message: what is none is of no use either. */
+static void
+peer_speaks(struct env *e)
+{
+	static const uint8_t alive[] = {0x1a, 0x10, 0, 8, 0, 0, 0, 1};
+
+	assert_int_equal(link_send(e->link[SIDE_B], alive, sizeof(alive)), 0);
+	assert_int_equal(receive(e, SIDE_A, SOON_MS), sizeof(alive));
+	assert_memory_equal(e->buf, alive, sizeof(alive));
+}
+
+/* Reads all that comes to A, none of which is taken, until so many strangers have been counted. */
+static void
+nothing_is_taken(struct env *e, uint64_t strangers)
+{
+	const struct link_counters *a = link_counters(e->link[SIDE_A]);
+
+	/* A busy machine delivers them when it comes to it. */
+	while (a->recv_strangers < strangers)
+		assert_int_equal(receive(e, SIDE_A, SOON_MS), -EAGAIN);
+	assert_int_equal(a->recv_strangers, strangers);
+}
+
+/* Each of a few is counted and named.  Thousands take up neither our time nor the peer's room. */
+static void
+a_flood_of_strangers_is_kept_out_by_the_kernel(struct env *e)
+{
+	const struct link_counters *a = link_counters(e->link[SIDE_A]);
+	char message[0x101 + 1] = "";
+
+	pair_run(SIDE_B, "ip addr add %s/%d dev wire0 %s", e->row->other,
+	    e->row->l3 == L3_IPV6 ? 64 : 24, e->row->l3 == L3_IPV6 ? "nodad" : "");
+	peer_speaks(e);
+	for (uint64_t i = 1; i <= 999; i++) {
+		said_from(e, e->row->other, "so am I, and I say it in so many words");
+		if (i % 50 == 0)
+			nothing_is_taken(e, i);
+	}
+	nothing_is_taken(e, 999);
+	assert_false(link_is_guarded(e->link[SIDE_A]));
+	said_from(e, e->row->other, "one too many");
+	nothing_is_taken(e, 1000);
+	assert_true(link_is_guarded(e->link[SIDE_A]));
+
+	/* More than the buffer would hold, and messages, too: the peer's has room all the same, and comes
+	 * first. */
+	memset(message, 'x', sizeof(message) - 1);
+	memcpy(message, "\x1a\x10\1\1", 4);
+	for (int i = 0; i < 2000; i++)
+		said_from(e, e->row->other, i % 2 ? "and I" : message);
+	peer_speaks(e);
+	assert_false(fd_readable(link_recv_fd(e->link[SIDE_A]), QUIET_MS));
+	assert_int_equal(a->recv_strangers, 1000);
+	assert_int_equal(link_refresh(e->link[SIDE_A], NULL, 0), 0);
+	/* On a busy machine some do not even come so far. */
+	assert_in_range(a->recv_shut_out, 500, 2000);
+	assert_int_equal(a->recv_dropped, 0);
+
+	/* What is no message is kept out as well, from the peer's address, too. */
+	assert_int_equal(link_send(e->link[SIDE_B], "1234567", 7), 0);
+	assert_int_equal(link_send(e->link[SIDE_B], "\x0a\x10\0\x08____", 8), 0);
+	assert_int_equal(link_send(e->link[SIDE_B], "\x1a\x10\0\x07____", 8), 0);
+	assert_int_equal(link_send(e->link[SIDE_B], "\x1a\x10\0\x09____", 8), 0);
+	peer_speaks(e);
+
+	/* After a while they are looked at again, and there may be a reason to take them. */
+	assert_int_equal(link_deadline(e->link[SIDE_A]).ms, e->now.ms + 10 * 1000);
+	link_step(e->link[SIDE_A], ms_add(e->now, 9999));
+	assert_true(link_is_guarded(e->link[SIDE_A]));
+	link_step(e->link[SIDE_A], ms_add(e->now, 10 * 1000));
+	assert_false(link_is_guarded(e->link[SIDE_A]));
+	said_from(e, e->row->other, "and now?");
+	nothing_is_taken(e, 1001);
+	link_step(e->link[SIDE_A], ms_add(e->now, 60001));
+	said_from(e, e->row->other, "now");
+	assert_int_equal(receive(e, SIDE_A, SOON_MS), 3);
+}
+
+/* One after the other who speaks first may be the peer, and is not to be kept out unheard. */
+static void
+a_flood_before_the_peer_speaks_keeps_nobody_out(struct env *e)
+{
+	pair_run(SIDE_B, "ip addr add %s/%d dev wire0 %s", e->row->other,
+	    e->row->l3 == L3_IPV6 ? 64 : 24, e->row->l3 == L3_IPV6 ? "nodad" : "");
+	for (int i = 0; i < 1500; i++) {
+		said_from(e, e->row->other, "noise");
+		assert_int_equal(receive(e, SIDE_A, SOON_MS), 5);
+	}
+	assert_false(link_is_guarded(e->link[SIDE_A]));
+	peer_speaks(e);
+}
+
+/* What the kernel drops without a word is counted. */
+static void
+what_finds_no_room_is_counted(struct env *e)
+{
+	const struct link_counters *a = link_counters(e->link[SIDE_A]);
+	unsigned int got = 0;
+	uint64_t dropped;
+
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(link_send(e->link[SIDE_B], "more than there is room for", 27), 0);
+	while (receive(e, SIDE_A, QUIET_MS) == 27)
+		got++;
+	assert_true(got < 3000);
+	pair_enter(SIDE_A);
+	assert_int_equal(link_refresh(e->link[SIDE_A], NULL, 0), 0);
+	/* On a busy machine some do not even come so far. */
+	dropped = a->recv_dropped;
+	assert_in_range(dropped, 1, 3000 - got);
+	assert_int_equal(a->recv_shut_out, 0);
+	/* And counted once. */
+	assert_int_equal(link_refresh(e->link[SIDE_A], NULL, 0), 0);
+	assert_int_equal(a->recv_dropped, dropped);
+}
+
 static void
 another_address_of_the_peer_will_do_where_no_better_speaks(struct env *e)
 {
@@ -365,6 +481,11 @@ static const struct test_case {
     {"without_checksum_the_field_is_zero", without_checksum_the_field_is_zero},
     {"our_address_may_be_any", our_address_may_be_any},
     {"strangers_are_refused_while_the_peer_speaks", strangers_are_refused_while_the_peer_speaks},
+    {"a_flood_of_strangers_is_kept_out_by_the_kernel",
+	a_flood_of_strangers_is_kept_out_by_the_kernel},
+    {"a_flood_before_the_peer_speaks_keeps_nobody_out",
+	a_flood_before_the_peer_speaks_keeps_nobody_out},
+    {"what_finds_no_room_is_counted", what_finds_no_room_is_counted},
     {"another_address_of_the_peer_will_do_where_no_better_speaks",
 	another_address_of_the_peer_will_do_where_no_better_speaks},
     {"what_comes_by_another_way_is_not_taken", what_comes_by_another_way_is_not_taken},

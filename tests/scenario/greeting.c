@@ -380,6 +380,7 @@ numbers_far_behind_are_believed_when_they_go_on(void **state)
 
 	(void)state;
 	world_kill(w, 0);
+	world_run(w, 1300);
 	for (uint32_t i = 0; i < 5; i++) {
 		struct flow f = tcp_flow(i + 1);
 
@@ -423,9 +424,12 @@ an_unacknowledged_delete_outlives_a_forged_hello(void **state)
 	sim_kernel_destroy(w->nodes[0].kernel, &f.key);
 	world_run(w, 1);
 	assert_int_equal(lose_next, 0);
+	/* The first word alone would not be believed. */
 	wbuf_init(&wb, buf, sizeof(buf));
 	assert_true(wire_put_control(&wb, WIRE_ALIVE | WIRE_HELLO, 0x7f000000, 0, 0));
+	assert_true(wire_put_control(&wb, WIRE_ALIVE | WIRE_HELLO, 0x7f000001, 0, 0));
 	node_datagram(w->nodes[0].node, &from, buf, wbuf_len(&wb), w->now);
+	assert_int_equal(node_stats(w->nodes[0].node)->seq_hello_held, 1);
 	world_run(w, 30000);
 	assert_replica(w, 0, 1);
 	world_free(w);

@@ -262,7 +262,10 @@ more_deletes_than_the_resend_queue_holds_cost_the_oldest(void **state)
 		}
 		/* Where nobody listens, nobody missed anything. */
 		assert_int_equal(node_stats(s.n)->unacked_evicted, listener ? 4 : 0);
+		stage_wait(&s, 1000);
 		assert_int_equal(stage_noted(&s, NOTE_EVICTED), listener);
+		if (listener)
+			assert_int_equal(s.last[NOTE_EVICTED].count, 4);
 		stage_down(&s);
 	}
 }

@@ -285,7 +285,7 @@ deletes_that_wait_are_limited_also_in_a_burst(void **state)
 	world_run(w, 3000);
 	w->drop = drop_all;
 	end_flows(w, 0, 1, 100);
-	world_run(w, 500);
+	world_run(w, 1500);
 	assert_int_equal(s->unacked_evicted, 92);
 	assert_int_equal(w->nodes[0].notices[NOTE_EVICTED], 1);
 	assert_int_equal(node_table_view(w->nodes[0].node, TABLE_LOCAL).total, 8);

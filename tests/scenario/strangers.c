@@ -269,10 +269,11 @@ a_jump_is_believed_only_if_it_goes_on_from_there(void **state)
 	assert_int_equal(node_stats(s.n)->seq_jump_held, 2);
 	assert_int_equal(stage_noted(&s, NOTE_SEQ_JUMP), 1);
 	/* A new process begins elsewhere; the number that would have gone on means nothing now. */
+	stage_wait(&s, 300);
 	s.seq -= 1500000;
 	stage_say(&s, WIRE_ALIVE | WIRE_HELLO, 0, 0);
 	assert_int_equal(stage_noted(&s, NOTE_PEER_RESTARTED), 1);
-	stage_wait(&s, 1000);
+	stage_wait(&s, 1300);
 	s.seq += 1499999;
 	stage_say(&s, WIRE_ALIVE, 0, 0);
 	assert_int_equal(node_stats(s.n)->seq_jump_held, 3);
@@ -481,7 +482,7 @@ a_sweep_goes_on_second_by_second(void **state)
 			f.key.dst.b[0] = (uint8_t)(i >> 16);
 			stage_tell(&s, WIRE_CT_NEW, &f);
 		}
-		stage_wait(&s, 1000);
+		stage_wait(&s, 1300);
 		stage_say(&s, WIRE_ALIVE | WIRE_HELLO, 0, 0);
 		acknowledged(&s);
 		/* Nothing is named again, which is believed after a while. */
@@ -523,8 +524,9 @@ the_dead_are_not_swept(void **state)
 	stage_refuse(&s, KOP_CREATE, 0);
 	stage_tell(&s, WIRE_CT_DEL, &f);
 	stage_asked(&s, KOP_GET);
-	stage_wait(&s, 1000);
+	stage_wait(&s, 1300);
 	stage_say(&s, WIRE_ALIVE | WIRE_HELLO, 0, 0);
+	assert_int_equal(stage_noted(&s, NOTE_PEER_RESTARTED), 1);
 	acknowledged(&s);
 	for (int i = 0; i < 30; i++) {
 		stage_say(&s, WIRE_ALIVE, 0, 0);

@@ -125,6 +125,45 @@ no_walk_has_more_under_way_than_there_are_slots(void **state)
 	stage_down(&s);
 }
 
+/*
+ * Thousands of flows of which a commit and a check after a read have nothing to ask are walked through in
+ * parts, and whoever waits for news is served in between; node_deadline() says that there is more.
+ */
+static void
+a_walk_with_little_to_do_lets_others_have_their_turn(void **state)
+{
+	enum { FLOWS = 10000, PARTS = 3 };
+	struct node_cfg cfg = stage_cfg();
+	unsigned int pauses = 0;
+	struct flow f;
+	struct stage s;
+
+	(void)state;
+	cfg.limit = 2 * FLOWS;
+	s = stage_up(cfg);
+	own_flows(&s, FLOWS);
+	stage_sent(&s, WIRE_CT_NEW, NULL);
+	node_tick(s.n, s.now);
+	assert_false(ms_reached(s.now, node_deadline(s.n)));
+	node_command(s.n, CMD_COMMIT, s.now);
+	stage_idle(&s);
+	for (; stage_noted(&s, NOTE_COMMIT_DONE) == 0 && pauses < FLOWS; pauses++) {
+		assert_true(ms_reached(s.now, node_deadline(s.n)));
+		stage_idle(&s);
+	}
+	assert_int_equal(pauses, PARTS - 1);
+	assert_int_equal(stage_committed(&s).total, 0);
+	/* What has its turn late has it all the same. */
+	f = tcp_flow(FLOWS + 1);
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	node_command(s.n, CMD_COMMIT, s.now);
+	agree(&s, KOP_CREATE, FLOWS + 1);
+	for (pauses = 0; stage_noted(&s, NOTE_COMMIT_DONE) == 0 && pauses < FLOWS; pauses++)
+		stage_idle(&s);
+	assert_int_equal(stage_committed(&s).created, 1);
+	stage_down(&s);
+}
+
 /* The slots go round; one whose answer is still to come is passed over. */
 static void
 a_slot_is_not_given_away_before_its_answer(void **state)
@@ -588,6 +627,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(no_walk_has_more_under_way_than_there_are_slots),
+	    cmocka_unit_test(a_walk_with_little_to_do_lets_others_have_their_turn),
 	    cmocka_unit_test(a_slot_is_not_given_away_before_its_answer),
 	    cmocka_unit_test(a_job_is_over_when_its_last_answer_is_there),
 	    cmocka_unit_test(a_flush_tries_again_but_not_for_ever),

@@ -61,6 +61,26 @@ the_requests_of_old_and_new_clients_are_known(void **state)
 	assert_false(ctl_request_known(UINT32_MAX));
 }
 
+/* One that is new is an order unless somebody says otherwise: this list has those that show something. */
+static void
+what_only_shows_something_is_known_by_name(void **state)
+{
+	static const uint8_t reads[] = {CTL_DUMP_INTERNAL, CTL_DUMP_EXTERNAL, CTL_STATS,
+	    CTL_DUMP_INTERNAL_XML, CTL_DUMP_EXTERNAL_XML, CTL_STATS_NETWORK, CTL_STATS_CACHE,
+	    CTL_STATS_RUNTIME, CTL_STATS_LINK, CTL_STATS_RSQUEUE, CTL_STATS_PROCESS,
+	    CTL_STATS_QUEUE, CTL_STATS_EXPECT, CTL_DUMP_INTERNAL_EXP, CTL_DUMP_EXTERNAL_EXP,
+	    CTL_DUMP_INTERNAL_EXP_XML, CTL_DUMP_EXTERNAL_EXP_XML};
+
+	(void)state;
+	for (uint32_t n = 0, next = 0; n < 300; n++) {
+		bool want = next < sizeof(reads) && reads[next] == n;
+
+		assert_int_equal(ctl_request_reads(n), want);
+		next += want;
+	}
+	assert_false(ctl_request_reads(CTL_FRAMED | CTL_STATS));
+}
+
 static void
 a_frame_header_is_type_and_big_endian_length(void **state)
 {
@@ -159,6 +179,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_requests_of_old_and_new_clients_are_known),
+	    cmocka_unit_test(what_only_shows_something_is_known_by_name),
 	    cmocka_unit_test(a_frame_header_is_type_and_big_endian_length),
 	    cmocka_unit_test(an_answer_reads_the_same_however_it_is_cut),
 	    cmocka_unit_test(an_answer_cut_short_is_not_done),

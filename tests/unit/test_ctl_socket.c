@@ -36,7 +36,7 @@ setup(void **state)
 	strcpy(w->dir, "/tmp/test_ctl.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->path, sizeof(w->path), "%s/s", w->dir);
-	assert_int_equal(ctl_open(&w->ctl, w->path, &no_ops), 0);
+	assert_int_equal(ctl_open(&w->ctl, w->path, CTL_NO_GROUP, &no_ops), 0);
 	*state = w;
 	return 0;
 }
@@ -98,13 +98,13 @@ the_socket_is_private_whatever_the_umask(void **state)
 	struct stat st;
 
 	ctl_close(w->ctl);
-	assert_int_equal(ctl_open(&w->ctl, w->path, &no_ops), 0);
+	assert_int_equal(ctl_open(&w->ctl, w->path, CTL_NO_GROUP, &no_ops), 0);
 	assert_int_equal(umask(old), 0);
 	assert_int_equal(lstat(w->path, &st), 0);
 	assert_int_equal(st.st_mode, S_IFSOCK | 0600);
 	ctl_close(w->ctl);
 	assert_int_equal(lstat(w->path, &st), -1);
-	assert_int_equal(ctl_open(&w->ctl, w->path, &no_ops), 0);
+	assert_int_equal(ctl_open(&w->ctl, w->path, CTL_NO_GROUP, &no_ops), 0);
 }
 
 static void
@@ -116,7 +116,7 @@ a_leftover_socket_is_replaced_and_a_living_one_is_not(void **state)
 	char path[100];
 	int fd;
 
-	assert_int_equal(ctl_open(&other, w->path, &no_ops), -EADDRINUSE);
+	assert_int_equal(ctl_open(&other, w->path, CTL_NO_GROUP, &no_ops), -EADDRINUSE);
 	dial(w);
 	snprintf(path, sizeof(path), "%s/stale", w->dir);
 	strcpy(addr.sun_path, path);
@@ -124,7 +124,7 @@ a_leftover_socket_is_replaced_and_a_living_one_is_not(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	close(fd);
-	assert_int_equal(ctl_open(&other, path, &no_ops), 0);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), 0);
 	ctl_close(other);
 	assert_int_equal(access(path, F_OK), -1);
 }
@@ -147,7 +147,7 @@ a_socket_whose_backlog_is_full_is_alive(void **state)
 		waiting[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		connect(waiting[i], (struct sockaddr *)&addr, sizeof(addr));
 	}
-	assert_int_equal(ctl_open(&other, path, &no_ops), -EADDRINUSE);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), -EADDRINUSE);
 	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
 		close(waiting[i]);
 	close(fd);
@@ -167,23 +167,23 @@ what_is_not_a_socket_is_left_alone(void **state)
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 	assert_int_equal(write(fd, "data", 4), 4);
 	close(fd);
-	assert_int_equal(ctl_open(&other, path, &no_ops), -EEXIST);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), -EEXIST);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 4);
 	unlink(path);
 	/* A symbolic link to where nothing is, as somebody might leave in /tmp. */
 	snprintf(target, sizeof(target), "%s/target", w->dir);
 	assert_int_equal(symlink(target, path), 0);
-	assert_int_equal(ctl_open(&other, path, &no_ops), -EEXIST);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), -EEXIST);
 	assert_int_equal(lstat(target, &st), -1);
 	assert_int_equal(lstat(path, &st), 0);
 	unlink(path);
 	/* And to a living socket. */
 	assert_int_equal(symlink(w->path, path), 0);
-	assert_int_equal(ctl_open(&other, path, &no_ops), -EEXIST);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), -EEXIST);
 	unlink(path);
-	assert_int_equal(ctl_open(&other, "/nonexistent/dir/s", &no_ops), -ENOENT);
-	assert_int_equal(ctl_open(&other, "", &no_ops), -EINVAL);
+	assert_int_equal(ctl_open(&other, "/nonexistent/dir/s", CTL_NO_GROUP, &no_ops), -ENOENT);
+	assert_int_equal(ctl_open(&other, "", CTL_NO_GROUP, &no_ops), -EINVAL);
 }
 
 static void
@@ -195,7 +195,7 @@ a_path_that_does_not_fit_is_refused(void **state)
 	(void)state;
 	memset(path, 'p', sizeof(path));
 	path[108] = '\0';
-	assert_int_equal(ctl_open(&other, path, &no_ops), -ENAMETOOLONG);
+	assert_int_equal(ctl_open(&other, path, CTL_NO_GROUP, &no_ops), -ENAMETOOLONG);
 	assert_null(other);
 }
 
@@ -208,10 +208,45 @@ only_our_own_socket_is_removed(void **state)
 
 	/* Somebody cleans up behind us, and somebody else takes the name. */
 	assert_int_equal(unlink(w->path), 0);
-	assert_int_equal(ctl_open(&w->ctl, w->path, &no_ops), 0);
+	assert_int_equal(ctl_open(&w->ctl, w->path, CTL_NO_GROUP, &no_ops), 0);
 	ctl_close(first);
 	assert_int_equal(lstat(w->path, &st), 0);
 	dial(w);
+}
+
+/* The socket is given to a group, if we may. */
+static void
+a_group_gets_the_socket_and_nobody_else_does(void **state)
+{
+	const gid_t group = 4711;
+	struct world *w = *state;
+	mode_t old = umask(0);
+	struct ctl *other = NULL;
+	struct stat st;
+	char path[100];
+
+	if (geteuid() != 0)
+		skip();
+	snprintf(path, sizeof(path), "%s/stale", w->dir);
+	assert_int_equal(ctl_open(&other, path, group, &no_ops), 0);
+	assert_int_equal(umask(old), 0);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(st.st_mode, S_IFSOCK | 0660);
+	assert_int_equal(st.st_gid, group);
+	assert_int_equal(st.st_uid, 0);
+	ctl_close(other);
+	/* A link in its place is no socket: nothing behind it changes. */
+	assert_int_equal(symlink(w->path, path), 0);
+	assert_int_equal(ctl_open(&other, path, group, &no_ops), -EEXIST);
+	assert_int_equal(lstat(w->path, &st), 0);
+	assert_int_equal(st.st_gid, getegid());
+	unlink(path);
+	/* Who may not give it away leaves no socket of another mode behind. */
+	assert_int_equal(chown(w->dir, 65534, (gid_t)-1), 0);
+	assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(ctl_open(&other, path, group, &no_ops), -EPERM);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(lstat(path, &st), -1);
 }
 
 #define WITH_WORLD(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -226,6 +261,7 @@ main(void)
 	    WITH_WORLD(what_is_not_a_socket_is_left_alone),
 	    WITH_WORLD(a_path_that_does_not_fit_is_refused),
 	    WITH_WORLD(only_our_own_socket_is_removed),
+	    WITH_WORLD(a_group_gets_the_socket_and_nobody_else_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

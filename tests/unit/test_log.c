@@ -220,6 +220,69 @@ a_log_file_may_be_a_link_to_where_the_logs_are(void **state)
 	assert_non_null(strstr(slurp(e, e->other), "moved"));
 }
 
+static int
+open_log(struct env *e)
+{
+	const struct log_cfg cfg = {.path = e->path, .syslog_facility = -1};
+
+	log_detach(e->log);
+	return log_open(e->log, &cfg);
+}
+
+/* Whatever the kernel's own protection is set to, and wherever the link stands. */
+static void
+a_link_of_somebody_else_is_not_followed(void **state)
+{
+	struct env *e = *state;
+	struct stat st;
+
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(symlink(e->other, e->path), 0);
+	assert_int_equal(lchown(e->path, 4711, 4711), 0);
+	assert_int_equal(open_log(e), -ELOOP);
+	assert_int_equal(lstat(e->other, &st), -1);
+	/* The daemon has a user of its own: its links and root's are as good. */
+	assert_int_equal(chown(e->dir, 4711, 4711), 0);
+	assert_int_equal(seteuid(4711), 0);
+	assert_int_equal(open_log(e), 0);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(lchown(e->path, 0, 0), 0);
+	assert_int_equal(seteuid(4711), 0);
+	assert_int_equal(open_log(e), 0);
+	assert_int_equal(seteuid(0), 0);
+}
+
+static void
+a_file_that_others_prepared_where_all_may_write_is_refused(void **state)
+{
+	struct env *e = *state;
+	int fd;
+
+	if (geteuid() != 0)
+		skip();
+	fd = open(e->path, O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(chown(e->path, 4711, 4711), 0);
+	/* In a directory of root's it is what root wants: log files often belong to a log daemon. */
+	assert_int_equal(open_log(e), 0);
+	/* Without the sticky bit fs.protected_regular, which refuses it too, does not apply. */
+	assert_int_equal(chmod(e->dir, 0777), 0);
+	assert_int_equal(open_log(e), -EPERM);
+	log_write(e->log, LOG_LV_NOTICE, "to the file as before");
+	assert_non_null(strstr(slurp(e, e->path), "as before"));
+	assert_int_equal(chown(e->path, 0, 0), 0);
+	assert_int_equal(open_log(e), 0);
+	/* A second name for a file of ours. */
+	assert_int_equal(link(e->path, e->other), 0);
+	assert_int_equal(open_log(e), -EPERM);
+	assert_int_equal(unlink(e->other), 0);
+	/* One that we make is private and ours. */
+	assert_int_equal(unlink(e->path), 0);
+	assert_int_equal(log_reopen(e->log), 0);
+}
+
 static void
 what_cannot_be_a_log_file_is_refused(void **state)
 {
@@ -464,6 +527,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(after_rotation_the_new_file_is_used, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_failed_reopen_keeps_the_old_file, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_log_file_may_be_a_link_to_where_the_logs_are, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_link_of_somebody_else_is_not_followed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_file_that_others_prepared_where_all_may_write_is_refused,
+		setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_cannot_be_a_log_file_is_refused, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_full_disk_is_survived, setup, teardown),
 	    cmocka_unit_test_setup_teardown(

@@ -25,6 +25,8 @@ struct node {
 	struct table_view expects[2];
 	struct unacked_view unacked[200];
 	uint32_t unacked_count;
+	struct peer_view peers[8];
+	size_t peers_count;
 };
 
 struct link {
@@ -71,6 +73,16 @@ node_next_unacked(const struct node *n, uint32_t *cursor, struct unacked_view *o
 	if (*cursor >= n->unacked_count)
 		return false;
 	*out = n->unacked[(*cursor)++];
+	return true;
+}
+
+bool
+node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now)
+{
+	(void)now;
+	if (i >= n->peers_count)
+		return false;
+	*out = n->peers[i];
 	return true;
 }
 
@@ -156,9 +168,10 @@ bench_init(struct bench *b)
 	s->send_control_full = 36;
 	b->node.queue = (struct queue_view){.tx = 3, .unacked = 4, .unacked_max = 131072};
 	strcpy(b->eth2.cfg.ifname, "eth2");
-	b->eth2.counters = (struct link_counters){144, 4, 1, 32, 2, 3, 99, 98, 97, 96, 95, 94};
+	b->eth2.counters = (struct link_counters){144, 4, 1, 32, 2, 3, 99, 98, 97, 96, 95, 94, 93,
+	    92};
 	strcpy(b->eth0.cfg.ifname, "eth0");
-	b->eth0.counters = (struct link_counters){392, 8, 0, 120, 3, 0, 99, 0, 0, 0, 0, 0};
+	b->eth0.counters = (struct link_counters){392, 8, 0, 120, 3, 0, 99, 0, 0, 0, 0, 0, 0, 0};
 	b->eth0.status = LINK_NO_CARRIER;
 	b->links[0] = &b->eth2;
 	b->links[1] = &b->eth0;
@@ -409,8 +422,47 @@ every_counter_is_shown_by_its_name(void **state)
 		expect_counter(block, "link_recv_cut", 96);
 		expect_counter(block, "link_connects", 95);
 		expect_counter(block, "link_queue_dropped", 94);
+		expect_counter(block, "link_recv_dropped", 93);
+		expect_counter(block, "link_recv_shut_out", 92);
 		assert_string_equal(buf + t.len - 2, "\n\n");
 	}
+}
+
+static void
+peers_are_told_by_how_long_ago_they_were_heard(void **state)
+{
+	char buf[RENDER_STATS_MAX];
+	struct bench b;
+	struct text t;
+
+	(void)state;
+	bench_init(&b);
+	b.node.peers_count = 3;
+	b.node.peers[0] = (struct peer_view){.addr = {.l3 = L3_IPV4, .addr = {{10, 0, 0, 2}}},
+	    .heard_lately = true, .heard_ms_ago = 999, .flows = 12, .in_sync = true};
+	b.node.peers[1] = (struct peer_view){.addr = {.l3 = L3_IPV6, .addr = {{0xfd, 1}}},
+	    .heard_lately = true, .heard_ms_ago = 2000};
+	b.node.peers[2] = (struct peer_view){
+	    .addr = {.link = 3, .l3 = L3_IPV4, .addr = {{10, 0, 0, 3}}}, .heard_ms_ago = 7200500,
+	    .flows = 4000000000, .in_sync = true};
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, STATS_RUNTIME, &b.in);
+	assert_non_null(strstr(buf, "\n\npeers:\n"
+				    "\t10.0.0.2 device=eth2 heard=0s flows=12 in-sync\n"
+				    "\tfd01:: device=eth2 heard=2s flows=0 resync\n"
+				    "\t10.0.0.3 heard=7200s flows=4000000000 silent\n\n"));
+	assert_string_equal(buf + t.len - 9, " silent\n\n");
+	/* All that there may be, however long their addresses are. */
+	b.node.peers_count = 8;
+	for (size_t i = 0; i < 8; i++) {
+		b.node.peers[i] = b.node.peers[2];
+		b.node.peers[i].addr.l3 = L3_IPV6;
+		b.node.peers[i].heard_ms_ago = INT64_MAX;
+		memset(&b.node.peers[i].addr.addr, 0xfe, 16);
+	}
+	text_init(&t, buf, sizeof(buf));
+	render_stats(&t, STATS_RUNTIME, &b.in);
+	assert_false(t.overflow);
 }
 
 static void
@@ -635,6 +687,7 @@ main(void)
 	    cmocka_unit_test(cache_statistics),
 	    cmocka_unit_test(runtime_statistics),
 	    cmocka_unit_test(every_counter_is_shown_by_its_name),
+	    cmocka_unit_test(peers_are_told_by_how_long_ago_they_were_heard),
 	    cmocka_unit_test(uptime_is_told_in_days_hours_and_minutes),
 	    cmocka_unit_test(link_statistics),
 	    cmocka_unit_test(queue_statistics),
