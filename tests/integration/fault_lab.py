@@ -455,6 +455,16 @@ def settled(source, target, timeout_s):
         time.sleep(0.2)
 
 
+def begin(source, target, timeout_s=20):
+    """Waits until the peer knows all flows that a kernel has; 1.4.7 has to be told to tell."""
+    found, _ = settled(source, target, 3)
+    if found != (0, 0):
+        source.ct("-B", check=True)
+        found, _ = settled(source, target, timeout_s)
+    if found != (0, 0):
+        raise LabError("%s: even before the fault %d missing, %d stale" % (target.name, *found))
+
+
 @contextlib.contextmanager
 def stopped(*nodes):
     """The daemons stand still meanwhile."""

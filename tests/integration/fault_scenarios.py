@@ -12,7 +12,7 @@ import struct
 import time
 
 import lab
-from fault_lab import FaultPair, agree, cache, conf, kernel, settled, stopped, storm, wrong
+from fault_lab import FaultPair, begin, cache, conf, kernel, settled, stopped, storm, wrong
 from space import LabError, wait_until
 
 COMMIT, BULK = 18, 22       # requests of the control socket
@@ -121,7 +121,7 @@ def killed(binary, phases=tuple(PHASES), rounds=1, flows=6000, patience_s=20, se
         mill = pair.mill(pair.fw1)
         mill.create(range(flows))
         pair.start()
-        agree(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         result, first, last = [], 0, flows
         for phase in phases:
             for _ in range(rounds):
@@ -161,7 +161,7 @@ def stops(binary, seconds=10.5, flows=3000, patience_s=30):
             mill.create(range(flows))
             pair.start()
         for pair in pairs:
-            agree(pair.fw1, pair.fw2, patience_s)
+            begin(pair.fw1, pair.fw2)
         tells, hears, commits = pairs
         waits = stack.enter_context(contextlib.closing(order(commits.fw2, COMMIT)))
         time.sleep(0.004)
@@ -214,7 +214,7 @@ def down_and_up(binary, mode="FTFW", kind="Multicast", seconds=4.0, patience_s=2
         mill = pair.mill(pair.fw1)
         mill.create(range(1500))
         pair.start(mode=mode, kind=kind)
-        settled(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         for node in pair.nodes:
             node.space.run("ip", "link", "set", "eth2", "down")
         change(mill, 1500)
@@ -234,7 +234,7 @@ def bad_wire(binary, mode="FTFW", loss=0.0, twice=0.0, late=0.0, flows=2000, pat
         pair.start(mode=mode)
         mill = pair.mill(pair.fw1)
         mill.create(range(flows))
-        settled(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         pair.relay.bad(loss, twice, late)
         step = flows // 20
         for n in range(20):
@@ -282,7 +282,7 @@ def interface_made_anew(binary, kind="Multicast", patience_s=20):
         mill = pair.mill(pair.fw1)
         mill.create(range(1500))
         pair.start(kind=kind)
-        settled(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         result = {"alive": []}
         for n, node in enumerate(pair.nodes):
             node.space.run("ip", "link", "delete", "eth2")
@@ -302,7 +302,7 @@ def address_goes_and_returns(binary, kind="UDP", seconds=2.0, patience_s=20):
         mill = pair.mill(pair.fw1)
         mill.create(range(1000))
         pair.start(kind=kind)
-        settled(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         result = {}
         for n, node in enumerate(pair.nodes):
             address = lab.ADDRESSES[node.name]["eth2"] + "/24"
@@ -321,7 +321,7 @@ def address_is_another(binary, kind="Multicast", patience_s=8):
         mill = pair.mill(pair.fw1)
         mill.create(range(1000))
         pair.start(kind=kind)
-        settled(pair.fw1, pair.fw2, patience_s)
+        begin(pair.fw1, pair.fw2)
         pair.fw1.stop_daemon()
         pair.fw1.space.run("sh", "-ec", "ip address flush dev eth2\n"
                            "ip address add 192.168.100.101/24 dev eth2")

@@ -11,6 +11,7 @@ def test_two_masters_at_once_lose_no_connection_and_agree_afterwards():
     result = labs.split_brain(OURS)
     print(result)
     assert result["both"], "there was never more than one master: this shows nothing"
+    assert result["commit"] == 0, result
     assert result["alive_apart"] == result["total"] == result["alive"], result
     assert result["found"] == (0, 0) and result["after"] == result["total"], result
 

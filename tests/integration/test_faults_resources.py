@@ -23,7 +23,7 @@ def test_a_full_disk_under_the_log_stops_nothing_and_is_said_afterwards():
 
 def test_clients_that_stall_leave_or_come_in_crowds_are_no_trouble():
     result = resources.clients(OURS)
-    assert result["answered"] == result["of"], result
+    assert result["answered"] == result["of"] and result["gone"] == 50, result
     assert result["found"] == (0, 0) and result["leaked"] == 0, result
 
 
