@@ -180,7 +180,7 @@ ROWS = [
 
 for _mode in ("FTFW", "ALARM"):
     _name = {"FTFW": "FT-FW", "ALARM": "ALARM"}[_mode]
-    _promise = {"FTFW": "Nothing missing, nothing stale, even while it goes on; at 50% that takes up to a minute or two.",
+    _promise = {"FTFW": "Nothing missing, nothing stale, even while it goes on; at 50% that took up to a minute here.",
                 "ALARM": "Nothing missing, nothing stale, within CacheTimeout (10 s here) of the wire being well."}
     _test = L + {"FTFW": "test_loss_doubles_and_disorder_leave_nothing_wrong_in_ftfw",
                  "ALARM": "test_loss_doubles_and_disorder_leave_nothing_wrong_in_alarm"}[_mode]
