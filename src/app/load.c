@@ -61,6 +61,8 @@ load_config(struct config *cfg, const char *path, struct log *log, bool warnings
 	if (text == NULL)
 		log_write(log, LOG_LV_ERROR, "can't open config file `%s': %s", path,
 		    strerror(errno));
+	if (text != NULL && diags == NULL)
+		log_write(log, LOG_LV_ERROR, "no memory for config file `%s'", path);
 	if (text != NULL && diags != NULL) {
 		ok = config_parse(cfg, text, len, diags);
 		/* Nothing starts with an error: what is merely odd can wait until that is mended. */

@@ -92,6 +92,8 @@ run_with_config(const struct cli_request *req, struct log *log)
 	struct config *cfg = calloc(1, sizeof(*cfg));
 	int code = 1;
 
+	if (cfg == NULL)
+		log_write(log, LOG_LV_ERROR, "no memory for the configuration");
 	if (cfg == NULL || !load_config(cfg, req->config_path, log, !client))
 		goto out;
 	if (client)
@@ -128,8 +130,10 @@ main(int argc, char *argv[])
 	if (!have_standard_fds())
 		return 1;
 	log = log_open_terminal();
-	if (log == NULL)
+	if (log == NULL) {
+		fputs("conntrackd: no memory\n", stderr);
 		return 1;
+	}
 	if (!cli_scan(&req, argc, argv)) {
 		if (req.show_usage)
 			cli_print_usage(stdout, VERSION);

@@ -42,11 +42,17 @@ static void
 record(struct daemon *d, const struct flow *f, const struct kernel_usage *usage)
 {
 	char line[RENDER_FLOW_MAX];
+	uint64_t lost;
 	struct text t;
+	int why;
 
 	text_init(&t, line, sizeof(line));
 	render_flow_ended(&t, f, usage);
 	log_record(d->stats_log, line);
+	lost = log_lost(d->stats_log, &why);
+	if (lost > 0)
+		log_write(d->log, LOG_LV_WARNING, "logfile `%s' did not take %llu lines: %s",
+		    d->cfg->stats_log, (unsigned long long)lost, strerror(why));
 }
 
 void

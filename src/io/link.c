@@ -38,31 +38,46 @@ link_fail(struct link_why *why, int err, const char *fmt, ...)
 	return -err;
 }
 
-/* Any descriptor does for interface ioctls; the link may have none at the moment. */
+/*
+ * Any descriptor does for interface ioctls, but it has to be there: what is opened for each question (as
+ * if_nametoindex() does) tells a process that is out of descriptors that its interface is gone.
+ */
 static int
-interface_ioctl(unsigned long request, struct ifreq *ifr)
+interface_ioctl(const struct link *l, unsigned long request, struct ifreq *ifr)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int err = 0;
+	return ioctl(l->ask_fd, request, ifr) < 0 ? -errno : 0;
+}
 
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, request, ifr) < 0)
-		err = -errno;
-	close(fd);
+/* 0, and errno, if there is none of that name. */
+static unsigned int
+interface_index(const struct link *l)
+{
+	struct ifreq ifr = {0};
+
+	memcpy(ifr.ifr_name, l->cfg.ifname, sizeof(ifr.ifr_name));
+	return interface_ioctl(l, SIOCGIFINDEX, &ifr) < 0 ? 0 : (unsigned int)ifr.ifr_ifindex;
+}
+
+static int
+interface_name(const struct link *l, unsigned int ifindex, char name[IF_NAMESIZE])
+{
+	struct ifreq ifr = {.ifr_ifindex = (int)ifindex};
+	int err = interface_ioctl(l, SIOCGIFNAME, &ifr);
+
+	if (err == 0)
+		memcpy(name, ifr.ifr_name, IF_NAMESIZE);
 	return err;
 }
 
 /* MTU of an interface or a negative errno value. */
 static int
-interface_mtu(unsigned int ifindex)
+interface_mtu(const struct link *l, unsigned int ifindex)
 {
 	struct ifreq ifr = {0};
-	int err;
+	int err = interface_name(l, ifindex, ifr.ifr_name);
 
-	if (if_indextoname(ifindex, ifr.ifr_name) == NULL)
-		return -errno;
-	err = interface_ioctl(SIOCGIFMTU, &ifr);
+	if (err == 0)
+		err = interface_ioctl(l, SIOCGIFMTU, &ifr);
 	return err < 0 ? err : ifr.ifr_mtu;
 }
 
@@ -72,13 +87,13 @@ static int
 read_mtu(struct link *l)
 {
 	int header = l->cfg.l3 == L3_IPV6 ? l->ops->header_ipv6 : l->ops->header_ipv4;
-	int mtu = interface_mtu(l->ifindex);
+	int mtu = interface_mtu(l, l->ifindex);
 	int payload;
 
 	if (mtu < 0)
 		return mtu;
 	if (l->out_ifindex != l->ifindex) {
-		int other = interface_mtu(l->out_ifindex);
+		int other = interface_mtu(l, l->out_ifindex);
 
 		if (other < 0)
 			return other;
@@ -107,7 +122,7 @@ start(struct link *l, struct link_why *why)
 {
 	int err;
 
-	l->ifindex = if_nametoindex(l->cfg.ifname);
+	l->ifindex = interface_index(l);
 	if (l->ifindex == 0)
 		return link_fail(why, errno, "interface %s", l->cfg.ifname);
 	l->out_ifindex = l->ifindex;
@@ -121,6 +136,16 @@ start(struct link *l, struct link_why *why)
 	if (err < 0)
 		shut(l);
 	return err;
+}
+
+static void
+release(struct link *l)
+{
+	if (l->ops->free != NULL)
+		l->ops->free(l);
+	if (l->ask_fd >= 0)
+		close(l->ask_fd);
+	free(l);
 }
 
 int
@@ -141,11 +166,10 @@ link_open(struct link **out, const struct link_cfg *cfg, char *why, size_t why_l
 	l->payload_max = LINK_PAYLOAD_MIN;
 	l->send_fd = -1;
 	l->recv_fd = -1;
-	err = start(l, &w);
+	l->ask_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	err = l->ask_fd < 0 ? link_fail(&w, errno, "asking about interface %s", cfg->ifname) : start(l, &w);
 	if (err < 0) {
-		if (l->ops->free != NULL)
-			l->ops->free(l);
-		free(l);
+		release(l);
 		return err;
 	}
 	*out = l;
@@ -158,9 +182,7 @@ link_close(struct link *l)
 	if (l == NULL)
 		return;
 	l->ops->close(l);
-	if (l->ops->free != NULL)
-		l->ops->free(l);
-	free(l);
+	release(l);
 }
 
 /* Indices count up: an interface that was created anew has another one.  An equal index means that
@@ -170,8 +192,8 @@ sockets_alive(const struct link *l)
 {
 	char name[IF_NAMESIZE];
 
-	return l->ifindex != 0 && if_nametoindex(l->cfg.ifname) == l->ifindex &&
-	       if_indextoname(l->out_ifindex, name) != NULL;
+	return l->ifindex != 0 && interface_index(l) == l->ifindex &&
+	       interface_name(l, l->out_ifindex, name) == 0;
 }
 
 int
@@ -353,7 +375,7 @@ link_payload_max(const struct link *l)
 bool
 link_is_elsewhere(const struct link *l, char name[IF_NAMESIZE])
 {
-	return l->out_ifindex != l->ifindex && if_indextoname(l->out_ifindex, name) != NULL;
+	return l->out_ifindex != l->ifindex && interface_name(l, l->out_ifindex, name) == 0;
 }
 
 enum link_status
@@ -363,7 +385,7 @@ link_status(const struct link *l)
 
 	if (!link_is_elsewhere(l, ifr.ifr_name))
 		memcpy(ifr.ifr_name, l->cfg.ifname, sizeof(ifr.ifr_name));
-	if (interface_ioctl(SIOCGIFFLAGS, &ifr) < 0 || !(ifr.ifr_flags & IFF_UP))
+	if (interface_ioctl(l, SIOCGIFFLAGS, &ifr) < 0 || !(ifr.ifr_flags & IFF_UP))
 		return LINK_DOWN;
 	return ifr.ifr_flags & IFF_RUNNING ? LINK_RUNNING : LINK_NO_CARRIER;
 }

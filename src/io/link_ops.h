@@ -76,6 +76,7 @@ struct link {
 	size_t payload_max;
 	int send_fd;
 	int recv_fd;
+	int ask_fd; /* for questions about interfaces */
 	size_t rcvbuf; /* bytes in force on recv_fd */
 	struct link_batch *batch;
 	struct sockaddr_storage dest;

@@ -23,6 +23,9 @@ struct log {
 	int fd;	      /* log file, -1 for none */
 	char *path;   /* owned, NULL for none */
 	bool torn;    /* the last line in the file has no end */
+	uint64_t lost; /* lines that the file did not take whole, not said yet */
+	int lost_why;
+	bool failing; /* the last one was among them */
 	int facility; /* -1: no syslog */
 };
 
@@ -238,20 +241,48 @@ write_prefix(char *out, size_t cap, enum log_level level)
 	return (size_t)len;
 }
 
-/* A line that a full disk cut short must not swallow the start of the next one. */
-static void
-write_file(struct log *l, const char *line, size_t len)
+/*
+ * Writes one line, after another that says what has been lost before it (of `note_len`, 0 if nothing has).
+ * A line that a full disk cut short must not swallow the start of the next one.  True if all is written.
+ */
+static bool
+write_file(struct log *l, const char *note, size_t note_len, const char *line, size_t len)
 {
 	char line_break = '\n';
-	size_t extra = l->torn ? 1 : 0;
-	const struct iovec iov[2] = {
+	size_t extra = l->torn ? 1 : 0, all = extra + note_len + len, done;
+	const struct iovec iov[3] = {
 	    {.iov_base = &line_break, .iov_len = extra},
+	    {.iov_base = (char *)note, .iov_len = note_len},
 	    {.iov_base = (char *)line, .iov_len = len},
 	};
-	ssize_t n = writev(l->fd, iov, 2);
+	ssize_t n = writev(l->fd, iov, 3);
 
-	if (n > 0)
-		l->torn = (size_t)n > extra && (size_t)n < extra + len;
+	done = n > 0 ? (size_t)n : 0;
+	if (done > 0)
+		l->torn = done > extra && done != extra + note_len && done < all;
+	l->failing = done < all;
+	if (!l->failing)
+		return true;
+	l->lost_why = n < 0 ? errno : ENOSPC;
+	l->lost++;
+	return false;
+}
+
+/* Where the file did not take all, what it did not take is said as soon as it takes something again. */
+static void
+write_lines(struct log *l, const char *line, size_t len)
+{
+	char note[LINE_MAX_LEN];
+	size_t note_len = 0;
+
+	if (l->lost > 0) {
+		note_len = write_prefix(note, sizeof(note), LOG_LV_WARNING);
+		note_len += (size_t)snprintf(note + note_len, sizeof(note) - note_len,
+		    "%llu lines of this log are missing here: %s\n", (unsigned long long)l->lost,
+		    strerror(l->lost_why));
+	}
+	if (write_file(l, note, note_len, line, len))
+		l->lost = 0;
 }
 
 static void
@@ -286,7 +317,7 @@ log_write(struct log *l, enum log_level level, const char *fmt, ...)
 		syslog(l->facility | levels[level].priority, "%s", line + start);
 	line[start + len] = '\n';
 	if (l->fd >= 0)
-		write_file(l, line, start + len + 1);
+		write_lines(l, line, start + len + 1);
 	if (l->terminal && !(l->quiet && level < LOG_LV_WARNING))
 		write_terminal(levels[level].terminal_fd, line, start + len + 1);
 	errno = saved_errno;
@@ -309,6 +340,17 @@ log_record(struct log *l, const char *text)
 		syslog(l->facility | LOG_INFO, "%s", line + start);
 	line[start + len] = '\n';
 	if (l->fd >= 0)
-		write_file(l, line, start + len + 1);
+		(void)write_file(l, NULL, 0, line, start + len + 1);
 	errno = saved_errno;
+}
+
+uint64_t
+log_lost(struct log *l, int *why)
+{
+	uint64_t lost = l->failing ? 0 : l->lost;
+
+	*why = l->lost_why;
+	if (!l->failing)
+		l->lost = 0;
+	return lost;
 }

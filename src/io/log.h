@@ -8,8 +8,9 @@
  * Syslog gets the text alone, with the ident "conntrack-tools" and the pid.
  *
  * A process may have several logs; to syslog all of them go under the one ident, each with its own
- * facility.  Logging never fails: what a full disk or a closed terminal does not take is lost.  syslog(3)
- * waits for a log daemon that accepts messages slowly, so callers limit the rate.
+ * facility.  Logging never fails: what a full disk or a closed terminal does not take is lost.  How many
+ * lines a file did not take it is told as soon as it takes one again.  syslog(3) waits for a log daemon
+ * that accepts messages slowly, so callers limit the rate.
  */
 #ifndef IO_LOG_H
 #define IO_LOG_H
@@ -57,6 +58,10 @@ int log_reopen(struct log *l);
  * info, the text alone; on the terminal nothing.  Text as in log_write().  Keeps errno.
  */
 void log_record(struct log *l, const char *text);
+
+/* The records that a file did not take, once it takes them again (until then 0), and an errno value that
+ * says why; each is reported once.  A file of records has no place for that: say it elsewhere. */
+uint64_t log_lost(struct log *l, int *why);
 
 /* One line, in one write to each place.  Line breaks inside the text become spaces, other control
  * characters but tabs become question marks, line breaks at the end are dropped.  Keeps errno. */

@@ -305,7 +305,27 @@ struct restarts {
 	/* [at][of]: how often it may still be noted that it has begun, or says HELLO again. */
 	unsigned int began[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	uint64_t held;                  /* as a jump, before the datagram that is read */
+	/* [at][of]: messages that it had said when one was last taken; so many more that its numbers are
+	 * as far off as a new process's. */
+	uint64_t said[WORLD_NODES_MAX][WORLD_NODES_MAX];
+	bool leapt[WORLD_NODES_MAX][WORLD_NODES_MAX];
 };
+
+/* How far its numbers may go unheard, less what a message tells of the ones before it. */
+enum { FAR_OFF = 60000 };
+
+/* A datagram of that node was read. */
+static void
+watch_numbers(const struct sim *s, struct restarts *r, size_t at, size_t of)
+{
+	const struct node *other = s->w->nodes[of].node;
+	uint64_t said = other != NULL ? node_stats(other)->send_messages : 0;
+
+	if (node_stats(s->w->nodes[at].node)->seq_jump_held == r->held)
+		r->said[at][of] = said;
+	else if (said > r->said[at][of] + FAR_OFF)
+		r->leapt[at][of] = true;
+}
 
 static void
 watch_restarts(struct sim *s, void *state, const struct happening *h)
@@ -319,6 +339,8 @@ watch_restarts(struct sim *s, void *state, const struct happening *h)
 		return;
 	if (h->type == HAP_ARRIVES)
 		r->held = node_stats(n)->seq_jump_held;
+	if (h->type == HAP_ARRIVED && h->other < s->w->count)
+		watch_numbers(s, r, h->node, h->other);
 	if (h->type == HAP_ARRIVED && s->says_hello) {
 		r->began[h->node][h->other] += r->began[h->node][h->other] == 0;
 		if (node_stats(n)->seq_jump_held != r->held)
@@ -330,6 +352,8 @@ watch_restarts(struct sim *s, void *state, const struct happening *h)
 
 		if (r->began[h->node][peer] > 0)
 			r->began[h->node][peer]--;
+		else if (r->leapt[h->node][peer])
+			r->leapt[h->node][peer] = false;
 		else
 			sim_fail(s, "node %u: takes node %zu for a new one, which has gone on all "
 				    "the time", h->node, peer);

@@ -307,7 +307,7 @@ check_census(const struct side *to, const struct node_stats *before, const struc
 	CHECK(MORE(to, before, S(recv_bad_size)) == c->bad_size);
 	CHECK(received + MORE(to, before, S(recv_bad_header), S(recv_bad_type), S(recv_flagged),
 			     S(recv_no_peer_slot)) == c->messages);
-	late = MORE(to, before, S(seq_jump_held), S(seq_before));
+	late = MORE(to, before, S(seq_jump_held), S(seq_before), S(seq_hello_held));
 	came_to = MORE(to, before, S(seq_old_process), S(seq_gap_held), S(recv_flood), S(ack_foreign), S(ack_received), S(nack_received),
 	    S(resync_received), S(recv_bad_payload), S(recv_incomplete), S(recv_expect_ignored),
 	    S(remote_created), S(remote_create_failed), S(remote_updated), S(remote_destroyed),

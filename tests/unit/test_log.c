@@ -349,6 +349,65 @@ a_line_that_was_cut_short_does_not_swallow_the_next(void **state)
 	assert_null(strstr(e->text, "\n\n"));
 }
 
+/* A file that takes so many bytes and no more; 0: it is as it was. */
+static void
+limit_file_size(rlim_t bytes)
+{
+	static struct rlimit was;
+	struct rlimit limit;
+
+	if (bytes == 0) {
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+		signal(SIGXFSZ, SIG_DFL);
+		return;
+	}
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = was;
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+how_many_lines_a_full_disk_cost_is_said_once_it_has_room(void **state)
+{
+	struct env *e = *state;
+
+	open_file_only(e);
+	log_write(e->log, LOG_LV_INFO, "first");
+	limit_file_size(strlen(slurp(e, e->path)));
+	for (int i = 0; i < 12; i++)
+		log_write(e->log, LOG_LV_INFO, "gone");
+	limit_file_size(0);
+	log_write(e->log, LOG_LV_INFO, "third");
+	log_write(e->log, LOG_LV_INFO, "fourth");
+	assert_non_null(strstr(slurp(e, e->path), "[warning] 12 lines of this log are missing here: "));
+	assert_non_null(strstr(e->text, "[info] third\n["));
+	assert_non_null(strstr(e->text, "[info] fourth\n"));
+	assert_null(strstr(strstr(e->text, "third"), "missing"));
+}
+
+static void
+records_that_a_full_disk_cost_are_counted_for_their_owner(void **state)
+{
+	struct env *e = *state;
+	int why = 0;
+
+	open_file_only(e);
+	log_record(e->log, "first");
+	limit_file_size(strlen(slurp(e, e->path)));
+	for (int i = 0; i < 3; i++)
+		log_record(e->log, "gone");
+	/* Not as long as there is nothing better to say. */
+	assert_int_equal(log_lost(e->log, &why), 0);
+	limit_file_size(0);
+	log_record(e->log, "fifth");
+	assert_int_equal(log_lost(e->log, &why), 3);
+	assert_int_equal(why, EFBIG);
+	assert_int_equal(log_lost(e->log, &why), 0);
+	assert_null(strstr(slurp(e, e->path), "missing"));
+}
+
 /* A process of its own, because descriptors 1 and 2 change hands. */
 static void
 write_to_terminal_files(const struct env *e)
@@ -534,6 +593,10 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_full_disk_is_survived, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		a_line_that_was_cut_short_does_not_swallow_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		how_many_lines_a_full_disk_cost_is_said_once_it_has_room, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		records_that_a_full_disk_cost_are_counted_for_their_owner, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		the_terminal_gets_lines_until_detached, setup, teardown),
 	    cmocka_unit_test_setup_teardown(syslog_without_a_listener_is_survived, setup, teardown),
