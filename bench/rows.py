@@ -139,7 +139,7 @@ EXPERIMENTS = [
     Experiment("lag", "From one kernel to the other's", latency.lag, None, list(lag_rows())),
     Experiment("busy", "Events while the node is busy", latency.stall, None, list(busy_rows()), most=2),
     Experiment("chains", "Many flows in a small hash", growth.chains, None, list(growth_rows())),
-    Experiment("hostile", "A stranger on the link", strangers.flooded, None, list(hostile_rows()), most=3),
+    Experiment("hostile", "A stranger on the link", strangers.flooded, None, list(hostile_rows()), most=1),
     Experiment("alarm", "ALARM", growth.alarm, None, ALARM_ROWS, most=2),
     Experiment("commits", "Commit, by the number of flows", growth.commit_times, None, COMMIT_ROWS, most=2,
                quick=False),
