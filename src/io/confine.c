@@ -296,6 +296,40 @@ count_allowed(void)
 	return count;
 }
 
+enum { LOAD_S_MAX = 10 };
+
+static volatile sig_atomic_t is_loading;
+
+/* When the filter is in force there is no way to call the alarm off: it comes, and is none. */
+static void
+give_up(int sig)
+{
+	static const char text[] = "conntrackd: no filter of system calls after ten seconds: no memory?\n";
+
+	(void)sig;
+	if (!is_loading)
+		return;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(1);
+}
+
+/* libseccomp 2.5.4 may look for ever for memory that it did not get. */
+static int
+load(scmp_filter_ctx f)
+{
+	const struct sigaction watch = {.sa_handler = give_up, .sa_flags = SA_RESTART};
+	int r;
+
+	is_loading = 1;
+	sigaction(SIGALRM, &watch, NULL);
+	alarm(LOAD_S_MAX);
+	r = seccomp_load(f);
+	is_loading = 0;
+	if (r < 0)
+		alarm(0);
+	return r;
+}
+
 int
 confine_calls(void)
 {
@@ -323,7 +357,7 @@ confine_calls(void)
 	if (r == 0)
 		r = add_all(f, kill, fatal, ARRAY_LEN(fatal));
 	if (r == 0)
-		r = seccomp_load(f);
+		r = load(f);
 	seccomp_release(f);
 	return r < 0 ? r : count_allowed();
 }
