@@ -657,13 +657,6 @@ void expect_flush_kernel(struct node *n);
 bool expect_pull(struct node *n, struct kernel_op *op, ms_t now);
 void expect_answered(struct node *n, const struct kernel_result *res, ms_t now);
 
-/*
- * request.c: the entry of the table that a walk comes to next; *cursor is where it is, and moves.  ENTRY_NONE
- * at the end, or if the walks have passed SCAN_MAX entries in a row (n->scan_paused), so that a large table
- * with little to do keeps nobody waiting.
- */
-uint32_t walk_next(struct node *n, const struct table *t, uint32_t *cursor);
-
 /* slot.c: the requests to the kernel that are under way */
 void slots_init(struct node *n);
 /* A slot for a request of this job about an entry of the table; NULL if all are taken. */
@@ -677,6 +670,13 @@ struct op_slot *slot_of_replica(struct node *n, uint32_t id);
 void slot_join_commit(struct node *n, struct op_slot *s);
 /* The local flow that a request was about, if it is still the same one; or ENTRY_NONE. */
 uint32_t slot_local(const struct node *n, const struct op_slot *s);
+
+/*
+ * The entry of the table that a walk comes to next; *cursor is where it is, and moves.  ENTRY_NONE
+ * at the end, or if the walks have passed SCAN_MAX entries in a row (n->scan_paused), so that a large table
+ * with little to do keeps nobody waiting.
+ */
+uint32_t walk_next(struct node *n, const struct table *t, uint32_t *cursor);
 
 /* replica.c: one replica to the kernel, and what the answers make of it */
 /* Fills in the first request for the slot's replica; false if none is needed. */

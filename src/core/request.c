@@ -10,19 +10,6 @@
 
 enum { WALK_TRIES_MAX = 6 };
 
-uint32_t
-walk_next(struct node *n, const struct table *t, uint32_t *cursor)
-{
-	uint32_t from = *cursor, left = t->high > from ? t->high - from : 0;
-	uint32_t last = from + (left < n->scan_left ? left : n->scan_left);
-	uint32_t id = table_next_until(t, from, last);
-
-	*cursor = id != ENTRY_NONE ? id : last;
-	n->scan_left -= *cursor - from;
-	n->scan_paused |= id == ENTRY_NONE && last < t->high;
-	return id;
-}
-
 /* ---- flush and verify ---- */
 
 void

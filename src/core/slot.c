@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * slot.c: the requests to the kernel that are under way.
+ * slot.c: the requests to the kernel that are under way, and the step of the walks that make them.
  */
 #include "engine.h"
 
@@ -97,4 +97,17 @@ slot_local(const struct node *n, const struct op_slot *s)
 	return (e->flags & ENTRY_USED) && e->birth == s->birth && !(e->flags & ENTRY_DEAD)
 	    ? s->id
 	    : ENTRY_NONE;
+}
+
+uint32_t
+walk_next(struct node *n, const struct table *t, uint32_t *cursor)
+{
+	uint32_t from = *cursor, left = t->high > from ? t->high - from : 0;
+	uint32_t last = from + (left < n->scan_left ? left : n->scan_left);
+	uint32_t id = table_next_until(t, from, last);
+
+	*cursor = id != ENTRY_NONE ? id : last;
+	n->scan_left -= *cursor - from;
+	n->scan_paused |= id == ENTRY_NONE && last < t->high;
+	return id;
 }
