@@ -17,6 +17,16 @@ enum { NAMES_MAX = 1024 };
 
 /* ---- what both start and reload do ---- */
 
+static bool
+is_scheduled(int policy, int priority)
+{
+	struct sched_param param;
+	int is = sched_getscheduler(0);
+
+	return is >= 0 && (is & ~SCHED_RESET_ON_FORK) == policy && sched_getparam(0, &param) == 0 &&
+	    param.sched_priority == priority;
+}
+
 void
 apply_scheduler(struct daemon *d, const struct config *cfg)
 {
@@ -25,10 +35,14 @@ apply_scheduler(struct daemon *d, const struct config *cfg)
 
 	if (cfg->sched_priority == 0)
 		policy = SCHED_OTHER;
+	/* Whoever started the daemon may have seen to it.  Once it runs it may no longer ask. */
+	if (!d->ready && is_scheduled(policy, param.sched_priority))
+		return;
 	if (sched_setscheduler(0, policy | SCHED_RESET_ON_FORK, &param) == 0)
 		return;
-	/* Whoever did not ask for it may be in a container that has none to give; or the privilege to
-	 * change it was given up, as the file that the daemon started with does not mention it. */
+	/* Whoever did not ask for it may be in a container that has none to give, or get it from a service
+	 * manager in a moment; or the privilege to change it was given up, as the file that the daemon
+	 * started with does not mention it. */
 	if (d->ready)
 		log_write(d->log, LOG_LV_WARNING,
 		    "Scheduler can't be changed now: %s; it takes effect with the next start",

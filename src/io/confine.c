@@ -91,8 +91,10 @@ confine_capabilities(unsigned int keep, const char **step)
 		note(&o, choose(have, keep, want), "choosing capabilities");
 		/* While CAP_SETPCAP is still there. */
 		note(&o, drop_bounding(have, want), "dropping the bounding set");
-		/* Takes the ambient ones along, which cannot be without being inheritable. */
-		note(&o, cap_set_proc(want) == 0 ? 0 : -errno, "dropping capabilities");
+		/* Takes the ambient ones along, which cannot be without being inheritable.  Who
+		 * has no more than that need not be allowed to change it. */
+		if (cap_compare(have, want) != 0)
+			note(&o, cap_set_proc(want) == 0 ? 0 : -errno, "dropping capabilities");
 	}
 	note(&o, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno, "no_new_privs");
 	cap_free(have);
