@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli.h: the command line, and the client side of the control socket.
+ * cli.h: the command line.
  *
  * The scanner is pure: it reads no file and prints nothing.  See conntrackd(8) for what it accepts.
  */
@@ -15,6 +15,7 @@ enum cli_role {
 	CLI_DAEMON_FOREGROUND, /* no command at all */
 	CLI_DAEMON_BACKGROUND, /* -d */
 	CLI_CLIENT,
+	CLI_VERB, /* console_main() takes the rest */
 	CLI_HELP,
 	CLI_VERSION,
 };
@@ -25,6 +26,7 @@ struct cli_request {
 	enum cli_role role;
 	const char *config_path; /* default, or borrowed from argv */
 	uint32_t request;        /* CLI_CLIENT: enum ctl_request */
+	int verb;                /* CLI_VERB: where in argv it is */
 	const char *warnings[CLI_WARNINGS_MAX]; /* static texts, without newline */
 	size_t warnings_count;
 	/* When the scan failed: */
@@ -39,14 +41,5 @@ bool cli_scan(struct cli_request *out, int argc, char *const argv[]);
 
 void cli_print_usage(FILE *out, const char *version);
 void cli_print_version(FILE *out, const char *version);
-
-/*
- * Sends one request to the daemon on the UNIX socket `path`, copies its output to the descriptors
- * out_fd and err_fd as it arrives, and returns the exit code the daemon gives.  Waits as long as
- * the daemon works on the request.  Returns 1 if there is no such code; then `why` says why, or is
- * empty if nobody reads out_fd any more.  Sets SIGPIPE to be ignored.
- */
-int cli_client_run(const char *path, uint32_t request, int out_fd, int err_fd, char *why,
-    size_t why_len);
 
 #endif

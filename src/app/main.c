@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "client.h"
+#include "console.h"
 #include "daemon.h"
 #include "load.h"
 
@@ -77,7 +79,7 @@ static int
 run_client(const struct config *cfg, struct log *log, uint32_t request)
 {
 	char why[256];
-	int code = cli_client_run(cfg->unix_path, request, STDOUT_FILENO, STDERR_FILENO, why,
+	int code = client_run(cfg->unix_path, request, STDOUT_FILENO, STDERR_FILENO, why,
 	    sizeof(why));
 
 	if (why[0] != '\0')
@@ -155,6 +157,9 @@ main(int argc, char *argv[])
 	case CLI_DAEMON_BACKGROUND:
 	case CLI_CLIENT:
 		code = run_with_config(&req, log);
+		break;
+	case CLI_VERB:
+		code = console_main(argc - req.verb, argv + req.verb, req.config_path, log);
 		break;
 	}
 	log_close(log);

@@ -4,8 +4,9 @@
  */
 #include <stdio.h>
 
-#include "state.h"
 #include "render.h"
+#include "state.h"
+#include "verbs.h"
 
 static void
 wait_for(struct daemon *d, struct ctl_client *c, enum wait_for what)
@@ -168,6 +169,10 @@ more(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	struct text t;
 	bool left;
 
+	if (job->request == CTL_VERB) {
+		verbs_more(d, c, job);
+		return;
+	}
 	if (is_expects_dump(job->request)) {
 		more_expects(d, c, job);
 		return;
@@ -362,6 +367,10 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 		if (job->request != CTL_KILL)
 			ctl_err(c, "the daemon is stopping");
 		ctl_finish(c, job->request != CTL_KILL);
+		return;
+	}
+	if (job->request == CTL_VERB) {
+		verbs_request(d, c, job);
 		return;
 	}
 	if (d->cfg->has_stats && is_of_peers(job->request)) {

@@ -5,6 +5,8 @@
  *   daemon.c    start, the turn, stop
  *   links.c     the dedicated links
  *   requests.c  what clients of the control socket ask for
+ *   verbs.c     what they ask for in words, see verbs.h
+ *   status.c    of these, how the daemon is
  *   report.c    what the node notices, as log lines
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended

@@ -19,6 +19,9 @@ enum {
 	CTL_ERR_TEXT_MAX = 512,
 	/* Kept free for the exit frame, so that an answer can always be finished. */
 	CTL_EXIT_ROOM = CTL_FRAME_HEADER + 1,
+	/* A number; of a verb also the length of its words, and these. */
+	CTL_NUMBER_SIZE = sizeof(uint32_t),
+	CTL_VERB_HEADER = 2 * CTL_NUMBER_SIZE,
 };
 
 enum client_state {
@@ -38,7 +41,7 @@ struct ctl_client {
 	bool dead;
 	bool timed; /* `since` is valid */
 	ms_t since; /* CLIENT_REQUEST: accepted; later: when the client last took output */
-	uint8_t in[sizeof(uint32_t)];
+	char in[CTL_VERB_HEADER + CTL_WORDS_MAX];
 	size_t in_have;
 	struct ctl_job job;
 	size_t head, tail; /* out[head..tail) waits to be written */
@@ -413,22 +416,67 @@ client_pump(struct ctl *c, struct ctl_client *cl, ms_t now)
 
 /* ---- input ---- */
 
-static void
-client_deliver(struct ctl *c, struct ctl_client *cl)
+static uint32_t
+client_number(const struct ctl_client *cl, size_t i)
 {
 	uint32_t number;
 
-	memcpy(&number, cl->in, sizeof(number));
+	memcpy(&number, cl->in + i * sizeof(number), sizeof(number));
+	return number;
+}
+
+/* How many bytes the request has, as far as they are known: a verb's words follow its header. */
+static size_t
+client_request_size(const struct ctl_client *cl)
+{
+	if (cl->in_have < CTL_NUMBER_SIZE ||
+	    (client_number(cl, 0) & ~(uint32_t)CTL_FRAMED) != CTL_VERB)
+		return CTL_NUMBER_SIZE;
+	if (cl->in_have < CTL_VERB_HEADER || client_number(cl, 1) > CTL_WORDS_MAX)
+		return CTL_VERB_HEADER;
+	return CTL_VERB_HEADER + client_number(cl, 1);
+}
+
+/* Takes the words of a verb; false if there are none that make sense. */
+static bool
+client_take_words(struct ctl_client *cl)
+{
+	size_t len = client_number(cl, 1);
+
+	if (len > CTL_WORDS_MAX || !ctl_words_valid(cl->in + CTL_VERB_HEADER, len))
+		return false;
+	cl->job.words = cl->in + CTL_VERB_HEADER;
+	cl->job.words_len = len;
+	return true;
+}
+
+static bool
+client_may(const struct ctl_client *cl, uint32_t number, const struct ctl_verb *verb)
+{
+	return !cl->reads_only || (verb != NULL ? verb->reads : ctl_request_reads(number));
+}
+
+static void
+client_deliver(struct ctl *c, struct ctl_client *cl)
+{
+	uint32_t number = client_number(cl, 0);
+	const struct ctl_verb *verb = NULL;
+
 	cl->framed = number & CTL_FRAMED;
 	number &= ~(uint32_t)CTL_FRAMED;
 	cl->state = CLIENT_ANSWER;
-	if (!ctl_request_known(number)) {
+	if (number == CTL_VERB && client_take_words(cl))
+		verb = ctl_verb_find(cl->job.words);
+	if (!ctl_request_known(number) || (number == CTL_VERB && verb == NULL)) {
 		c->counters.unknown_request++;
-		ctl_err(cl, "unknown request %u", number);
+		if (cl->job.words != NULL)
+			ctl_err(cl, "unknown request `%.64s'", cl->job.words);
+		else
+			ctl_err(cl, "unknown request %u", number);
 		ctl_finish(cl, 1);
 		return;
 	}
-	if (cl->reads_only && !ctl_request_reads(number)) {
+	if (!client_may(cl, number, verb)) {
 		c->counters.not_permitted++;
 		ctl_err(cl, "not permitted: only root and the user that the daemon runs as may command");
 		ctl_finish(cl, 1);
@@ -443,7 +491,8 @@ client_deliver(struct ctl *c, struct ctl_client *cl)
 static void
 client_read(struct ctl *c, struct ctl_client *cl)
 {
-	ssize_t n = recv(cl->fd, cl->in + cl->in_have, sizeof(cl->in) - cl->in_have, MSG_DONTWAIT);
+	ssize_t n = recv(cl->fd, cl->in + cl->in_have, client_request_size(cl) - cl->in_have,
+	    MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -453,7 +502,8 @@ client_read(struct ctl *c, struct ctl_client *cl)
 		return;
 	}
 	cl->in_have += (size_t)n;
-	if (cl->in_have == sizeof(cl->in))
+	/* The end of one part may say that there is another. */
+	if (cl->in_have == client_request_size(cl))
 		client_deliver(c, cl);
 }
 

@@ -36,6 +36,8 @@ struct ctl_client; /* opaque; valid until the client is gone */
 /* What the owner keeps per client between calls to `more`. */
 struct ctl_job {
 	uint32_t request;
+	const char *words; /* CTL_VERB: the verb and its arguments, valid as long as the client */
+	size_t words_len;
 	uint32_t cursor;
 	uint32_t step;
 	void *owner;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ctl_proto.h"
 
+#include <string.h>
+
 /* First and last number of a run. */
 static bool
 is_in(uint32_t number, const uint8_t runs[][2], size_t count)
@@ -22,7 +24,7 @@ ctl_request_known(uint32_t number)
 	    {CTL_STATS_NETWORK, CTL_DUMP_EXTERNAL_EXP_XML},
 	};
 
-	return is_in(number, runs, ARRAY_LEN(runs));
+	return number == CTL_VERB || is_in(number, runs, ARRAY_LEN(runs));
 }
 
 bool
@@ -39,6 +41,34 @@ ctl_request_reads(uint32_t number)
 	};
 
 	return is_in(number, runs, ARRAY_LEN(runs));
+}
+
+const struct ctl_verb *
+ctl_verb_find(const char *name)
+{
+	static const struct ctl_verb verbs[] = {
+	    {"status", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+bool
+ctl_words_valid(const char *words, size_t len)
+{
+	return len > 0 && words[len - 1] == '\0' && words[0] != '\0';
+}
+
+const char *
+ctl_words_next(const char *words, size_t len, const char *word)
+{
+	const char *next = word + strlen(word) + 1;
+
+	return next < words + len ? next : NULL;
 }
 
 void

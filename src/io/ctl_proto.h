@@ -7,6 +7,9 @@
  * in the number and gets the answer in frames, so that errors and the exit code come across:
  *   1 byte type (enum ctl_frame), 3 bytes length (big-endian), payload
  * The last frame is CTL_FRAME_EXIT with one byte: the exit code.
+ *
+ * CTL_VERB, which only this conntrackd knows, is followed by the length of the words to come (32 bits,
+ * native-endian, at most CTL_WORDS_MAX) and the words, each ended by a NUL: "promote", "dry-run".
  */
 #ifndef IO_CTL_PROTO_H
 #define IO_CTL_PROTO_H
@@ -51,9 +54,12 @@ enum ctl_request {
 	CTL_COMMIT = 46,
 	CTL_DUMP_INTERNAL_EXP_XML = 47,
 	CTL_DUMP_EXTERNAL_EXP_XML = 48,
+	CTL_VERB = 256,
 };
 
 enum ctl_frame { CTL_FRAME_OUT = 1, CTL_FRAME_ERR = 2, CTL_FRAME_EXIT = 3 };
+
+enum { CTL_WORDS_MAX = 1024 };
 
 enum { CTL_FRAME_HEADER = 4, CTL_FRAME_PAYLOAD_MAX = 0xffffff };
 
@@ -62,6 +68,23 @@ bool ctl_request_known(uint32_t number);
 
 /* Does a request that we know only show something?  All others change something, here or elsewhere. */
 bool ctl_request_reads(uint32_t number);
+
+/*
+ * A verb of the daemon's: what `conntrackd VERB' asks for.  Those that only show something are open to
+ * readers.
+ */
+struct ctl_verb {
+	const char *name;
+	bool reads;
+};
+
+/* The verb of this name; NULL if there is none. */
+const struct ctl_verb *ctl_verb_find(const char *name);
+
+/* Are these bytes words: at least one, each ended by a NUL? */
+bool ctl_words_valid(const char *words, size_t len);
+/* The word after this one, NULL after the last. */
+const char *ctl_words_next(const char *words, size_t len, const char *word);
 
 /* Writes a frame header. */
 void ctl_frame_write(uint8_t out[CTL_FRAME_HEADER], enum ctl_frame type, size_t len);

@@ -133,7 +133,7 @@ def test_lintian_finds_nothing_and_the_files_are_where_they_are_looked_for(packa
     assert have["/etc/conntrackd/conntrackd.conf"] == "-rw-r--r--"
     # No libraries beyond these.
     assert re.sub(r" \([^)]*\)", "", field(package, "Depends")) == \
-        "libc6, libcap2, libmnl0, libseccomp2"
+        "libc6, libcap2, libjansson4, libmnl0, libseccomp2"
 
 
 def test_lintian_bites(package, tmp_path):

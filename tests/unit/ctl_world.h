@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "client.h"
 #include "ctl.h"
 
 /* ---- a turn without the real loop: time is a number ---- */
@@ -55,6 +55,8 @@ struct world {
 	uint32_t requests, gones, mores;
 	uint32_t lines; /* produced for dumps so far */
 	struct ctl_client *held; /* a commit that takes its time */
+	char words[CTL_WORDS_MAX]; /* of the last verb */
+	size_t words_len;
 	int sndbuf;              /* bytes that the daemon's sockets take; 0: as they come */
 };
 
@@ -81,6 +83,11 @@ owner_request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	case CTL_DUMP_INTERNAL:
 	case CTL_STATS_QUEUE:
 		ctl_want_more(c);
+		break;
+	case CTL_VERB:
+		w->words_len = job->words_len;
+		memcpy(w->words, job->words, job->words_len);
+		ctl_finish(c, 0);
 		break;
 	default:
 		ctl_finish(c, 0);

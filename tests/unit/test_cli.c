@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "client.h"
 
 enum { ARGS_MAX = 12 };
 
@@ -331,7 +332,7 @@ output_errors_and_exit_code_come_across(void **state)
 	assert_int_equal(pipe(out), 0);
 	assert_int_equal(pipe(err), 0);
 	serve(d, CTL_COMMIT, answer, sizeof(answer) - 1);
-	assert_int_equal(cli_client_run(d->path, CTL_COMMIT, out[1], err[1], why, sizeof(why)), 1);
+	assert_int_equal(client_run(d->path, CTL_COMMIT, out[1], err[1], why, sizeof(why)), 1);
 	assert_string_equal(why, "");
 	assert_int_equal(daemon_status(d), 0);
 	assert_int_equal(read(out[0], buf, sizeof(buf)), 6);
@@ -339,7 +340,7 @@ output_errors_and_exit_code_come_across(void **state)
 	assert_int_equal(read(err[0], buf, sizeof(buf)), 5);
 	assert_memory_equal(buf, "oops\n", 5);
 	serve(d, CTL_KILL, "\3\0\0\1\0", 5);
-	assert_int_equal(cli_client_run(d->path, CTL_KILL, out[1], err[1], why, sizeof(why)), 0);
+	assert_int_equal(client_run(d->path, CTL_KILL, out[1], err[1], why, sizeof(why)), 0);
 	assert_string_equal(why, "");
 	assert_int_equal(daemon_status(d), 0);
 	close(out[0]);
@@ -356,12 +357,12 @@ a_daemon_that_dies_in_the_middle_is_noticed(void **state)
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	serve(d, CTL_DUMP_INTERNAL, "\1\0\0\4abc\n", 8);
-	assert_int_equal(cli_client_run(d->path, CTL_DUMP_INTERNAL, null, null, why, sizeof(why)),
+	assert_int_equal(client_run(d->path, CTL_DUMP_INTERNAL, null, null, why, sizeof(why)),
 	    1);
 	assert_string_equal(why, "conntrackd closed the connection before the end");
 	assert_int_equal(daemon_status(d), 0);
 	serve(d, CTL_STATS, "cache internal:\n", 16);
-	assert_int_equal(cli_client_run(d->path, CTL_STATS, null, null, why, sizeof(why)), 1);
+	assert_int_equal(client_run(d->path, CTL_STATS, null, null, why, sizeof(why)), 1);
 	assert_non_null(strstr(why, "makes no sense"));
 	close(null);
 }
@@ -373,17 +374,17 @@ without_a_daemon_path_and_reason_are_named(void **state)
 	char why[300], want[300], long_path[200];
 
 	close(d->listener);
-	assert_int_equal(cli_client_run(d->path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
+	assert_int_equal(client_run(d->path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
 	snprintf(want, sizeof(want),
 	    "can't connect to %s: Connection refused: is conntrackd running? "
 	    "appropriate permissions?", d->path);
 	assert_string_equal(why, want);
 	unlink(d->path);
-	assert_int_equal(cli_client_run(d->path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
+	assert_int_equal(client_run(d->path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
 	assert_non_null(strstr(why, "No such file or directory"));
 	memset(long_path, 'p', sizeof(long_path) - 1);
 	long_path[sizeof(long_path) - 1] = '\0';
-	assert_int_equal(cli_client_run(long_path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
+	assert_int_equal(client_run(long_path, CTL_STATS, 1, 2, why, sizeof(why)), 1);
 	assert_non_null(strstr(why, "File name too long"));
 	d->listener = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
@@ -425,7 +426,7 @@ a_long_dump_streams_through(void **state)
 	assert_non_null(f);
 	serve_dump(d, LINES);
 	assert_int_equal(
-	    cli_client_run(d->path, CTL_DUMP_INTERNAL, fileno(f), 2, why, sizeof(why)), 0);
+	    client_run(d->path, CTL_DUMP_INTERNAL, fileno(f), 2, why, sizeof(why)), 0);
 	assert_int_equal(daemon_status(d), 0);
 	rewind(f);
 	for (int i = 0; i < LINES; i++) {
@@ -446,7 +447,7 @@ a_reader_that_leaves_ends_the_client_quietly(void **state)
 	assert_int_equal(pipe(out), 0);
 	close(out[0]);
 	serve_dump(d, 100000);
-	assert_int_equal(cli_client_run(d->path, CTL_DUMP_INTERNAL, out[1], 2, why, sizeof(why)),
+	assert_int_equal(client_run(d->path, CTL_DUMP_INTERNAL, out[1], 2, why, sizeof(why)),
 	    1);
 	assert_string_equal(why, "");
 	/* The daemon's side saw us go: it could not send everything. */

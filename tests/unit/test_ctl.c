@@ -501,7 +501,7 @@ our_own_client_reads_a_long_dump(void **state)
 		char why[200];
 
 		alarm(60);
-		_exit(cli_client_run(w->path, CTL_DUMP_INTERNAL, fileno(f), 2, why, sizeof(why)));
+		_exit(client_run(w->path, CTL_DUMP_INTERNAL, fileno(f), 2, why, sizeof(why)));
 	}
 	for (int i = 0; i < 200000 && waitpid(pid, &status, WNOHANG) == 0; i++) {
 		if (turns(w, 5) == 0)
@@ -514,6 +514,67 @@ our_own_client_reads_a_long_dump(void **state)
 		assert_int_equal(atoi(line), at++);
 	assert_int_equal(at, DUMP_LINES);
 	fclose(f);
+}
+
+/* A verb as the client sends it: number, length, words. */
+static int
+ask_words(struct world *w, const char *words, uint32_t len)
+{
+	uint32_t header[2] = {CTL_VERB | CTL_FRAMED, len};
+	int fd = dial(w);
+
+	assert_int_equal(send(fd, header, sizeof(header), MSG_NOSIGNAL), sizeof(header));
+	if (len > 0 && len <= CTL_WORDS_MAX)
+		assert_int_equal(send(fd, words, len, MSG_NOSIGNAL), len);
+	return fd;
+}
+
+static void
+a_verb_comes_with_its_words(void **state)
+{
+	static const char words[] = "status\0one\0two";
+	struct world *w = *state;
+	uint32_t header[2] = {CTL_VERB | CTL_FRAMED, sizeof(words)};
+	int fd = dial(w);
+
+	/* In pieces, each of them late. */
+	for (size_t i = 0; i < sizeof(header); i++) {
+		assert_int_equal(send(fd, (const char *)header + i, 1, MSG_NOSIGNAL), 1);
+		turns(w, 10);
+	}
+	assert_int_equal(send(fd, words, 3, MSG_NOSIGNAL), 3);
+	turns(w, 10);
+	assert_int_equal(w->requests, 0);
+	assert_int_equal(send(fd, words + 3, sizeof(words) - 3, MSG_NOSIGNAL), sizeof(words) - 3);
+	turns(w, 10);
+	assert_int_equal(w->requests, 1);
+	assert_int_equal(w->words_len, sizeof(words));
+	assert_memory_equal(w->words, words, sizeof(words));
+	expect_bytes(fd, "\3\0\0\1\0", 5);
+	expect_end(fd);
+}
+
+static void
+words_that_make_no_sense_are_refused(void **state)
+{
+	static const struct {
+		const char *words;
+		uint32_t len;
+	} bad[] = {{"", 0}, {"", 1}, {"status", 6}, {"nonsense", 9}, {"status", CTL_WORDS_MAX + 1},
+	    {"status", UINT32_MAX}};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		int fd = ask_words(w, bad[i].words, bad[i].len);
+		char answer[128];
+
+		turns(w, 10);
+		assert_int_equal(w->requests, 0);
+		assert_int_equal(ctl_counters(w->ctl)->unknown_request, i + 1);
+		assert_true(recv(fd, answer, sizeof(answer), MSG_DONTWAIT) > 5);
+		assert_int_equal(answer[0], CTL_FRAME_ERR);
+		close(fd);
+	}
 }
 
 int
@@ -541,6 +602,8 @@ main(void)
 	    WITH_WORLD(a_full_house_of_working_clients_makes_newcomers_wait),
 	    WITH_WORLD(closing_tells_the_owner_about_every_client),
 	    WITH_WORLD(our_own_client_reads_a_long_dump),
+	    WITH_WORLD(a_verb_comes_with_its_words),
+	    WITH_WORLD(words_that_make_no_sense_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,12 +46,12 @@ static const uint8_t answer[] = {
 static void
 the_requests_of_old_and_new_clients_are_known(void **state)
 {
-	static const uint8_t known[] = {0, 1, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30,
-	    31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48};
+	static const uint16_t known[] = {0, 1, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 28, 29, 30,
+	    31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, CTL_VERB};
 
 	(void)state;
 	for (uint32_t n = 0, next = 0; n < 300; n++) {
-		bool want = next < sizeof(known) && known[next] == n;
+		bool want = next < ARRAY_LEN(known) && known[next] == n;
 
 		assert_int_equal(ctl_request_known(n), want);
 		next += want;

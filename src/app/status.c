@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * status.c: how the daemon is, as one document: `conntrackd status', `metrics' and `top' are made of it.
+ * Keys are never renamed or given another meaning; conntrackd(8), STATUS DOCUMENT, describes them.
+ */
+#include <string.h>
+#include <time.h>
+
+#include "verbs.h"
+
+/* Some 200 counters with names of up to 30 bytes, 8 peers, 4 links. */
+enum { STATUS_MAX = 48 * 1024 };
+
+static const char *
+mode_name(enum sync_mode_id mode)
+{
+	switch (mode) {
+	case MODE_FTFW:
+		return "FT-FW";
+	case MODE_ALARM:
+		return "ALARM";
+	case MODE_NOTRACK:
+		return "NOTRACK";
+	case MODE_STATS:
+		break;
+	}
+	return "Stats";
+}
+
+static void
+write_addr(struct json *j, const char *key, const struct peer_addr *addr)
+{
+	char buf[64];
+	struct text t;
+
+	text_init(&t, buf, sizeof(buf));
+	text_addr(&t, addr->l3, &addr->addr);
+	json_str(j, key, buf);
+}
+
+static void
+write_table(struct json *j, const char *key, const struct daemon *d, enum node_table table)
+{
+	struct table_view v = node_table_view(d->node, table);
+
+	json_object(j, key);
+	json_u64(j, "flows", v.active);
+	json_u64(j, "entries", v.total);
+	json_u64(j, "limit", v.limit);
+	json_object_end(j);
+}
+
+static void
+write_peers(struct json *j, const struct daemon *d, ms_t now)
+{
+	struct peer_view v;
+
+	json_array(j, "peers");
+	for (size_t i = 0; node_peer_view(d->node, i, &v, now); i++) {
+		json_object(j, NULL);
+		write_addr(j, "address", &v.addr);
+		json_u64(j, "link", v.addr.link);
+		json_bool(j, "heard", v.heard_lately);
+		json_i64(j, "heard_ms_ago", v.heard_ms_ago);
+		json_u64(j, "flows", v.flows);
+		json_bool(j, "in_sync", v.in_sync);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static const char *
+link_state_name(enum link_status s)
+{
+	return s == LINK_RUNNING ? "up" : s == LINK_DOWN ? "down" : "no-carrier";
+}
+
+static void
+write_links(struct json *j, const struct daemon *d)
+{
+	json_array(j, "links");
+	for (size_t i = 0; i < d->links_count; i++) {
+		json_object(j, NULL);
+		json_str(j, "interface", link_config(d->links[i])->ifname);
+		json_str(j, "state", link_state_name(link_status(d->links[i])));
+		json_bool(j, "in_use", i == d->link_active);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void
+write_counters(struct json *j, const struct daemon *d)
+{
+	size_t count;
+	const struct stats_row *rows = stats_rows(&count);
+	const char *stats = (const char *)node_stats(d->node);
+
+	json_object(j, "counters");
+	for (size_t i = 0; i < count; i++) {
+		uint64_t value;
+
+		memcpy(&value, stats + rows[i].offset, sizeof(value));
+		json_u64(j, rows[i].name, value);
+	}
+	json_object_end(j);
+}
+
+static void
+write_status(struct json *j, const struct daemon *d)
+{
+	struct queue_view q = node_queue_view(d->node);
+	ms_t now = loop_now();
+
+	json_object(j, NULL);
+	json_str(j, "version", VERSION);
+	json_i64(j, "time", (int64_t)time(NULL));
+	json_i64(j, "uptime_s", ms_since(now, d->started) / 1000);
+	json_str(j, "mode", mode_name(node_config(d->node)->mode));
+	write_table(j, "internal", d, TABLE_LOCAL);
+	write_table(j, "external", d, TABLE_REMOTE);
+	write_peers(j, d, now);
+	write_links(j, d);
+	json_object(j, "queues");
+	json_u64(j, "to_send", q.tx);
+	json_u64(j, "unacknowledged", q.unacked);
+	json_object_end(j);
+	write_counters(j, d);
+	json_object_end(j);
+	json_end(j);
+}
+
+void
+answer_status(const struct verb_call *v)
+{
+	static char buf[STATUS_MAX];
+	struct text t;
+	struct json j;
+
+	text_init(&t, buf, sizeof(buf));
+	json_init(&j, &t);
+	write_status(&j, v->d);
+	verb_answer(v, &t, 0);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verbs.h: what the daemon does for `conntrackd VERB'.
+ *
+ * A verb's answer is one JSON document on the client's stdout, with a newline; errors are lines on its
+ * stderr.  What a person sees of it is made by the client (src/console).
+ */
+#ifndef APP_VERBS_H
+#define APP_VERBS_H
+
+#include "json.h"
+#include "state.h"
+
+/* The words of a verb: its name first. */
+struct verb_call {
+	struct daemon *d;
+	struct ctl_client *client;
+	struct ctl_job *job;
+};
+
+/* Is this one of the arguments? */
+bool verb_has(const struct verb_call *v, const char *word);
+/* What follows "NAME=" in one of the arguments; NULL if none begins so. */
+const char *verb_value(const struct verb_call *v, const char *name);
+
+/* Sends the document that was written to `t` and ends the answer; an error if it did not fit. */
+void verb_answer(const struct verb_call *v, const struct text *t, int exit_code);
+/* Ends the answer with a line on stderr, and 1. */
+void verb_fail(const struct verb_call *v, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+/* requests.c hands over: CTL_VERB, and when its client has room for more. */
+void verbs_request(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
+void verbs_more(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
+
+/* status.c */
+void answer_status(const struct verb_call *v);
+
+#endif

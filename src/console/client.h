@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * client.h: the client side of the control socket.
+ */
+#ifndef CONSOLE_CLIENT_H
+#define CONSOLE_CLIENT_H
+
+#include "ctl_proto.h"
+
+/* The words of a verb; begins as zeros. */
+struct client_words {
+	char bytes[CTL_WORDS_MAX];
+	size_t len;
+};
+
+/* Adds one; false if it does not fit. */
+bool client_word(struct client_words *w, const char *word);
+
+/*
+ * Sends one request to the daemon on the UNIX socket `path`, copies its output to the descriptors
+ * out_fd and err_fd as it arrives, and returns the exit code the daemon gives.  Waits as long as
+ * the daemon works on the request.  Returns 1 if there is no such code; then `why` says why, or is
+ * empty if nobody reads out_fd any more.  Sets SIGPIPE to be ignored.
+ */
+int client_run(const char *path, uint32_t request, int out_fd, int err_fd, char *why, size_t why_len);
+
+struct client_answer {
+	char *data; /* the caller's to free(); NULL if there is nothing */
+	size_t len;
+};
+
+/* The same for a verb of this conntrackd's, but the output is kept. */
+int client_verb(const char *path, const struct client_words *words, int err_fd,
+    struct client_answer *out, char *why, size_t why_len);
+
+#endif

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "console.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "load.h"
+
+enum { ERROR_MAX = 512, PATH_PART_MAX = 64 };
+
+static const struct console_verb verbs[] = {
+    {"status", "", "Shows how this node is.", verb_status, false},
+};
+
+const struct console_verb *
+console_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+void
+console_list(FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+}
+
+/* ---- arguments ---- */
+
+static void
+take_out(struct console *c, size_t i, size_t count)
+{
+	memmove(&c->args[i], &c->args[i + count], (c->args_count - i - count) * sizeof(c->args[0]));
+	c->args_count -= count;
+}
+
+bool
+console_flag(struct console *c, const char *name)
+{
+	for (size_t i = 0; i < c->args_count; i++) {
+		if (strncmp(c->args[i], "--", 2) == 0 && strcmp(c->args[i] + 2, name) == 0) {
+			take_out(c, i, 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *
+console_value(struct console *c, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < c->args_count; i++) {
+		const char *arg = c->args[i], *value = NULL;
+
+		if (strncmp(arg, "--", 2) != 0 || strncmp(arg + 2, name, len) != 0)
+			continue;
+		if (arg[2 + len] == '=') {
+			value = arg + 2 + len + 1;
+			take_out(c, i, 1);
+			return value;
+		}
+		if (arg[2 + len] == '\0' && i + 1 < c->args_count) {
+			value = c->args[i + 1];
+			take_out(c, i, 2);
+			return value;
+		}
+	}
+	return NULL;
+}
+
+static void
+print_usage(const struct console_verb *v, FILE *out)
+{
+	fprintf(out, "Usage: conntrackd [-C FILE] %s%s%s [--json]\n", v->name,
+	    v->usage[0] != '\0' ? " " : "", v->usage);
+}
+
+bool
+console_args(struct console *c, size_t least, size_t most)
+{
+	for (size_t i = 0; i < c->args_count; i++) {
+		if (c->args[i][0] == '-' && c->args[i][1] != '\0') {
+			console_error(c, "%s: unknown option or missing value: %s", c->verb->name, c->args[i]);
+			print_usage(c->verb, stderr);
+			return false;
+		}
+	}
+	if (c->args_count >= least && c->args_count <= most)
+		return true;
+	if (c->args_count > most)
+		console_error(c, "%s: too much: %s", c->verb->name, c->args[most]);
+	else
+		console_error(c, "%s: something is missing", c->verb->name);
+	print_usage(c->verb, stderr);
+	return false;
+}
+
+/* ---- what verbs need ---- */
+
+void
+console_error(struct console *c, const char *fmt, ...)
+{
+	char text[ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_write(c->log, LOG_LV_ERROR, "%s", text);
+}
+
+int
+console_ask(struct console *c, const struct client_words *words, json_t **doc)
+{
+	struct client_answer answer;
+	char why[ERROR_MAX];
+	json_error_t error;
+	int code;
+
+	fflush(stdout);
+	*doc = NULL;
+	code = client_verb(c->cfg->unix_path, words, STDERR_FILENO, &answer, why, sizeof(why));
+	if (why[0] != '\0')
+		console_error(c, "%s", why);
+	if (answer.len > 0) {
+		*doc = json_loadb(answer.data, answer.len, JSON_REJECT_DUPLICATES, &error);
+		if (*doc == NULL) {
+			console_error(c, "the answer makes no sense (%s)", error.text);
+			code = CONSOLE_FAILED;
+		}
+	}
+	free(answer.data);
+	return code;
+}
+
+int
+console_ask_word(struct console *c, const char *verb, const char *argument, json_t **doc)
+{
+	struct client_words words = {.len = 0};
+
+	if (!client_word(&words, verb) || (argument != NULL && !client_word(&words, argument))) {
+		console_error(c, "%s: the arguments are too long", verb);
+		*doc = NULL;
+		return CONSOLE_FAILED;
+	}
+	return console_ask(c, &words, doc);
+}
+
+void
+console_print_json(const json_t *doc)
+{
+	json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+}
+
+static const json_t *
+at_path(const json_t *doc, const char *path)
+{
+	while (doc != NULL && *path != '\0') {
+		char part[PATH_PART_MAX];
+		size_t len = strcspn(path, ".");
+
+		if (len >= sizeof(part))
+			return NULL;
+		memcpy(part, path, len);
+		part[len] = '\0';
+		doc = json_object_get(doc, part);
+		path += path[len] == '.' ? len + 1 : len;
+	}
+	return doc;
+}
+
+json_int_t
+console_int(const json_t *doc, const char *path)
+{
+	return json_integer_value(at_path(doc, path));
+}
+
+const char *
+console_str(const json_t *doc, const char *path)
+{
+	const char *s = json_string_value(at_path(doc, path));
+
+	return s != NULL ? s : "";
+}
+
+bool
+console_bool(const json_t *doc, const char *path)
+{
+	return json_is_true(at_path(doc, path));
+}
+
+/* ---- main ---- */
+
+int
+console_main(int argc, char *const argv[], const char *config_path, struct log *log)
+{
+	struct console c = {.verb = console_find(argv[0]), .config_path = config_path, .log = log};
+	int code = CONSOLE_FAILED;
+
+	if (argc - 1 > CONSOLE_ARGS_MAX) {
+		console_error(&c, "too many arguments");
+		return CONSOLE_FAILED;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "-C") == 0 && i + 1 < argc)
+			c.config_path = argv[++i];
+		else if (strcmp(argv[i], "--json") == 0)
+			c.json = true;
+		else
+			c.args[c.args_count++] = argv[i];
+	}
+	if (console_flag(&c, "help")) {
+		print_usage(c.verb, stdout);
+		printf("%s\n", c.verb->help);
+		return fflush(stdout) == 0 ? CONSOLE_OK : CONSOLE_FAILED;
+	}
+	if (!c.verb->no_config) {
+		c.cfg = calloc(1, sizeof(*c.cfg));
+		if (c.cfg == NULL || !load_config(c.cfg, c.config_path, log, false))
+			goto out;
+	}
+	code = c.verb->run(&c);
+	if (fflush(stdout) != 0)
+		code = CONSOLE_FAILED;
+out:
+	free(c.cfg);
+	return code;
+}
