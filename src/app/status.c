@@ -76,6 +76,27 @@ link_state_name(enum link_status s)
 }
 
 static void
+write_link_counters(struct json *j, const struct link_counters *c)
+{
+	json_object(j, "counters");
+	json_u64(j, "sent_bytes", c->sent_bytes);
+	json_u64(j, "sent_datagrams", c->sent_datagrams);
+	json_u64(j, "sent_errors", c->sent_errors);
+	json_u64(j, "recv_bytes", c->recv_bytes);
+	json_u64(j, "recv_datagrams", c->recv_datagrams);
+	json_u64(j, "recv_errors", c->recv_errors);
+	json_u64(j, "recv_own", c->recv_own);
+	json_u64(j, "recv_strangers", c->recv_strangers);
+	json_u64(j, "recv_broken", c->recv_broken);
+	json_u64(j, "recv_cut", c->recv_cut);
+	json_u64(j, "connects", c->connects);
+	json_u64(j, "queue_dropped", c->queue_dropped);
+	json_u64(j, "recv_dropped", c->recv_dropped);
+	json_u64(j, "recv_shut_out", c->recv_shut_out);
+	json_object_end(j);
+}
+
+static void
 write_links(struct json *j, const struct daemon *d)
 {
 	json_array(j, "links");
@@ -84,6 +105,7 @@ write_links(struct json *j, const struct daemon *d)
 		json_str(j, "interface", link_config(d->links[i])->ifname);
 		json_str(j, "state", link_state_name(link_status(d->links[i])));
 		json_bool(j, "in_use", i == d->link_active);
+		write_link_counters(j, link_counters(d->links[i]));
 		json_object_end(j);
 	}
 	json_array_end(j);

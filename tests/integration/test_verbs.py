@@ -30,6 +30,7 @@ def test_status_is_one_document(fw):
     doc = ask(fw, "status")
     assert doc["mode"] == "FT-FW" and doc["internal"]["flows"] == 0
     assert doc["counters"]["kernel_overruns"] == 0
+    assert doc["links"][0]["counters"]["sent_datagrams"] == doc["counters"]["send_datagrams"]
     assert fw.ct("status").returncode == 0
 
 
