@@ -8,7 +8,7 @@
 
 #include "load.h"
 
-enum { ERROR_MAX = 512, PATH_PART_MAX = 64 };
+enum { ERROR_MAX = 512 };
 
 static const struct console_verb verbs[] = {
     {"status", "", "Shows how this node is.", verb_status, false},
@@ -157,45 +157,8 @@ console_ask_word(struct console *c, const char *verb, const char *argument, json
 void
 console_print_json(const json_t *doc)
 {
-	json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	json_dumpf(doc, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(12));
 	putchar('\n');
-}
-
-static const json_t *
-at_path(const json_t *doc, const char *path)
-{
-	while (doc != NULL && *path != '\0') {
-		char part[PATH_PART_MAX];
-		size_t len = strcspn(path, ".");
-
-		if (len >= sizeof(part))
-			return NULL;
-		memcpy(part, path, len);
-		part[len] = '\0';
-		doc = json_object_get(doc, part);
-		path += path[len] == '.' ? len + 1 : len;
-	}
-	return doc;
-}
-
-json_int_t
-console_int(const json_t *doc, const char *path)
-{
-	return json_integer_value(at_path(doc, path));
-}
-
-const char *
-console_str(const json_t *doc, const char *path)
-{
-	const char *s = json_string_value(at_path(doc, path));
-
-	return s != NULL ? s : "";
-}
-
-bool
-console_bool(const json_t *doc, const char *path)
-{
-	return json_is_true(at_path(doc, path));
 }
 
 /* ---- main ---- */

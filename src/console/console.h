@@ -8,10 +8,9 @@
 #ifndef CONSOLE_CONSOLE_H
 #define CONSOLE_CONSOLE_H
 
-#include <jansson.h>
-
 #include "client.h"
 #include "config.h"
+#include "doc.h"
 #include "log.h"
 
 enum {
@@ -76,11 +75,6 @@ int console_ask_word(struct console *c, const char *verb, const char *argument, 
 
 /* With --json: prints the document as it is. */
 void console_print_json(const json_t *doc);
-
-/* What is at a path such as "internal.flows"; of a missing one 0, "" or false. */
-json_int_t console_int(const json_t *doc, const char *path);
-const char *console_str(const json_t *doc, const char *path);
-bool console_bool(const json_t *doc, const char *path);
 
 /* verb_*.c */
 int verb_status(struct console *c);
