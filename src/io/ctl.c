@@ -590,18 +590,22 @@ make_room(struct ctl *c, ms_t now)
 	return true;
 }
 
-/* Without a group the mode of the socket has told already. */
+/* Who it is; false if that is not known. */
 static bool
-reads_only(const struct ctl *c, int fd)
+ask_who(int fd, struct ucred *peer)
 {
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
+	socklen_t len = sizeof(*peer);
 
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, peer, &len) == 0 && len == sizeof(*peer);
+}
+
+/* Without a group the mode of the socket has told already.  NULL: nobody knows who it is. */
+static bool
+reads_only(const struct ctl *c, const struct ucred *peer)
+{
 	if (!c->has_group)
 		return false;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 || len != sizeof(peer))
-		return true;
-	return peer.uid != 0 && peer.uid != geteuid();
+	return peer == NULL || (peer->uid != 0 && peer->uid != geteuid());
 }
 
 static size_t
@@ -617,7 +621,8 @@ count_readers(const struct ctl *c)
 static void
 add_client(struct ctl *c, int fd, ms_t now)
 {
-	bool reader = reads_only(c, fd);
+	struct ucred peer;
+	bool known = ask_who(fd, &peer), reader = reads_only(c, known ? &peer : NULL);
 	struct ctl_client *cl = NULL;
 
 	if (!reader || count_readers(c) < CTL_READERS_MAX)
@@ -628,6 +633,10 @@ add_client(struct ctl *c, int fd, ms_t now)
 		return;
 	}
 	cl->reads_only = reader;
+	if (known) {
+		cl->job.uid = peer.uid;
+		cl->job.pid = peer.pid;
+	}
 	cl->fd = fd;
 	cl->poll_index = -1;
 	cl->state = CLIENT_REQUEST;

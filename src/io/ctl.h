@@ -38,6 +38,8 @@ struct ctl_job {
 	uint32_t request;
 	const char *words; /* CTL_VERB: the verb and its arguments, valid as long as the client */
 	size_t words_len;
+	uint32_t uid; /* whose client it is, and its process; 0 and 0 if that is not known */
+	int32_t pid;
 	uint32_t cursor;
 	uint32_t step;
 	void *owner;
