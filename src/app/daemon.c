@@ -259,6 +259,8 @@ become_ready(struct daemon *d)
 	const char zero = 0;
 
 	log_write(d->log, LOG_LV_NOTICE, "initialization completed");
+	history_add(d, HISTORY_READY, "initialization completed: %u flows in the kernel's table",
+	    node_table_view(d->node, TABLE_LOCAL).active);
 	if (d->cfg->startup_resync)
 		node_command(d->node, CMD_REQUEST_RESYNC, loop_now());
 	notify_send(&d->notify, "READY=1\nMAINPID=%d\nSTATUS=%s", (int)getpid(), daemon_status(d));
@@ -617,6 +619,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .notify = {.fd = -1},
 	};
 	d.started = loop_now();
+	history_add(&d, HISTORY_START, "conntrackd " VERSION " started, pid %d", (int)getpid());
 	if (cfg->systemd)
 		notify_open(&d.notify);
 	if (cfg->disable_internal)

@@ -337,6 +337,7 @@ report_notice(struct daemon *d, const struct notice *note)
 	unsigned long long count = note->count;
 	char addr[ADDR_TEXT];
 
+	record_notice(d, note);
 	if (is_said_too_often(d, note->type, loop_now()))
 		return;
 	switch (note->type) {

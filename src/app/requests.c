@@ -355,6 +355,39 @@ dump(struct daemon *d, struct ctl_client *c, uint32_t request)
 	}
 }
 
+/* The flight recorder is to know of all that changes something, and on whose order. */
+static void
+record_request(struct daemon *d, const struct ctl_job *job)
+{
+	static const struct {
+		uint32_t request;
+		enum history_code code;
+		const char *text;
+	} rows[] = {
+	    {CTL_COMMIT, HISTORY_COMMIT, "commit ordered"},
+	    {CTL_COMMIT_CT, HISTORY_COMMIT, "commit ordered, of flows"},
+	    {CTL_COMMIT_EXP, HISTORY_COMMIT, "commit ordered, of expectations"},
+	    {CTL_FLUSH_KERNEL, HISTORY_FLUSH, "flush of the kernel's table ordered"},
+	    {CTL_FLUSH_KERNEL_CT, HISTORY_FLUSH, "flush of the kernel's flows ordered"},
+	    {CTL_FLUSH_KERNEL_EXP, HISTORY_FLUSH, "flush of the kernel's expectations ordered"},
+	    {CTL_FLUSH_CACHES, HISTORY_FLUSH, "flush of both caches ordered"},
+	    {CTL_FLUSH_CACHES_OLD, HISTORY_FLUSH, "flush of both caches ordered"},
+	    {CTL_FLUSH_INTERNAL, HISTORY_FLUSH, "flush of the internal cache ordered"},
+	    {CTL_FLUSH_EXTERNAL, HISTORY_FLUSH, "flush of the external cache ordered"},
+	    {CTL_RESYNC_KERNEL, HISTORY_COMMAND, "read of the kernel's table ordered"},
+	    {CTL_RESYNC_KERNEL_CT, HISTORY_COMMAND, "read of the kernel's flows ordered"},
+	    {CTL_RESYNC_KERNEL_EXP, HISTORY_COMMAND, "read of the kernel's expectations ordered"},
+	    {CTL_BULK, HISTORY_COMMAND, "bulk update ordered"},
+	    {CTL_REQUEST_RESYNC, HISTORY_COMMAND, "resync with the peers ordered"},
+	    {CTL_PURGE_TIMER, HISTORY_COMMAND, "flush of the kernel's table ordered for later"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].request == job->request)
+			record_order(d, job, rows[i].code, "%s", rows[i].text);
+	}
+}
+
 static void
 request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 {
@@ -377,6 +410,7 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 		ctl_finish(c, 0);
 		return;
 	}
+	record_request(d, job);
 	if (is_stats(job->request, &what)) {
 		stats(d, c, what);
 		return;

@@ -7,6 +7,7 @@
  *   requests.c  what clients of the control socket ask for
  *   verbs.c     what they ask for in words, see verbs.h
  *   status.c    of these, how the daemon is
+ *   record.c    what it went through, for history.h
  *   report.c    what the node notices, as log lines
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended
@@ -19,6 +20,7 @@
 #include "config.h"
 #include "ctl.h"
 #include "ctnl.h"
+#include "history.h"
 #include "link.h"
 #include "log.h"
 #include "loop.h"
@@ -145,6 +147,7 @@ struct daemon {
 	uint64_t kernel_flushes;
 	int64_t commit_began_us;
 	struct said said[NOTICE_TYPES];
+	struct history history;
 
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
@@ -211,6 +214,13 @@ void privileges_drop(struct daemon *d);
 /* daemon.c */
 /* How the daemon is, for the service manager. */
 const char *daemon_status(const struct daemon *d);
+
+/* record.c */
+/* What the node notices and the flight recorder keeps. */
+void record_notice(struct daemon *d, const struct notice *note);
+/* A client has ordered something: an entry with its name. */
+void record_order(struct daemon *d, const struct ctl_job *job, enum history_code code,
+    const char *fmt, ...) ATTR_PRINTF(4, 5);
 
 /* report.c */
 /* The read under way is over without success: tells who waits for it. */

@@ -35,4 +35,10 @@ void verbs_more(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
 /* status.c */
 void answer_status(const struct verb_call *v);
 
+/* record.c */
+void answer_history(const struct verb_call *v);
+void more_history(const struct verb_call *v);
+/* One entry of the flight recorder, as an element of an array. */
+void history_write(struct json *j, const struct history_entry *e, uint64_t number);
+
 #endif

@@ -11,6 +11,11 @@
 enum { ERROR_MAX = 512 };
 
 static const struct console_verb verbs[] = {
+    {"history", "[--last N]",
+	"Shows what the daemon went through and decided, the oldest first.\n"
+	"  --last N  the last N entries only\n"
+	"Exit code: 0 shown, 1 nobody answers.",
+	verb_history, false},
     {"status", "", "Shows how this node is.", verb_status, false},
 };
 
@@ -28,7 +33,8 @@ void
 console_list(FILE *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+		fprintf(out, "  %-10s %.*s\n", verbs[i].name, (int)strcspn(verbs[i].help, "\n"),
+		    verbs[i].help);
 }
 
 /* ---- arguments ---- */

@@ -8,7 +8,7 @@ from conftest import OURS
 
 pytestmark = pytest.mark.skipif(not OURS, reason="verbs are ours")
 
-VERBS = ("status",)
+VERBS = ("history", "status")
 
 
 @pytest.fixture
