@@ -10,6 +10,11 @@
 
 #include "text.h"
 
+/* libjansson, which clients use, has functions of these names; in one program they have to differ. */
+#define json_object json_put_object
+#define json_array json_put_array
+#define json_null json_put_null
+
 enum { JSON_DEPTH_MAX = 16 };
 
 struct json {
