@@ -110,10 +110,8 @@ print_link(struct printer *pr, const struct config_link *l)
 	put(pr, "\t\t%s %u\n", multicast ? "Group" : "Port", l->port);
 	if (l->transport == TRANSPORT_TCP)
 		put(pr, "\t\tErrorQueueLength %u\n", l->error_queue);
-	if (l->sndbuf != 0)
-		put(pr, "\t\tSndSocketBuffer %u\n", l->sndbuf);
-	if (l->rcvbuf != 0)
-		put(pr, "\t\tRcvSocketBuffer %u\n", l->rcvbuf);
+	put(pr, "\t\tSndSocketBuffer %u\n", l->sndbuf);
+	put(pr, "\t\tRcvSocketBuffer %u\n", l->rcvbuf);
 	put(pr, "\t\tChecksum %s\n\t}\n", on_off(l->checksum));
 }
 
@@ -139,8 +137,9 @@ print_sync(struct printer *pr, const struct config *c)
 	print_mode(pr, c);
 	for (size_t i = 0; i < c->links_count; i++)
 		print_link(pr, &c->links[i]);
-	if (c->node.write_through && !c->disable_external)
-		put(pr, "\tCacheWriteThrough on\n");
+	/* DisableExternalCache includes it. */
+	if (!c->disable_external)
+		put(pr, "\tCacheWriteThrough %s\n", on_off(c->node.write_through));
 	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n", on_off(c->node.tcp_window_tracking));
 	print_expects(pr, &c->node);
 	put(pr, "\t}\n}\n");
@@ -244,14 +243,13 @@ print_general(struct printer *pr, const struct config *c)
 	put(pr, "\tSyslog %s\n",
 	    c->syslog_facility >= 0 ? facility_name(c->syslog_facility) : "off");
 	put(pr, "\tLockFile %s\n", c->lock_file);
+	put(pr, "\tUNIX {\n");
 	if (c->unix_path[0] != '\0')
-		put(pr, "\tUNIX {\n\t\tPath %s\n\t}\n", c->unix_path);
+		put(pr, "\t\tPath %s\n", c->unix_path);
 	if (c->unix_group[0] != '\0')
-		put(pr, "\tUNIX {\n\t\tGroup %s\n\t}\n", c->unix_group);
-	if (c->netlink_rcvbuf != 0)
-		put(pr, "\tNetlinkBufferSize %u\n", c->netlink_rcvbuf);
-	if (c->netlink_rcvbuf_max != 0)
-		put(pr, "\tNetlinkBufferSizeMaxGrowth %u\n", c->netlink_rcvbuf_max);
+		put(pr, "\t\tGroup %s\n", c->unix_group);
+	put(pr, "\t}\n\tNetlinkBufferSize %u\n", c->netlink_rcvbuf);
+	put(pr, "\tNetlinkBufferSizeMaxGrowth %u\n", c->netlink_rcvbuf_max);
 	if (c->overrun_resync_s != 0)
 		put(pr, "\tNetlinkOverrunResync %u\n", c->overrun_resync_s);
 	else
@@ -263,6 +261,8 @@ print_general(struct printer *pr, const struct config *c)
 	if (c->sched_asked)
 		put(pr, "\tScheduler {\n\t\tType %s\n\t\tPriority %u\n\t}\n",
 		    c->sched_type == SCHED_TYPE_RR ? "RR" : "FIFO", c->sched_priority);
+	else
+		put(pr, "\t# Scheduler { Type RR Priority 1 }, where the system allows it\n");
 	put(pr, "\tSystemd %s\n", on_off(c->systemd));
 	if (f->proto_polarity != FILTER_NONE || f->addr_polarity != FILTER_NONE ||
 	    f->state_polarity != FILTER_NONE || c->filter_in_kernel)

@@ -92,16 +92,18 @@ struct config {
 	bool systemd;            /* tell the service manager about start, watchdog and stop */
 };
 
-enum diag_level { DIAG_WARNING, DIAG_ERROR };
+/* Notes are what config_check() alone gives. */
+enum diag_level { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR };
 
 /* One remark about the file: `text` says what was found and what was expected. */
 struct diag {
 	enum diag_level level;
 	unsigned int line, col; /* from 1; 0: the file as a whole */
+	const char *code; /* a name of advice.c's that stays; NULL: the parser's remark */
 	char text[240];
 };
 
-enum { CONFIG_DIAGS_MAX = 64 };
+enum { CONFIG_DIAGS_MAX = 256 };
 
 struct diags {
 	struct diag list[CONFIG_DIAGS_MAX];
@@ -118,6 +120,12 @@ void config_defaults(struct config *c);
  * nothing.
  */
 bool config_parse(struct config *c, const char *text, size_t len, struct diags *diags);
+
+/*
+ * The same, and if there are no errors remarks about what is legal and yet dangerous (warnings) or worth
+ * knowing (notes), each with a code.  For who asks what a file is worth, not for a daemon that starts.
+ */
+bool config_check(struct config *c, const char *text, size_t len, struct diags *diags);
 
 /* The kernel module that does the work of the helper of that name; NULL if there is none. */
 const char *config_helper_module(const char *name);

@@ -281,24 +281,43 @@ is_utf16(const char *text, size_t len)
 	    (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
 }
 
+static bool
+parse_file(struct parser *p, const char *text, size_t len)
+{
+	config_defaults(p->c);
+	p->diags->count = 0;
+	p->diags->errors = 0;
+	if (is_utf16(text, len)) {
+		parse_diag(p, DIAG_ERROR, (struct pos){1, 1},
+		    "found UTF-16, expected a file of plain text (ASCII or UTF-8)");
+		return false;
+	}
+	lex_init(&p->lex, text, len);
+	count_braces(p);
+	parse_advance(p);
+	parse_items(p, IN_TOP, "", (struct pos){0, 0});
+	check_whole(p);
+	return p->diags->errors == 0;
+}
+
 bool
 config_parse(struct config *c, const char *text, size_t len, struct diags *diags)
 {
 	struct parser p = {.c = c, .diags = diags};
+	bool ok = parse_file(&p, text, len);
 
-	config_defaults(c);
-	diags->count = 0;
-	diags->errors = 0;
-	if (is_utf16(text, len)) {
-		parse_diag(&p, DIAG_ERROR, (struct pos){1, 1},
-		    "found UTF-16, expected a file of plain text (ASCII or UTF-8)");
-		return false;
-	}
-	lex_init(&p.lex, text, len);
-	count_braces(&p);
-	parse_advance(&p);
-	parse_items(&p, IN_TOP, "", (struct pos){0, 0});
-	check_whole(&p);
 	parse_sort_diags(diags);
-	return diags->errors == 0;
+	return ok;
+}
+
+bool
+config_check(struct config *c, const char *text, size_t len, struct diags *diags)
+{
+	struct parser p = {.c = c, .diags = diags};
+	bool ok = parse_file(&p, text, len);
+
+	if (ok)
+		advise(&p);
+	parse_sort_diags(diags);
+	return ok;
 }

@@ -5,18 +5,17 @@
  */
 #include "parser.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- diagnostics ---- */
 
 void
-parse_diag(struct parser *p, enum diag_level level, struct pos pos, const char *fmt, ...)
+parse_vdiag(struct parser *p, enum diag_level level, const char *code, struct pos pos, const char *fmt,
+    va_list ap)
 {
 	struct diags *ds = p->diags;
 	struct diag *d = NULL;
-	va_list ap;
 
 	if (level == DIAG_ERROR)
 		ds->errors++;
@@ -25,7 +24,7 @@ parse_diag(struct parser *p, enum diag_level level, struct pos pos, const char *
 	} else if (level == DIAG_ERROR) {
 		/* An error matters more than a warning. */
 		for (size_t i = 0; i < ds->count && d == NULL; i++) {
-			if (ds->list[i].level == DIAG_WARNING)
+			if (ds->list[i].level != DIAG_ERROR)
 				d = &ds->list[i];
 		}
 	}
@@ -34,8 +33,17 @@ parse_diag(struct parser *p, enum diag_level level, struct pos pos, const char *
 	d->level = level;
 	d->line = pos.line;
 	d->col = pos.col;
-	va_start(ap, fmt);
+	d->code = code;
 	vsnprintf(d->text, sizeof(d->text), fmt, ap);
+}
+
+void
+parse_diag(struct parser *p, enum diag_level level, struct pos pos, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	parse_vdiag(p, level, NULL, pos, fmt, ap);
 	va_end(ap);
 }
 
@@ -81,7 +89,7 @@ token_copy(const struct token *t, char *out, size_t cap)
 	size_t len = t->len < cap ? t->len : cap - 1;
 
 	memcpy(out, t->text, len);
-	out[len] = '\0';
+	memset(out + len, 0, cap - len);
 }
 
 struct pos

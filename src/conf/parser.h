@@ -6,6 +6,8 @@
 #ifndef CONF_PARSER_H
 #define CONF_PARSER_H
 
+#include <stdarg.h>
+
 #include "config.h"
 #include "lex.h"
 
@@ -162,10 +164,15 @@ void parse_advance(struct parser *p);
 void parse_diag(struct parser *p, enum diag_level level, struct pos pos, const char *fmt, ...)
     ATTR_PRINTF(4, 5);
 
+/* The same with a code (struct diag). */
+void parse_vdiag(struct parser *p, enum diag_level level, const char *code, struct pos pos, const char *fmt,
+    va_list ap);
+
 enum { SHOWN_MAX = 56 };
 /* The token as messages show it: 'word', cut short if long.  Returns out. */
 const char *token_show(const struct token *t, char out[SHOWN_MAX]);
-/* Copies the token, cut to fit. */
+/* Copies the token, cut to fit; what is left of `out` becomes zero, since configurations are compared as
+ * bytes. */
 void token_copy(const struct token *t, char *out, size_t cap);
 
 /* Notes "found <token>, expected <what>" at the current token and steps over it and what follows it
@@ -204,6 +211,11 @@ void filter_set_polarity(struct parser *p, enum filter_test test, enum filter_po
 
 /* Fills in what depends on the whole and notes what does not fit together. */
 void check_whole(struct parser *p);
+
+/* ---- advice.c ---- */
+
+/* Notes what is legal and yet dangerous in a file without errors. */
+void advise(struct parser *p);
 
 /* ---- names.c: built-in tables ---- */
 

@@ -307,8 +307,11 @@ static void
 log_file(const struct value *v, const char *standard, bool *has, char path[CONFIG_PATH_MAX])
 {
 	*has = !v->is_bool || v->flag;
-	if (v->is_bool)
-		snprintf(path, CONFIG_PATH_MAX, "%s", v->flag ? standard : "");
+	if (!v->is_bool)
+		return;
+	memset(path, 0, CONFIG_PATH_MAX);
+	if (v->flag)
+		snprintf(path, CONFIG_PATH_MAX, "%s", standard);
 }
 
 void

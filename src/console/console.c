@@ -11,6 +11,14 @@
 enum { ERROR_MAX = 512 };
 
 static const struct console_verb verbs[] = {
+    {"config", "check|print [FILE] [--print]",
+	"Says what is wrong with a configuration file.\n"
+	"  check    all errors, each with its line; then what is legal and yet dangerous\n"
+	"  print    the effective configuration: what the file says, and every default\n"
+	"  --print  check, and the effective configuration on standard output\n"
+	"Without FILE: that of -C, or the default.  Needs no daemon.\n"
+	"Exit code: 0 fine, 2 warnings, 1 errors (print: 0 unless there are errors).",
+	verb_config, true},
     {"history", "[--last N]",
 	"Shows what the daemon went through and decided, the oldest first.\n"
 	"  --last N  the last N entries only\n"

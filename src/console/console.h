@@ -77,6 +77,7 @@ int console_ask_word(struct console *c, const char *verb, const char *argument, 
 void console_print_json(const json_t *doc);
 
 /* verb_*.c */
+int verb_config(struct console *c);
 int verb_history(struct console *c);
 int verb_status(struct console *c);
 

@@ -10,9 +10,8 @@
 
 enum { CONFIG_SIZE_MAX = 1024 * 1024 };
 
-/* Reads a whole file; a terminated buffer for free(), or NULL with errno set. */
-static char *
-read_file(const char *path, size_t *len)
+char *
+load_file(const char *path, size_t *len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), saved;
 	char *buf = NULL;
@@ -50,12 +49,19 @@ print_diag(struct log *log, const char *path, const struct diag *d)
 		log_write(log, level, "%s: %s", path, d->text);
 }
 
+void
+load_defaults(struct config *cfg)
+{
+	if (cfg->unix_path[0] == '\0')
+		snprintf(cfg->unix_path, sizeof(cfg->unix_path), "/var/run/conntrackd.ctl");
+}
+
 bool
 load_config(struct config *cfg, const char *path, struct log *log, bool warnings)
 {
 	struct diags *diags = calloc(1, sizeof(*diags));
 	size_t len = 0;
-	char *text = read_file(path, &len);
+	char *text = load_file(path, &len);
 	bool ok = false;
 
 	if (text == NULL)
@@ -74,8 +80,8 @@ load_config(struct config *cfg, const char *path, struct log *log, bool warnings
 		if (diags->errors > diags->count)
 			log_write(log, LOG_LV_ERROR, "%s: %zu errors in all", path, diags->errors);
 	}
-	if (ok && cfg->unix_path[0] == '\0')
-		snprintf(cfg->unix_path, sizeof(cfg->unix_path), "/var/run/conntrackd.ctl");
+	if (ok)
+		load_defaults(cfg);
 	free(text);
 	free(diags);
 	return ok;

@@ -15,6 +15,12 @@
  */
 bool load_config(struct config *cfg, const char *path, struct log *log, bool warnings);
 
+/* Reads a whole file, of at most 1 MiB; a terminated buffer for free(), or NULL with errno set. */
+char *load_file(const char *path, size_t *len);
+
+/* What is in force where the file says nothing and config_defaults() leaves it open. */
+void load_defaults(struct config *cfg);
+
 /* Opens what the configuration names in place of what was open, so that a daemon that cannot start says
  * so there too.  False if that fails (logged): then the log is as it was. */
 bool load_log(const struct config *cfg, struct log *log);

@@ -50,8 +50,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool ok;
 
 	memset(&d, 0xff, sizeof(d));
-	ok = config_parse(&first, (const char *)data, size, &d);
+	/* With advice, and without: the same. */
+	ok = config_check(&first, (const char *)data, size, &d);
 	check_remarks(&d, ok);
+	CHECK(config_parse(&second, (const char *)data, size, &d) == ok);
+	check_remarks(&d, ok);
+	CHECK(!ok || same_config(&first, &second));
 	if (!ok)
 		return 0;
 	CHECK(first.links_count <= NODE_LINKS_MAX);
