@@ -618,7 +618,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .watchdog_at = MS_NEVER,
 	    .notify = {.fd = -1},
 	};
-	d.started = loop_now();
+	d.started = d.role.since = loop_now();
 	history_add(&d, HISTORY_START, "conntrackd " VERSION " started, pid %d", (int)getpid());
 	if (cfg->systemd)
 		notify_open(&d.notify);

@@ -99,6 +99,7 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	char why[160];
 
 	d->commit_began_us = 0;
+	role_committed(d, c);
 	if (c->flows) {
 		log_committed(d, c);
 		log_old_peers(d, loop_now());

@@ -206,8 +206,8 @@ flush_caches(struct daemon *d, bool internal, bool external)
 		node_command(d->node, CMD_FLUSH_EXTERNAL, now);
 }
 
-static void
-purge_later(struct daemon *d)
+void
+orders_purge_later(struct daemon *d)
 {
 	if (d->purge_at.ms != MS_NEVER.ms)
 		return;
@@ -216,9 +216,8 @@ purge_later(struct daemon *d)
 	d->purge_at = ms_add(loop_now(), (int64_t)d->cfg->purge_timeout_s * 1000);
 }
 
-/* A commit that is asked for while one runs is that one. */
-static void
-commit(struct daemon *d, enum node_cmd cmd)
+void
+orders_commit(struct daemon *d, enum node_cmd cmd)
 {
 	d->purge_at = MS_NEVER;
 	if (d->commit_began_us != 0) {
@@ -241,7 +240,7 @@ order_expects(struct daemon *d, uint32_t request)
 		return WAIT_NOTHING;
 	switch (request) {
 	case CTL_COMMIT_EXP:
-		commit(d, CMD_COMMIT_EXPECTS);
+		orders_commit(d, CMD_COMMIT_EXPECTS);
 		return WAIT_COMMIT;
 	case CTL_RESYNC_KERNEL_EXP:
 		log_write(d->log, LOG_LV_NOTICE, "resync with master expect table");
@@ -265,7 +264,7 @@ order(struct daemon *d, uint32_t request)
 	switch (request) {
 	case CTL_COMMIT:
 	case CTL_COMMIT_CT:
-		commit(d, request == CTL_COMMIT_CT ? CMD_COMMIT_FLOWS : CMD_COMMIT);
+		orders_commit(d, request == CTL_COMMIT_CT ? CMD_COMMIT_FLOWS : CMD_COMMIT);
 		return WAIT_COMMIT;
 	case CTL_RESYNC_KERNEL:
 	case CTL_RESYNC_KERNEL_CT:
@@ -293,10 +292,12 @@ order(struct daemon *d, uint32_t request)
 		node_command(d->node, CMD_BULK, now);
 		break;
 	case CTL_REQUEST_RESYNC:
+		role_infer(d, ROLE_BACKUP, "-n");
 		node_command(d->node, CMD_REQUEST_RESYNC, now);
 		break;
 	case CTL_PURGE_TIMER:
-		purge_later(d);
+		role_infer(d, ROLE_BACKUP, "-t");
+		orders_purge_later(d);
 		break;
 	case CTL_KILL:
 		d->stopping = true;

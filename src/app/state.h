@@ -9,6 +9,8 @@
  *   status.c    of these, how the daemon is
  *   record.c    what it went through, for history.h
  *   report.c    what the node notices, as log lines
+ *   role.c      master or backup, and what follows from it, see role.h
+ *   readiness.c  how good the replica is, in words
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended
  *   helpers.c   user-space helpers that are not provided
@@ -27,6 +29,7 @@
 #include "node.h"
 #include "notify.h"
 #include "pace.h"
+#include "role.h"
 
 enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
@@ -146,6 +149,7 @@ struct daemon {
 	int link_watch_index;
 	uint64_t kernel_flushes;
 	int64_t commit_began_us;
+	struct role_state role;
 	struct said said[NOTICE_TYPES];
 	struct history history;
 
@@ -178,6 +182,11 @@ void links_report(struct daemon *d, const struct notice *note);
 struct ctl_ops requests_ops(struct daemon *d);
 /* Answers all clients that wait for this; `error` is NULL or what their stderr is to say. */
 void requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char *error);
+
+/* Begins a commit, and cancels a purge.  One that is asked for while one runs is that one. */
+void orders_commit(struct daemon *d, enum node_cmd cmd);
+/* -t */
+void orders_purge_later(struct daemon *d);
 
 /* The kernel table is to be read for this reason, as soon as no other read is under way. */
 static inline void

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "readiness.h"
 #include "verbs.h"
 
 /* Some 200 counters with names of up to 30 bytes, 8 peers, 4 links. */
@@ -129,9 +130,20 @@ write_counters(struct json *j, const struct daemon *d)
 }
 
 static void
+write_role(struct json *j, const struct daemon *d, ms_t now)
+{
+	json_object(j, "role");
+	json_str(j, "is", role_name(d->role.is));
+	json_i64(j, "since_s", ms_since(now, d->role.since) / 1000);
+	json_str(j, "by", d->role.by[0] != '\0' ? d->role.by : NULL);
+	json_object_end(j);
+}
+
+static void
 write_status(struct json *j, const struct daemon *d)
 {
 	struct queue_view q = node_queue_view(d->node);
+	struct ready_view ready;
 	ms_t now = loop_now();
 
 	json_object(j, NULL);
@@ -139,6 +151,9 @@ write_status(struct json *j, const struct daemon *d)
 	json_i64(j, "time", (int64_t)time(NULL));
 	json_i64(j, "uptime_s", ms_since(now, d->started) / 1000);
 	json_str(j, "mode", mode_name(node_config(d->node)->mode));
+	write_role(j, d, now);
+	role_ready_view(d, &ready, now);
+	readiness_write(j, "ready", d, &ready);
 	write_table(j, "internal", d, TABLE_LOCAL);
 	write_table(j, "external", d, TABLE_REMOTE);
 	write_peers(j, d, now);

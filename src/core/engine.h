@@ -4,6 +4,7 @@
  * The parts stand in layers; each calls only those below it:
  *
  *   node.c       init, inputs, commands, time, views
+ *   ready.c      is what peers told as good as they can tell it
  *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   identity.c   whose a message is
@@ -217,7 +218,7 @@ struct peer_path {
 /* What is known of one dedicated link. */
 struct node_link {
 	bool down;
-	ms_t up_since;
+	ms_t up_since, down_since;
 	ms_t heard; /* a message of any peer that was taken */
 };
 
@@ -257,6 +258,8 @@ struct peer {
 	uint16_t epoch;    /* its flows of earlier epochs are in doubt, see struct entry */
 	enum resync_state resync;
 	unsigned int resync_tries;
+	ms_t resync_since; /* when the one under way was first wanted */
+	bool restarted;    /* it is for a process that we did not know: what the one before told is in doubt */
 	bool unanswered;   /* the tries are used up, and no acknowledgement came */
 	struct ration asks; /* how often it may be asked */
 	ms_t resync_at;    /* last step of the resync */
@@ -398,12 +401,17 @@ struct node {
 	ms_t bulk_over;       /* when that was */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
-	bool local_emptied;   /* no kernel read since the start or since -f internal */
+	bool local_emptied;   /* no kernel read since the start or since -f internal, which was: */
+	ms_t emptied_since;
+	ms_t born;
+	bool remote_flushed;  /* by order; and when peers will have told all again, MS_NEVER: nobody was asked */
+	ms_t remote_flushed_at, remote_refilled_at;
 
 	bool reading;
 	bool read_announce;
 	bool read_whole;      /* nothing that it named has been flushed since it began */
 	bool events_lost;     /* and no read begun since */
+	ms_t lost_since;      /* when the first were of which no read has told yet; 0: none */
 	bool read_before;     /* this is not the first read */
 	uint16_t read_gen;    /* number of the last one, see struct entry */
 	uint32_t tombs;       /* flows that ended while the table is being read, see local_end() */
@@ -579,6 +587,8 @@ void local_flush(struct node *n, ms_t now);
 /* A read is over: what was only kept for its sake goes. */
 void local_read_end(struct node *n, bool complete);
 void local_verify_done(struct node *n, ms_t now);
+/* Something has happened in the kernel that only a read will tell. */
+void local_lost(struct node *n, ms_t now);
 
 /* look.c: what the kernel shows of one entry when it is asked */
 /* Of two flows on a tuple, which is it that the kernel has?  False if there is no slot for the question. */
@@ -733,7 +743,9 @@ bool peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t n
 void peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire_class class,
     ms_t now);
 void peer_housekeeping(struct node *n, ms_t now);
-/* Asks every peer for all it has. */
-void peer_ask_all(struct node *n, ms_t now);
+/* Asks every peer for all it has; false if none is heard. */
+bool peer_ask_all(struct node *n, ms_t now);
+/* All have just been asked for everything: what was flushed comes back. */
+void peer_asked(struct node *n, ms_t now);
 
 #endif

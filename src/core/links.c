@@ -116,6 +116,8 @@ node_link_state(struct node *n, size_t link, bool running, ms_t now)
 	if (l->down == !running)
 		return;
 	l->down = !running;
+	if (!running)
+		l->down_since = now;
 	if (running) {
 		l->up_since = now;
 		/* Also where there is but one: it is told that it is there again. */

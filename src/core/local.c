@@ -379,13 +379,21 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 }
 
 void
+local_lost(struct node *n, ms_t now)
+{
+	n->events_lost = true;
+	if (n->lost_since.ms == 0)
+		n->lost_since = now;
+}
+
+void
 node_kernel_overrun(struct node *n, ms_t now)
 {
 	n->stats.kernel_overruns++;
 	if (!n->events_lost)
 		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_EVENTS_LOST;
 	/* Whichever read finds what was lost, this one or the next, has to tell. */
-	n->events_lost = true;
+	local_lost(n, now);
 	/* What the one under way has found already it told nobody: that takes a full resend. */
 	if (n->reading && !n->read_announce) {
 		n->bulk_waits = true;
@@ -551,6 +559,8 @@ local_verify_done(struct node *n, ms_t now)
 {
 	node_notice(n, NOTE_KERNEL_READ_DONE)->count = n->local.count - n->local.dead;
 	n->read_announce = false;
+	if (!n->events_lost)
+		n->lost_since = (ms_t){0};
 	if (n->bulk_waits && !n->local_emptied) {
 		n->bulk_waits = false;
 		sync_bulk(n, now);
@@ -577,6 +587,7 @@ local_flush(struct node *n, ms_t now)
 	n->jobs[JOB_VERIFY].running = false;
 	n->flush_internal = false;
 	n->local_emptied = true;
+	n->emptied_since = now;
 	n->read_whole = false;
 	if (n->bulk_left > 0) {
 		/* Who asked for everything gets it when there is everything again. */

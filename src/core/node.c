@@ -44,6 +44,9 @@ node_init(void *mem, const struct node_cfg *cfg, ms_t now)
 	n->next_seq = cfg->first_seq;
 	n->hello_say = true;
 	n->local_emptied = true;
+	n->emptied_since = now;
+	n->born = now;
+	n->remote_refilled_at = MS_NEVER;
 	n->keepalive = now;
 	n->housekeeping = now;
 	slots_init(n);
@@ -250,6 +253,10 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 	case CMD_FLUSH_EXTERNAL:
 		/* What is being committed must not vanish under the commit's hands. */
 		n->flush_external = n->jobs[JOB_COMMIT].running;
+		n->remote_flushed = true;
+		n->remote_flushed_at = now;
+		n->remote_refilled_at =
+		    n->mode->refreshed ? ms_add(now, (int64_t)n->cfg.refresh_s * 1000) : MS_NEVER;
 		if (!n->flush_external)
 			remote_flush(n);
 		return CMD_DONE;
@@ -258,7 +265,13 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 			return CMD_DONE;
 		sync_control(n, WIRE_RESYNC, 0, 0);
 		node_notice(n, NOTE_RESYNC_SENT);
+		peer_asked(n, now);
 		return CMD_DONE;
+	case CMD_COMPARE:
+		if (n->mode->silent)
+			return CMD_DONE;
+		/* Who has not been heard yet may hear us. */
+		return peer_ask_all(n, now) ? CMD_DONE : node_command(n, CMD_REQUEST_RESYNC, now);
 	case CMD_BULK:
 		sync_bulk(n, now);
 		return CMD_DONE;
@@ -279,7 +292,7 @@ check_room(struct node *n, ms_t now)
 {
 	if (has_room_again(n->local_full_told, n->local_full_since, &n->local, now)) {
 		n->local_full_told = false;
-		n->events_lost = true;
+		local_lost(n, now);
 		node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_ROOM_AGAIN;
 	}
 	if (has_room_again(n->remote_full_told, n->remote_full_since, &n->remote, now)) {

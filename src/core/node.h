@@ -124,6 +124,8 @@ enum node_cmd {
 	                       NOTE_KERNEL_FLUSH_DONE follows.  Read the kernel first. */
 	CMD_FLUSH_EXPECTS,  /* -F expect: the same of expectations; NOTE_KERNEL_FLUSH_DONE follows */
 	CMD_REQUEST_RESYNC, /* -n */
+	CMD_COMPARE,        /* likewise, and what a peer does not name again goes: node_ready_view() tells when
+	                       that is through */
 	CMD_BULK,           /* -B */
 };
 
@@ -291,6 +293,53 @@ struct peer_view {
 
 /* Peer i of those known, false when i is past the last. */
 bool node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now);
+
+/* What may keep a replica from being as good as it can be. */
+enum ready_reason {
+	READY_FIRST_READ,  /* the kernel table has not been read since the start, or since -f internal */
+	READY_EVENTS_LOST, /* the kernel dropped events, and has not been read since */
+	READY_RESYNC,      /* a peer's full resend is under way, or asked for */
+	READY_DOUBT,       /* the same for one that began anew: what its last process told is in doubt */
+	READY_UNANSWERED,  /* a peer was asked, and does not answer: perhaps it does not hear us */
+	READY_LOSSY,       /* messages of a peer were lost, and it has not been asked again yet */
+	READY_FLUSHED,     /* -f external, and nobody has told all again */
+	READY_REMOTE_FULL, /* flows of peers are not kept */
+	READY_LOCAL_FULL,  /* flows of ours are not replicated */
+	READY_NO_LINK,     /* no link carries anything */
+	READY_ALONE,       /* no peer was ever heard */
+	READY_SILENT,      /* nothing is heard of a peer any more */
+	READY_BULK,        /* we tell the peers everything */
+	READY_REASONS,
+};
+
+struct ready_state {
+	bool open;
+	bool blocks;        /* it counts: for so much longer at most, then it is only mentioned */
+	int64_t blocks_ms;
+	int64_t for_ms;     /* how long it has been so */
+	uint64_t count;     /* RESYNC, DOUBT, SILENT: flows of those peers; FULL: refused, ever; BULK: to come */
+	uint32_t peers;     /* that it is true of, and the first of them */
+	struct peer_addr peer;
+};
+
+/* Times after which nothing waits any longer, milliseconds. */
+enum {
+	READY_ALONE_MS = 30 * 1000,
+	READY_REPAIR_MS = 60 * 1000,
+	READY_FULL_MS = 600 * 1000,
+};
+
+struct ready_view {
+	bool ready; /* nothing blocks */
+	int64_t at_the_latest_ms; /* until nothing does, 0 if so */
+	struct ready_state reasons[READY_REASONS];
+};
+
+/*
+ * Would a commit now bring what peers have?  Whatever is in its way counts for a bounded time, so that a
+ * node that is left alone is ready, too; after that it is still there to be shown.
+ */
+void node_ready_view(const struct node *n, struct ready_view *out, ms_t now);
 
 struct queue_view {
 	uint32_t tx;        /* flows and control messages waiting to be sent */

@@ -11,12 +11,24 @@ static void
 want_resync(struct peer *p, ms_t now)
 {
 	p->epoch++;
+	if (p->resync == RESYNC_NONE) {
+		p->resync_since = now;
+		p->restarted = false;
+	}
 	p->resync = RESYNC_WANTED;
 	p->resync_tries = 0;
 	p->unanswered = false;
 	p->resync_at = now;
 	p->old_named = now;
 	p->any_named = false;
+}
+
+/* Who speaks is not the process that we knew. */
+static void
+has_restarted(struct node *n, struct peer *p)
+{
+	p->restarted = true;
+	node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
 }
 
 /* A process that we did not know has begun to speak from this address. */
@@ -124,6 +136,7 @@ take_over(struct node *n, struct peer *p, struct peer *last, ms_t now)
 	expect_inherit(n, p, last);
 	last->used = false;
 	want_resync(p, now);
+	p->restarted = true;
 }
 
 struct peer *
@@ -259,7 +272,7 @@ hello(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	n->owe_hello_back = true;
 	new_instance(n, p, m->seq, now);
 	if (known)
-		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		has_restarted(n, p);
 	return true;
 }
 
@@ -485,7 +498,7 @@ peer_watch(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	if (far ? jump_believed(n, p, seq, now) : ahead <= 0 && behind_believed(n, p, seq, now)) {
 		new_instance(n, p, seq, now);
-		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		has_restarted(n, p);
 	} else if (far || ahead <= 0) {
 		/* Which of two about a flow is the later, the flow knows; orders are late or twice. */
 		return m->type != WIRE_CTL;
@@ -515,6 +528,8 @@ peer_mark(struct peer *p, uint8_t flags, ms_t now)
 		p->resync_at = now;
 	} else if ((flags & WIRE_HELLO_BACK) && p->resync == RESYNC_ACKED) {
 		p->resync = p->whole ? RESYNC_SWEEP : RESYNC_NONE;
+		if (p->resync == RESYNC_NONE)
+			p->restarted = false;
 		p->sweep_cursor = 0;
 		p->swept = 0;
 	}
@@ -572,7 +587,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 			return false;
 		/* It started anew and all its HELLOs were lost. */
 		new_instance(n, p, m->seq, now);
-		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		has_restarted(n, p);
 		ahead = 1;
 	}
 	if (ahead <= 0 && !behind_believed(n, p, m->seq, now)) {
@@ -582,7 +597,7 @@ peer_track(struct node *n, struct peer *p, const struct wire_msg *m, ms_t now)
 	}
 	if (ahead <= 0) {
 		new_instance(n, p, m->seq, now);
-		node_notice(n, NOTE_PEER_RESTARTED)->peer = p->addr;
+		has_restarted(n, p);
 		ahead = 1;
 	}
 	if (ahead > 1 && n->controls_count >= CONTROLS_BUSY) {
@@ -733,12 +748,27 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 }
 
 void
+peer_asked(struct node *n, ms_t now)
+{
+	ms_t at = ms_add(now, RESYNC_EMPTY_MS);
+
+	if (n->remote_flushed && at.ms < n->remote_refilled_at.ms)
+		n->remote_refilled_at = at;
+}
+
+bool
 peer_ask_all(struct node *n, ms_t now)
 {
+	bool any = false;
+
 	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
-		if (n->peers[i].used && !n->peers[i].gone)
-			want_resync(&n->peers[i], now);
+		if (!n->peers[i].used || n->peers[i].gone)
+			continue;
+		want_resync(&n->peers[i], now);
+		any |= !n->peers[i].silent;
 	}
+	peer_asked(n, now);
+	return any;
 }
 
 void

@@ -51,10 +51,10 @@ leave_out(struct node *n, ms_t now)
 
 /* What is let in from now on only the kernel knows. */
 static void
-ask_for_read(struct node *n)
+ask_for_read(struct node *n, ms_t now)
 {
 	node_notice(n, NOTE_KERNEL_READ_NEEDED)->read_why = READ_FILTER_CHANGED;
-	n->events_lost = true;
+	local_lost(n, now);
 	/* What the read under way still names of it, the next one will not find new. */
 	n->read_announce |= n->reading;
 }
@@ -105,7 +105,7 @@ node_reconfigure(struct node *n, const struct node_cfg *cfg, ms_t now)
 
 	if (other_filter) {
 		leave_out(n, now);
-		ask_for_read(n);
+		ask_for_read(n, now);
 	}
 	if (n->mode->refreshed) {
 		shift_expiry(n, ((int64_t)n->cfg.cache_timeout_s - cache_timeout_s) * 1000, now);

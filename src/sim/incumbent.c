@@ -485,6 +485,7 @@ incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 	case CMD_FLUSH_EXPECTS:
 		break;
 	case CMD_REQUEST_RESYNC:
+	case CMD_COMPARE:
 		if (inc->cfg.mode == MODE_FTFW)
 			incumbent_queue_control(inc, WIRE_RESYNC, 0, 0);
 		break;
