@@ -17,7 +17,6 @@ enum {
 	CLIENT_CONNECT_S_MAX = 10,
 	/* What a pipe that is reported writable takes without making us wait. */
 	PIECE_MAX = 4096,
-	CLIENT_REQUEST_MAX = 2 * sizeof(uint32_t) + CTL_WORDS_MAX,
 };
 
 /*
@@ -193,8 +192,7 @@ client_copy(int fd, struct ctl_reader *reader, struct copy *copy)
 	return total;
 }
 
-/* The request as bytes: its number, and of a verb what comes after it.  How many there are. */
-static size_t
+size_t
 client_request(uint8_t out[CLIENT_REQUEST_MAX], uint32_t number, const struct client_words *words)
 {
 	uint32_t header[2] = {number, words != NULL ? (uint32_t)words->len : 0};

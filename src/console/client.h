@@ -16,6 +16,11 @@ struct client_words {
 /* Adds one; false if it does not fit. */
 bool client_word(struct client_words *w, const char *word);
 
+enum { CLIENT_REQUEST_MAX = 2 * sizeof(uint32_t) + CTL_WORDS_MAX };
+
+/* A request as bytes: its number, and of a verb its words, which are NULL otherwise.  How many there are. */
+size_t client_request(uint8_t out[CLIENT_REQUEST_MAX], uint32_t number, const struct client_words *words);
+
 /*
  * Sends one request to the daemon on the UNIX socket `path`, copies its output to the descriptors
  * out_fd and err_fd as it arrives, and returns the exit code the daemon gives.  Waits as long as

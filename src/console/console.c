@@ -25,6 +25,14 @@ static const struct console_verb verbs[] = {
 	"Exit code: 0 shown, 1 nobody answers.",
 	verb_history, false},
     {"status", "", "Shows how this node is.", verb_status, false},
+    {"top", "[--interval SECONDS] [--once]",
+	"Shows what this node is doing, live: rates, tables, links, peers, losses, history.\n"
+	"On a terminal until `q' is pressed; otherwise, or with --once, one screen as text.\n"
+	"  --interval SECONDS  between two looks, from 0.1 to 3600 (1)\n"
+	"  --once              one screen after one interval\n"
+	"  --json              the same as one document\n"
+	"Exit code: 0, or 1 if the daemon did not answer.",
+	verb_top, false},
 };
 
 const struct console_verb *

@@ -35,7 +35,7 @@ struct console {
 struct console_verb {
 	const char *name;
 	const char *usage; /* "[--wait SECONDS] TUPLE": what may follow the name */
-	const char *help;  /* a sentence, and lines about options and exit codes */
+	const char *help;  /* a sentence in its first line, and lines about options and exit codes */
 	int (*run)(struct console *c);
 	bool no_config; /* it does not need one that is right */
 };
@@ -49,7 +49,7 @@ const struct console_verb *console_find(const char *name);
  */
 int console_main(int argc, char *const argv[], const char *config_path, struct log *log);
 
-/* A line for each verb, for -h. */
+/* A line for each verb, for -h: the first of its help. */
 void console_list(FILE *out);
 
 /* ---- for the verbs ---- */
@@ -80,5 +80,6 @@ void console_print_json(const json_t *doc);
 int verb_config(struct console *c);
 int verb_history(struct console *c);
 int verb_status(struct console *c);
+int verb_top(struct console *c);
 
 #endif

@@ -16,7 +16,7 @@ enum {
 	TOP_TABLES_MAX = 3,
 	TOP_REASONS_MAX = 4,
 	TOP_LOSSES_MAX = 16,
-	TOP_HISTORY_MAX = 64,
+	TOP_HISTORY_MAX = 32,
 	TOP_WORD_MAX = 48,
 	TOP_LINE_MAX = 160,
 	TOP_WHY_MAX = 256,
@@ -24,6 +24,9 @@ enum {
 	TOP_INTERVAL_MS_MAX = 3600 * 1000,
 	TOP_INTERVAL_MS = 1000,
 };
+
+/* What is asked of `history': no more than TOP_HISTORY_MAX. */
+#define TOP_HISTORY_LAST "last=32"
 
 /* ---- the model ---- */
 
@@ -62,6 +65,12 @@ struct top_loss {
 	uint64_t count, more; /* in all; in the last interval */
 };
 
+struct top_event {
+	int64_t time_ms; /* of the day, since 1970 */
+	uint64_t times;
+	char name[TOP_WORD_MAX], text[TOP_LINE_MAX];
+};
+
 /* What grows, and by how much a second; negative: not known (yet). */
 struct top_rates {
 	double events, sent_messages, recv_messages, sent_datagrams, recv_datagrams;
@@ -90,7 +99,7 @@ struct top {
 	struct top_rates rates;
 	struct top_loss losses[TOP_LOSSES_MAX];
 	size_t losses_count;
-	char history[TOP_HISTORY_MAX][TOP_LINE_MAX];
+	struct top_event history[TOP_HISTORY_MAX]; /* the oldest first */
 	size_t history_count;
 
 	json_t *doc; /* the last one; held */
@@ -106,7 +115,7 @@ void top_free(struct top *t);
  */
 void top_feed(struct top *t, json_t *doc, ms_t now);
 
-/* The same for the answer of `history'. */
+/* The same for the answer of `history'; its reference is not kept. */
 void top_feed_history(struct top *t, const json_t *doc);
 
 /* One document: the status with what the interval adds to it.  The caller's reference; NULL without memory. */
@@ -142,12 +151,12 @@ struct top_view {
 	bool live;        /* with a line about keys at the bottom */
 	bool paused, help;
 	size_t first_peer; /* of those that are shown, where not all can be */
-	ms_t now;
 	int64_t stale_ms; /* no answer for so long; 0: there is one */
 	const char *why;  /* why not, "" if it just does not come */
 	const char *since; /* local time of the last answer */
 	const char *clock, *host;
-	int64_t interval_ms;
+	int64_t time_s;       /* of the day, since 1970 */
+	int64_t utc_offset_s; /* to be added for the local time */
 };
 
 /* Draws.  Returns how many rows have something on them. */
@@ -160,6 +169,9 @@ void top_row_text(const struct top_page *p, int row, char out[TOP_COLS_MAX + 1])
 
 /* 1234567 as "1,234,567". */
 void top_count(char *out, size_t len, uint64_t n);
+/* Drawn in the place of a rate that does not exist; others that are negative are not known. */
+#define TOP_NO_RATE (-2.0)
+
 /* A rate: "0.4", "12", "1,234"; "-" if it is not known. */
 void top_rate(char *out, size_t len, double per_s);
 /* Bytes a second: "999", "12.3k", "1.23M". */
