@@ -17,7 +17,6 @@ def test_two_masters_at_once_lose_no_connection_and_agree_afterwards():
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="about one connection in ten waits for the next failover", strict=False)
 def test_two_masters_at_once_in_alarm():
     result = labs.split_brain(OURS, mode="ALARM")
     assert result["alive_apart"] == result["total"] == result["alive"], result
