@@ -233,7 +233,8 @@ next_deadline(const struct daemon *d, ms_t now)
 {
 	ms_t at = node_deadline(d->node);
 
-	if (d->more_kernel_work || (d->read_wanted != 0 && d->read_active == 0))
+	if (d->more_kernel_work || (d->read_wanted != 0 && d->read_active == 0) ||
+	    d->drain_until.ms != MS_NEVER.ms)
 		return now;
 	/* While the link is full nothing can leave: no need to ask the node every moment. */
 	if (links_wait(d) && at.ms <= now.ms)
@@ -306,7 +307,8 @@ wait_for_work(struct daemon *d)
 
 	loop_begin(&d->loop);
 	/* No read of the table begins while events wait: then it has to be known whether they do. */
-	d->gathers = pace_gathers(&d->pace, loop_now_us()) && d->read_wanted == 0;
+	d->gathers = pace_gathers(&d->pace, loop_now_us()) && d->read_wanted == 0 &&
+	    d->drain_until.ms == MS_NEVER.ms;
 	d->events_gather = d->gathers && ctnl_rcvbuf(d->ctnl) >= PACE_BUFFER_MIN;
 	d->event_index =
 	    d->events_gather ? -1 : loop_add(&d->loop, ctnl_event_fd(d->ctnl), POLLIN);
@@ -350,6 +352,7 @@ turn(struct daemon *d)
 
 	handle_signals(d);
 	read_all(d, now);
+	check_drained(d, now);
 	ctl_dispatch(d->ctl, &d->loop, now);
 	handle_timers(d, now);
 	read_start(d, now);
@@ -585,6 +588,7 @@ close_all(struct daemon *d)
 	requests_answer(d, WAIT_READ, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_SHOW, 1, "the daemon is stopping");
 	requests_answer(d, WAIT_FLUSH, 1, "the daemon is stopping");
+	requests_answer(d, WAIT_DRAIN, 1, "the daemon is stopping");
 	for (int i = 0; d->ctl != NULL && i < SHUTDOWN_TURNS; i++) {
 		loop_begin(&d->loop);
 		ctl_prepare(d->ctl, &d->loop);
@@ -614,6 +618,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,
 	    .purge_at = MS_NEVER,
+	    .drain_until = MS_NEVER,
 	    .poll_at = MS_NEVER,
 	    .watchdog_at = MS_NEVER,
 	    .notify = {.fd = -1},

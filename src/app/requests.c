@@ -8,8 +8,8 @@
 #include "state.h"
 #include "verbs.h"
 
-static void
-wait_for(struct daemon *d, struct ctl_client *c, enum wait_for what)
+void
+requests_wait(struct daemon *d, struct ctl_client *c, enum wait_for what)
 {
 	/* As many places as clients. */
 	ASSERT(d->waiters_count < ARRAY_LEN(d->waiters));
@@ -31,7 +31,7 @@ requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char 
 		if (error != NULL)
 			ctl_err(w.client, "%s", error);
 		/* The kernel has been read for it: what there is comes piece by piece. */
-		if (what == WAIT_SHOW && exit_code == 0)
+		if ((what == WAIT_SHOW || what == WAIT_DRAIN) && exit_code == 0)
 			ctl_want_more(w.client);
 		else
 			ctl_finish(w.client, exit_code);
@@ -348,7 +348,7 @@ dump(struct daemon *d, struct ctl_client *c, uint32_t request)
 	if (internal && d->cfg->disable_internal) {
 		/* What the kernel has, timeouts too, as it has it now. */
 		want_read(d, READ_SHOW);
-		wait_for(d, c, WAIT_SHOW);
+		requests_wait(d, c, WAIT_SHOW);
 	} else if (!internal && d->cfg->disable_external) {
 		ctl_finish(c, 0);
 	} else {
@@ -436,7 +436,7 @@ request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	if (wait == WAIT_NOTHING)
 		ctl_finish(c, 0);
 	else
-		wait_for(d, c, wait);
+		requests_wait(d, c, wait);
 }
 
 struct ctl_ops

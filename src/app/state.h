@@ -7,6 +7,7 @@
  *   requests.c  what clients of the control socket ask for
  *   verbs.c     what they ask for in words, see verbs.h
  *   status.c    of these, how the daemon is
+ *   check.c     of these, what is compared with the kernel
  *   record.c    what it went through, for history.h
  *   report.c    what the node notices, as log lines
  *   role.c      master or backup, and what follows from it, see role.h
@@ -59,7 +60,7 @@ enum read_reason {
 };
 
 /* What a client waits for. */
-enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP };
+enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP, WAIT_DRAIN };
 
 /* Datagrams on their way from the node to the link in use. */
 struct outbox {
@@ -148,6 +149,8 @@ struct daemon {
 	int link_watch; /* tells when an interface changes; negative: nothing does */
 	int link_watch_index;
 	uint64_t kernel_flushes;
+	ms_t drain_until; /* clients wait for events to be read, at most until; MS_NEVER: none does */
+	bool drain_late;  /* the last one waited in vain */
 	int64_t commit_began_us;
 	struct role_state role;
 	struct said said[NOTICE_TYPES];
@@ -183,6 +186,8 @@ struct ctl_ops requests_ops(struct daemon *d);
 /* Answers all clients that wait for this; `error` is NULL or what their stderr is to say. */
 void requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char *error);
 
+/* This client is answered when that has come. */
+void requests_wait(struct daemon *d, struct ctl_client *c, enum wait_for what);
 /* Begins a commit, and cancels a purge.  One that is asked for while one runs is that one. */
 void orders_commit(struct daemon *d, enum node_cmd cmd);
 /* -t */
@@ -209,6 +214,10 @@ void stats_log_event(struct daemon *d, const struct kernel_event *ev);
 /* Passes the answer to the node, which may find that a flow has ended without an event. */
 void stats_log_vanished(struct daemon *d, const struct kernel_op *op,
     const struct kernel_result *res, ms_t now);
+
+/* check.c */
+/* This turn has read events: are those read that clients wait for? */
+void check_drained(struct daemon *d, ms_t now);
 
 /* helpers.c */
 /* A warning for each helper that the configuration asks for. */

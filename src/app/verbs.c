@@ -17,6 +17,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"check", answer_check, more_check},
     {"history", answer_history, more_history},
     {"status", answer_status, NULL},
 };

@@ -35,6 +35,10 @@ void verbs_more(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
 /* status.c */
 void answer_status(const struct verb_call *v);
 
+/* check.c */
+void answer_check(const struct verb_call *v);
+void more_check(const struct verb_call *v);
+
 /* record.c */
 void answer_history(const struct verb_call *v);
 void more_history(const struct verb_call *v);

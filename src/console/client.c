@@ -32,6 +32,8 @@ struct copy {
 	int out_fd; /* negative: all of it stays in the spool */
 	int err_fd;
 	int error; /* errno of the first write that failed; 0: none */
+	client_sink_fn sink; /* NULL: it goes to the spool */
+	void *sink_ctx;
 	struct spool spool;
 };
 
@@ -106,7 +108,9 @@ copy_frame(void *ctx, enum ctl_frame type, const void *data, size_t len)
 
 	if (c->error != 0)
 		return;
-	if (type == CTL_FRAME_OUT)
+	if (type == CTL_FRAME_OUT && c->sink != NULL)
+		c->sink(c->sink_ctx, data, len);
+	else if (type == CTL_FRAME_OUT)
 		spool_add(c, data, len);
 	else
 		write_all(c->err_fd, data, len);
@@ -284,21 +288,38 @@ client_run(const char *path, uint32_t request, int out_fd, int err_fd, char *why
 	return exit_code;
 }
 
-int
-client_verb(const char *path, const struct client_words *words, int err_fd, struct client_answer *out,
-    char *why, size_t why_len)
+static int
+ask_verb(const char *path, const struct client_words *words, struct copy *copy, char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = -1, .err_fd = err_fd};
-	int exit_code = client_framed(path, CTL_VERB, words, &copy, why, why_len);
+	int exit_code = client_framed(path, CTL_VERB, words, copy, why, why_len);
 
 	if (exit_code < 0) {
 		snprintf(why, why_len, "the daemon that is running does not know `%s': it is an older one",
 		    words->bytes);
 		exit_code = 1;
-	} else if (copy.error != 0) {
-		snprintf(why, why_len, "the answer: %s", strerror(copy.error));
+	} else if (copy->error != 0) {
+		snprintf(why, why_len, "the answer: %s", strerror(copy->error));
 		exit_code = 1;
 	}
+	return exit_code;
+}
+
+int
+client_verb_stream(const char *path, const struct client_words *words, int err_fd, client_sink_fn sink,
+    void *ctx, char *why, size_t why_len)
+{
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .sink = sink, .sink_ctx = ctx};
+
+	return ask_verb(path, words, &copy, why, why_len);
+}
+
+int
+client_verb(const char *path, const struct client_words *words, int err_fd, struct client_answer *out,
+    char *why, size_t why_len)
+{
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd};
+	int exit_code = ask_verb(path, words, &copy, why, why_len);
+
 	*out = (struct client_answer){.data = copy.spool.data, .len = copy.spool.tail};
 	return exit_code;
 }

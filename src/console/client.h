@@ -34,7 +34,14 @@ struct client_answer {
 	size_t len;
 };
 
-/* The same for a verb of this conntrackd's, but the output is kept. */
+/* Takes what comes of an answer, piece by piece. */
+typedef void (*client_sink_fn)(void *ctx, const void *data, size_t len);
+
+/* The same for a verb of this conntrackd's, whose output goes to `sink` as it arrives. */
+int client_verb_stream(const char *path, const struct client_words *words, int err_fd,
+    client_sink_fn sink, void *ctx, char *why, size_t why_len);
+
+/* The same, but the output is kept. */
 int client_verb(const char *path, const struct client_words *words, int err_fd,
     struct client_answer *out, char *why, size_t why_len);
 

@@ -11,6 +11,11 @@
 enum { ERROR_MAX = 512 };
 
 static const struct console_verb verbs[] = {
+    {"check", "[--examples N]",
+	"Compares the kernel's table, the caches of this node, and what peers have acknowledged.\n"
+	"  --examples N   shows at most N flows of each kind of difference (10)\n"
+	"Exit status: 0 they agree, 2 they differ, 1 it could not be done.",
+	verb_check, false},
     {"config", "check|print [FILE] [--print]",
 	"Says what is wrong with a configuration file.\n"
 	"  check    all errors, each with its line; then what is legal and yet dangerous\n"
@@ -160,6 +165,19 @@ console_ask(struct console *c, const struct client_words *words, json_t **doc)
 		}
 	}
 	free(answer.data);
+	return code;
+}
+
+int
+console_stream(struct console *c, const struct client_words *words, client_sink_fn sink, void *ctx)
+{
+	char why[ERROR_MAX];
+	int code;
+
+	fflush(stdout);
+	code = client_verb_stream(c->cfg->unix_path, words, STDERR_FILENO, sink, ctx, why, sizeof(why));
+	if (why[0] != '\0')
+		console_error(c, "%s", why);
 	return code;
 }
 

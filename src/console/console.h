@@ -73,10 +73,17 @@ int console_ask(struct console *c, const struct client_words *words, json_t **do
 /* The same for a verb with no more than one argument (or NULL). */
 int console_ask_word(struct console *c, const char *verb, const char *argument, json_t **doc);
 
+/*
+ * Asks the daemon for what is no document, or more than one: each piece goes to `sink` as it arrives.  Returns as
+ * console_ask().
+ */
+int console_stream(struct console *c, const struct client_words *words, client_sink_fn sink, void *ctx);
+
 /* With --json: prints the document as it is. */
 void console_print_json(const json_t *doc);
 
 /* verb_*.c */
+int verb_check(struct console *c);
 int verb_config(struct console *c);
 int verb_history(struct console *c);
 int verb_status(struct console *c);

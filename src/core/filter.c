@@ -51,6 +51,34 @@ filter_equal(const struct filter *a, const struct filter *b)
 	return true;
 }
 
+/* FNV-1a: nobody who picks the bytes gains anything by a collision. */
+static uint64_t
+print_bytes(uint64_t h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+	return h;
+}
+
+uint64_t
+filter_print(const struct filter *f)
+{
+	uint8_t tests[] = {(uint8_t)f->proto_polarity, (uint8_t)f->addr_polarity,
+	    (uint8_t)f->state_polarity, (uint8_t)(f->tcp_states >> 8), (uint8_t)f->tcp_states};
+	uint64_t h = print_bytes(UINT64_C(0xcbf29ce484222325), tests, sizeof(tests));
+
+	h = print_bytes(h, f->protos, sizeof(f->protos));
+	for (size_t i = 0; i < f->nets_count; i++) {
+		uint8_t which[] = {f->nets[i].l3, f->nets[i].prefix};
+
+		h = print_bytes(h, which, sizeof(which));
+		h = print_bytes(h, &f->nets[i].addr, sizeof(f->nets[i].addr));
+	}
+	return h;
+}
+
 /* Does a test of this polarity let through what is (or is not) listed? */
 static bool
 lets_pass(enum filter_polarity polarity, bool listed)

@@ -39,6 +39,9 @@ bool filter_net_contains(const struct filter_net *net, uint8_t l3, const struct 
 /* Do both let the same flows through, as far as a look at their lists tells? */
 bool filter_equal(const struct filter *a, const struct filter *b);
 
+/* A number that, for all practical purposes, only equal filters have in common. */
+uint64_t filter_print(const struct filter *f);
+
 /*
  * Does the flow pass?  The address test looks at the two real end points, the sources of the
  * original and of the reply tuple; a hit on either is a hit.  The state test looks only at TCP flows

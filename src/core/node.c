@@ -471,7 +471,8 @@ node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now)
 		    .heard_ms_ago = ms_since(now, p->heard),
 		    .last_seq = p->last,
 		    .flows = p->flows,
-		    .in_sync = p->resync == RESYNC_NONE};
+		    .in_sync = p->resync == RESYNC_NONE,
+		    .slot = (uint8_t)at};
 		return true;
 	}
 	return false;

@@ -262,6 +262,38 @@ bool node_next_flow(const struct node *n, enum node_table t, uint32_t *cursor,
 bool node_find_flow(const struct node *n, enum node_table t, const struct flow_key *key,
     struct flow_view *out, ms_t now);
 
+/* What is known of one flow besides what it is. */
+enum entry_wait {
+	ENTRY_WAITS_NOT,
+	ENTRY_WAITS_SEND, /* for its message to be written */
+	ENTRY_WAITS_ACK,  /* for those in `lacks` to acknowledge */
+};
+
+struct entry_view {
+	struct flow flow;
+	int64_t age_ms;     /* since it was entered, in whole seconds */
+	int64_t changed_ms; /* since the last news about it, our own writes left aside */
+	int64_t expires_s;  /* as in struct flow_view */
+	uint32_t timeout_left_s; /* likewise */
+	bool dead;      /* destroyed; kept until the peers know, or the kernel has followed */
+	/* Local flows: */
+	bool live;      /* the kernel has told of it by itself */
+	bool committed; /* we wrote it */
+	bool announced; /* peers have, or may have, heard of it */
+	enum entry_wait wait;
+	uint8_t lacks;  /* bit set of peers (peer_view.slot) that are still to acknowledge */
+	int sent_s;     /* waiting for an acknowledgement: for at least so many seconds, up to 19 */
+	/* Remote flows: */
+	uint8_t slot;    /* of the peer that owns it; 0xff: of none that is known */
+	int64_t told_ms; /* since a message last named it */
+	bool to_write;   /* it waits to be written to the kernel */
+	uint32_t seq; /* of the last message about it: sent (if announced), or received */
+};
+
+/* Walks a table as node_next_flow() does, dead ones too. */
+bool node_next_entry(const struct node *n, enum node_table t, uint32_t *cursor,
+    struct entry_view *out, ms_t now);
+
 struct expect_view {
 	struct expect expect;
 	int64_t age_s;
@@ -289,6 +321,7 @@ struct peer_view {
 	uint32_t last_seq;
 	uint32_t flows;
 	bool in_sync; /* no resync towards us is outstanding */
+	uint8_t slot; /* its bit in struct entry_view */
 };
 
 /* Peer i of those known, false when i is past the last. */

@@ -47,6 +47,7 @@ const struct ctl_verb *
 ctl_verb_find(const char *name)
 {
 	static const struct ctl_verb verbs[] = {
+	    {"check", true},
 	    {"history", true},
 	    {"status", true},
 	};

@@ -32,8 +32,8 @@ l4_name(uint8_t l4)
 
 /* The kernel's names (enum tcp_conntrack, sctp_conntrack, ct_dccp_states); numbers past the end
  * read NONE, as users of the format expect. */
-static const char *
-state_name(const struct flow *f)
+const char *
+render_state(const struct flow *f)
 {
 	static const char *const tcp[] = {"NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT",
 	    "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"};
@@ -161,7 +161,7 @@ static void
 add_flow(struct text *t, const struct flow *f, bool with_reply, const uint32_t *timeout_s,
     const struct kernel_usage *usage)
 {
-	const char *state = state_name(f);
+	const char *state = render_state(f);
 	struct tuple tp = tuple_orig(f);
 
 	add_protocol(t, f->key.l4);
@@ -303,7 +303,7 @@ xml_no_tuple(struct text *t)
 static void
 xml_independent(struct text *t, const struct flow *f, bool with_id)
 {
-	const char *state = state_name(f);
+	const char *state = render_state(f);
 
 	if (!state && !with_id && !(f->has & (HAS_MARK | HAS_ZONE | HAS_STATUS | HAS_LABELS)))
 		return;

@@ -31,6 +31,10 @@ void render_expect_brief(struct text *t, const struct expect *e);
 /* A flow for log lines: one line, no newline, both tuples. */
 void render_flow_brief(struct text *t, const struct flow *f);
 
+/* The kernel's name of the state that it carries, "NONE" for a number that it has no name for; NULL if it
+ * carries none. */
+const char *render_state(const struct flow *f);
+
 /* A flow that has ended, as the statistics log names it: one line, no newline, with what the kernel
  * has counted.  usage: NULL if that is not known. */
 void render_flow_ended(struct text *t, const struct flow *f, const struct kernel_usage *usage);
