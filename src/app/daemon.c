@@ -225,6 +225,7 @@ handle_timers(struct daemon *d, ms_t now)
 	}
 	if (ms_reached(now, node_deadline(d->node)))
 		node_tick(d->node, now);
+	gatekeeper_step(d, now);
 	links_check(d, now);
 }
 
@@ -244,6 +245,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	at = ms_earlier(at, d->overrun_read_at);
 	at = ms_earlier(at, d->poll_at);
 	at = ms_earlier(at, d->watchdog_at);
+	at = ms_earlier(at, gatekeeper_deadline(d));
 	return ms_earlier(at, d->purge_at);
 }
 
@@ -568,8 +570,11 @@ open_all(struct daemon *d)
 		return false;
 	}
 	/* The node before what feeds it; the table is read only after its events are subscribed to. */
-	return stats_log_open(d, d->cfg) == 0 && open_ctl(d) && open_node(d) && open_ctnl(d) &&
-	    links_open(d);
+	if (stats_log_open(d, d->cfg) != 0 || !open_ctl(d) || !open_node(d) || !open_ctnl(d) ||
+	    !links_open(d))
+		return false;
+	gatekeeper_start(d);
+	return true;
 }
 
 /* The order matters to who waits for the end: first all is gone, then the client hears of it. */
@@ -581,6 +586,7 @@ close_all(struct daemon *d)
 	if (d->lock_fd >= 0)
 		lock_release(d->lock_fd, d->cfg->lock_file);
 	links_close(d);
+	gatekeeper_stop(d);
 	if (d->ctnl != NULL)
 		ctnl_close(d->ctnl);
 	requests_answer(d, WAIT_STOP, 0, NULL);
@@ -621,6 +627,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .drain_until = MS_NEVER,
 	    .poll_at = MS_NEVER,
 	    .watchdog_at = MS_NEVER,
+	    .gatekeeper = {.retry_at = MS_NEVER, .opens_at = MS_NEVER},
 	    .notify = {.fd = -1},
 	};
 	d.started = d.role.since = loop_now();

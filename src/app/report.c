@@ -101,6 +101,7 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	d->commit_began_us = 0;
 	role_committed(d, c);
 	if (c->flows) {
+		gatekeeper_open(d, GATE_DONE);
 		log_committed(d, c);
 		log_old_peers(d, loop_now());
 	}

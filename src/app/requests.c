@@ -225,6 +225,8 @@ orders_commit(struct daemon *d, enum node_cmd cmd)
 		return;
 	}
 	d->commit_began_us = loop_now_us();
+	if (cmd != CMD_COMMIT_EXPECTS)
+		gatekeeper_close(d);
 	log_write(d->log, LOG_LV_NOTICE, "%s",
 	    cmd == CMD_COMMIT_FLOWS	   ? "committing conntrack cache"
 		: cmd == CMD_COMMIT_EXPECTS ? "committing expectation cache"

@@ -16,6 +16,7 @@
  *   stats_log.c lines about flows that have ended
  *   helpers.c   user-space helpers that are not provided
  *   privileges.c what the daemon gives up once everything is open
+ *   gatekeeper.c the takeover gate: when it is closed, and for how long
  */
 #ifndef APP_STATE_H
 #define APP_STATE_H
@@ -23,7 +24,9 @@
 #include "config.h"
 #include "ctl.h"
 #include "ctnl.h"
+#include "gate.h"
 #include "history.h"
+#include "json.h"
 #include "link.h"
 #include "log.h"
 #include "loop.h"
@@ -93,6 +96,20 @@ struct link_wait {
 	ms_t drops_next;
 };
 
+/* The takeover gate. */
+struct gatekeeper {
+	struct gate *gate;   /* NULL: none is configured, or it cannot be made */
+	bool made;           /* its table is in the kernel */
+	unsigned int tries;  /* to make it */
+	ms_t retry_at;       /* MS_NEVER: no further one is due */
+	ms_t opens_at;       /* at the latest; MS_NEVER: it is open */
+	uint32_t timeout_ms; /* that it was closed with */
+	int64_t closed_us;   /* when it was closed */
+	uint64_t counted;    /* what the kernel had held back before */
+	uint64_t closings, timeouts, failures, held; /* since the start */
+	uint64_t last_ms, last_held;                 /* of the last time */
+};
+
 struct daemon {
 	const struct config *cfg;
 	struct config *cfg_own;   /* the same, once reloaded; NULL: it is the caller's */
@@ -153,6 +170,7 @@ struct daemon {
 	bool drain_late;  /* the last one waited in vain */
 	int64_t commit_began_us;
 	struct role_state role;
+	struct gatekeeper gatekeeper;
 	struct said said[NOTICE_TYPES];
 	struct history history;
 
@@ -224,6 +242,20 @@ void check_drained(struct daemon *d, ms_t now);
 void helpers_warn(struct daemon *d);
 /* The same as a block of -s runtime; nothing if there is none. */
 void helpers_show(const struct daemon *d, struct ctl_client *c);
+
+/* gatekeeper.c: all of these may be called whether there is a gate or not, and whether it is closed or not. */
+enum gate_why { GATE_DONE, GATE_TIMEOUT };
+/* Makes the gate, if there is to be one; what keeps it from being made is logged, and no error. */
+void gatekeeper_start(struct daemon *d);
+void gatekeeper_stop(struct daemon *d);
+/* Flows are about to be committed: what has no entry is held back, until gatekeeper_open() or until the
+ * configured time is over. */
+void gatekeeper_close(struct daemon *d);
+void gatekeeper_open(struct daemon *d, enum gate_why why);
+ms_t gatekeeper_deadline(const struct daemon *d);
+void gatekeeper_step(struct daemon *d, ms_t now);
+/* Object "gate" of the status document. */
+void gatekeeper_write(struct json *j, const struct daemon *d);
 
 /* privileges.c */
 /* Everything is open: gives up what the rest of the daemon's life does not take; says what is in force. */

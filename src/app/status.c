@@ -162,6 +162,7 @@ write_status(struct json *j, const struct daemon *d)
 	json_u64(j, "to_send", q.tx);
 	json_u64(j, "unacknowledged", q.unacked);
 	json_object_end(j);
+	gatekeeper_write(j, d);
 	write_counters(j, d);
 	json_object_end(j);
 	json_end(j);

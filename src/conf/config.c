@@ -29,6 +29,7 @@ config_defaults(struct config *c)
 	c->hash_size = 65536;
 	c->purge_timeout_s = 60;
 	c->systemd = true;
+	c->gate_timeout_s = 2;
 	/* Events wait in a buffer of the kernel's that a burst fills in milliseconds. */
 	c->sched_type = SCHED_TYPE_RR;
 	c->sched_priority = 1;
@@ -140,6 +141,9 @@ print_sync(struct printer *pr, const struct config *c)
 	/* DisableExternalCache includes it. */
 	if (!c->disable_external)
 		put(pr, "\tCacheWriteThrough %s\n", on_off(c->node.write_through));
+	if (c->gate)
+		put(pr, "\tTakeoverGate {\n\t\tTimeout %u\n\t\tHoldUDP %s\n\t}\n",
+		    c->gate_timeout_s, on_off(c->gate_udp));
 	put(pr, "\tOptions {\n\t\tTCPWindowTracking %s\n", on_off(c->node.tcp_window_tracking));
 	print_expects(pr, &c->node);
 	put(pr, "\t}\n}\n");

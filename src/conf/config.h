@@ -16,6 +16,7 @@ enum {
 	CONFIG_HELPERS_MAX = 64,
 	CONFIG_HELPER_NAME_MAX = 16,
 	CONFIG_GROUP_MAX = 33,      /* UNIX Group: 32 characters */
+	CONFIG_GATE_S_MAX = 30,     /* TakeoverGate Timeout, in seconds */
 };
 
 enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -88,6 +89,9 @@ struct config {
 	bool sched_asked;        /* the file says something about it */
 	bool disable_internal;     /* no cache of ours is shown, filled or flushed on order */
 	bool disable_external;     /* none of the peers' either: what they tell is written at once */
+	bool gate;                 /* a takeover gate, closed while flows are committed */
+	bool gate_udp;             /* UDP without an entry is held back, too */
+	uint32_t gate_timeout_s;   /* 1..CONFIG_GATE_S_MAX: it is never closed for longer */
 	bool startup_resync;       /* ask for everything at once, and not only who is heard */
 	bool systemd;            /* tell the service manager about start, watchdog and stop */
 };

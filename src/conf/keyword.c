@@ -77,6 +77,11 @@ static const struct keyword keywords[] = {
     {"ExpectationSync", IN_OPTIONS, ARG_BOOL_OR_WORDS, .store = STORE_NOTHING,
 	.set = set_expectations, .word = add_expect_helper},
 
+    /* TakeoverGate */
+    {"TakeoverGate", IN_SYNC, ARG_BLOCK, .opens = IN_GATE, .enter = enter_gate},
+    {"Timeout", IN_GATE, ARG_INT, CONFIG(gate_timeout_s), .min = 1, .max = CONFIG_GATE_S_MAX},
+    {"HoldUDP", IN_GATE, ARG_BOOL, CONFIG(gate_udp)},
+
     /* Links */
     {"IPv4_address", IN_MULTICAST, ARG_IPV4, .set = set_group},
     {"IPv6_address", IN_MULTICAST, ARG_IPV6, .set = set_group},
@@ -168,7 +173,7 @@ _Static_assert(ARRAY_LEN(keywords) <= KEYWORDS_MAX, "parser.seen has one element
 static const char *const scope_name[SCOPES_COUNT] = {
     "the top level", "Sync", "Mode FTFW", "Mode ALARM", "Mode NOTRACK", "Options", "Multicast",
     "UDP", "TCP", "General", "UNIX", "Scheduler", "Filter", "a protocol list", "a state list",
-    "Filter Address", "IgnoreTrafficFor", "Stats", "Helper", "Helper Type", "Policy",
+    "Filter Address", "IgnoreTrafficFor", "Stats", "Helper", "Helper Type", "Policy", "TakeoverGate",
 };
 
 const struct keyword *

@@ -19,6 +19,15 @@ enter_sync(struct parser *p, struct pos pos, uint32_t *scope)
 	return true;
 }
 
+bool
+enter_gate(struct parser *p, struct pos pos, uint32_t *scope)
+{
+	(void)pos;
+	(void)scope;
+	p->c->gate = true;
+	return true;
+}
+
 struct mode_name {
 	const char *name;
 	const char *now; /* its name today, if it had another */

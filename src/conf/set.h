@@ -23,6 +23,7 @@ bool enter_ignore_protocol(struct parser *p, struct pos pos, uint32_t *scope);
 bool enter_helper_type(struct parser *p, struct pos pos, uint32_t *scope);
 bool enter_policy(struct parser *p, struct pos pos, uint32_t *scope);
 void leave_policy(struct parser *p, struct pos pos, bool broken);
+bool enter_gate(struct parser *p, struct pos pos, uint32_t *scope);
 
 void set_group(struct parser *p, const struct value *v);
 void set_mcast_local(struct parser *p, const struct value *v);
