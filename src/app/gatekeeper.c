@@ -117,6 +117,7 @@ gatekeeper_close(struct daemon *d)
 	}
 	k->closings++;
 	k->opens_at = ms_add(loop_now(), k->timeout_ms);
+	history_add(d, HISTORY_GATE, "takeover gate closed, for %u ms at the most", k->timeout_ms);
 }
 
 static uint64_t
@@ -129,10 +130,30 @@ held_meanwhile(struct gatekeeper *k)
 	return now - k->counted;
 }
 
+static void
+tell_opened(struct daemon *d, bool timed_out)
+{
+	const struct gatekeeper *k = &d->gatekeeper;
+	const struct history_facts facts = {.timed = true, .took_ms = (int64_t)k->last_ms};
+	unsigned long long ms = k->last_ms, held = k->last_held;
+
+	if (timed_out)
+		log_write(d->log, LOG_LV_WARNING,
+		    "takeover gate opened by its Timeout after %llu ms, before all flows were committed; "
+		    "held back %llu packets",
+		    ms, held);
+	else
+		log_write(d->log, LOG_LV_NOTICE,
+		    "takeover gate closed for %llu ms, held back %llu packets", ms, held);
+	history_add_facts(d, HISTORY_GATE, &facts, "takeover gate opened%s, held back %llu packets",
+	    timed_out ? " by its Timeout" : "", held);
+}
+
 void
 gatekeeper_open(struct daemon *d, enum gate_why why)
 {
 	struct gatekeeper *k = &d->gatekeeper;
+	bool timed_out;
 	int r;
 
 	if (!is_closed(d))
@@ -145,17 +166,12 @@ gatekeeper_open(struct daemon *d, enum gate_why why)
 	k->last_held = held_meanwhile(k);
 	k->held += k->last_held;
 	/* Where we come late the kernel has opened it. */
-	if (why == GATE_TIMEOUT || k->last_ms >= k->timeout_ms) {
+	timed_out = why == GATE_TIMEOUT || k->last_ms >= k->timeout_ms;
+	if (timed_out) {
 		k->last_ms = k->timeout_ms;
 		k->timeouts++;
-		log_write(d->log, LOG_LV_WARNING,
-		    "takeover gate opened by its Timeout after %llu ms, before all flows were committed; "
-		    "held back %llu packets",
-		    (unsigned long long)k->last_ms, (unsigned long long)k->last_held);
-		return;
 	}
-	log_write(d->log, LOG_LV_NOTICE, "takeover gate closed for %llu ms, held back %llu packets",
-	    (unsigned long long)k->last_ms, (unsigned long long)k->last_held);
+	tell_opened(d, timed_out);
 }
 
 ms_t

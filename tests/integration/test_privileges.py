@@ -269,6 +269,7 @@ def start_traced(lab, kind, general=""):
     configure(lab, lambda name: link_block(name, kind))
     text = re.sub(r"NetlinkBufferSize\w* \d+", "", lab.fw1.space.read(lab_module.CONF))
     text = text.replace("General {", "General {\n" + general, 1)
+    text = text.replace("Sync {", "Sync {\nTakeoverGate { }", 1)
     lab.fw1.configure(text)
     traced = lab.fw1.space.start("strace", "-f", "-qq", "-o", "/run/trace", "/usr/sbin/conntrackd",
                                  "-d")

@@ -588,6 +588,25 @@ process_settings_are_stored(void **state)
 }
 
 static void
+an_empty_section_is_enough_for_a_gate(void **state)
+{
+	(void)state;
+	assert_true(parse_with("", ""));
+	assert_false(conf.gate);
+	assert_true(parse_with("TakeoverGate { }", ""));
+	assert_true(conf.gate);
+	assert_false(conf.gate_udp);
+	assert_int_equal(conf.gate_timeout_s, 2);
+	assert_round_trip(&conf, "a gate");
+	assert_true(parse_with("TakeoverGate { Timeout 30 HoldUDP on }", ""));
+	assert_true(conf.gate_udp);
+	assert_int_equal(conf.gate_timeout_s, 30);
+	assert_round_trip(&conf, "a slow gate");
+	assert_false(parse_with("TakeoverGate { Timeout 0 }", ""));
+	assert_false(parse_with("TakeoverGate { Timeout 31 }", ""));
+}
+
+static void
 defaults_are_those_of_the_manual(void **state)
 {
 	static struct config none;
@@ -612,6 +631,7 @@ defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(none.sched_type, SCHED_TYPE_RR);
 	assert_int_equal(none.sched_priority, 1);
 	assert_false(none.sched_asked);
+	assert_int_equal(none.gate_timeout_s, 2);
 	/* The same with a Sync section that sets nothing. */
 	assert_true(parse_with("", ""));
 	none.has_sync = true;
@@ -663,6 +683,7 @@ main(void)
 	    cmocka_unit_test(one_link_is_the_default_one),
 	    cmocka_unit_test(caches_may_be_disabled),
 	    cmocka_unit_test(process_settings_are_stored),
+	    cmocka_unit_test(an_empty_section_is_enough_for_a_gate),
 	    cmocka_unit_test(defaults_are_those_of_the_manual),
 	    cmocka_unit_test(printing_says_how_much_room_it_needs),
 	};

@@ -23,6 +23,7 @@ static const struct place places[] = {
     {IN_ALARM, "Sync { Mode ALARM { %s } " LINK "}"},
     {IN_NOTRACK, "Sync { Mode NOTRACK { %s } " LINK "}"},
     {IN_OPTIONS, "Sync { Mode FTFW { } Options { %s } " LINK "}"},
+    {IN_GATE, "Sync { Mode FTFW { } TakeoverGate { %s } " LINK "}"},
     {IN_MULTICAST, "Sync { Mode FTFW { } Multicast { IPv4_address 225.0.0.50 "
 	"IPv4_interface 192.0.2.1 Interface eth2 Group 3780 %s } }"},
     {IN_UDP, "Sync { Mode FTFW { } UDP { " UNICAST "Port 3780 %s } }"},
@@ -123,13 +124,15 @@ every_stored_number_is_stored(void **state)
 	for (size_t i = 0; i < count * ARRAY_LEN(places); i++) {
 		const struct keyword *kw = &table[i / ARRAY_LEN(places)];
 		const struct place *place = &places[i % ARRAY_LEN(places)];
-		uint32_t got = 0;
+		uint32_t got = 0, number = kw->max < 77 ? kw->max : 77;
+		char text[16];
 
 		if (kw->arg != ARG_INT || !(kw->scopes & place->scope) ||
 		    (kw->store != STORE_CONFIG && kw->store != STORE_LINK))
 			continue;
 		tested++;
-		parse_in(place, kw->name, "77");
+		snprintf(text, sizeof(text), "%u", number);
+		parse_in(place, kw->name, text);
 		if (kw->size == sizeof(uint16_t)) {
 			uint16_t half;
 
@@ -139,7 +142,7 @@ every_stored_number_is_stored(void **state)
 			memcpy(&got, (kw->store == STORE_LINK ? (char *)&conf.links[0] :
 			    (char *)&conf) + kw->offset, sizeof(got));
 		}
-		assert_int_equal(got, 77);
+		assert_int_equal(got, number);
 		if (kw->zero == 0)
 			continue;
 		parse_in(place, kw->name, "0");

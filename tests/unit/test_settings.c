@@ -59,6 +59,8 @@ each_change_has_its_name_and_its_time(void **state)
 	    {FILE_OF("FTFW { }", "", "Options { TCPWindowTracking on }", ""), "TCPWindowTracking",
 		""},
 	    {FILE_OF("FTFW { }", "", "CacheWriteThrough on", ""), "", "CacheWriteThrough"},
+	    {FILE_OF("FTFW { }", "", "TakeoverGate { Timeout 3 HoldUDP on }", ""),
+		"TakeoverGate Timeout, TakeoverGate HoldUDP", "TakeoverGate"},
 	    {FILE_OF("ALARM { }", "", "", ""), "", "Mode"},
 	    {FILE_OF("FTFW { }", "Checksum off", "", ""), "", "the dedicated links"},
 	    {FILE_OF("FTFW { }", "SndSocketBuffer 5", "", "HashSize 7 HashLimit 8"), "",
