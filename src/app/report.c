@@ -99,9 +99,10 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	char why[160];
 
 	d->commit_began_us = 0;
+	if (c->flows)
+		gatekeeper_open(d, GATE_DONE);
 	role_committed(d, c);
 	if (c->flows) {
-		gatekeeper_open(d, GATE_DONE);
 		log_committed(d, c);
 		log_old_peers(d, loop_now());
 	}
