@@ -2,6 +2,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 
@@ -34,6 +36,7 @@ struct copy {
 	int error; /* errno of the first write that failed; 0: none */
 	client_sink_fn sink; /* NULL: it goes to the spool */
 	void *sink_ctx;
+	int64_t until_ms; /* monotonic: then ETIMEDOUT is one; 0: never */
 	struct spool spool;
 };
 
@@ -116,14 +119,37 @@ copy_frame(void *ctx, enum ctl_frame type, const void *data, size_t len)
 		write_all(c->err_fd, data, len);
 }
 
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* Milliseconds that are left, as poll() wants them. */
+static int
+time_left(const struct copy *c)
+{
+	int64_t left = c->until_ms - now_ms();
+
+	if (c->until_ms == 0)
+		return -1;
+	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
 /* Returns a connected descriptor or a negative errno value. */
 static int
-client_connect(const char *path)
+client_connect(const char *path, int left_ms)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	/* Bounds connect() against a daemon that hangs; reading is not bounded. */
+	/* Bounds connect() against a daemon that hangs. */
 	struct timeval limit = {.tv_sec = CLIENT_CONNECT_S_MAX};
 	int fd, r = 0;
+
+	if (left_ms >= 0 && left_ms < CLIENT_CONNECT_S_MAX * 1000)
+		limit = (struct timeval){.tv_sec = left_ms / 1000, .tv_usec = left_ms % 1000 * 1000 + 1};
 
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
@@ -153,8 +179,12 @@ wait_for_answer(int fd, struct copy *copy)
 	    {.fd = fd, .events = POLLIN},
 	    {.fd = waiting ? copy->out_fd : -1, .events = POLLOUT},
 	};
+	int n;
 
-	if (poll(fds, 2, -1) < 0)
+	n = poll(fds, 2, time_left(copy));
+	if (n == 0)
+		copy->error = ETIMEDOUT;
+	if (n <= 0)
 		return false;
 	if (fds[1].revents & (POLLERR | POLLNVAL))
 		copy->error = EPIPE;
@@ -216,7 +246,7 @@ client_ask(const char *path, uint32_t number, const struct client_words *words,
 {
 	uint8_t request[CLIENT_REQUEST_MAX];
 	size_t len = client_request(request, number, words);
-	int fd = client_connect(path);
+	int fd = client_connect(path, time_left(copy));
 	ssize_t r;
 
 	if (fd < 0) {
@@ -232,7 +262,9 @@ client_ask(const char *path, uint32_t number, const struct client_words *words,
 	}
 	r = client_copy(fd, reader, copy);
 	if (copy->error != 0) {
-		if (copy->error != EPIPE)
+		if (copy->error == ETIMEDOUT)
+			snprintf(why, why_len, "conntrackd has not answered in time");
+		else if (copy->error != EPIPE)
 			snprintf(why, why_len, "can't write: %s", strerror(copy->error));
 		r = -1;
 	} else if (r < 0) {
@@ -297,10 +329,21 @@ ask_verb(const char *path, const struct client_words *words, struct copy *copy, 
 		snprintf(why, why_len, "the daemon that is running does not know `%s': it is an older one",
 		    words->bytes);
 		exit_code = 1;
-	} else if (copy->error != 0) {
+	} else if (copy->error != 0 && copy->error != EPIPE && why[0] == '\0') {
 		snprintf(why, why_len, "the answer: %s", strerror(copy->error));
 		exit_code = 1;
 	}
+	return exit_code;
+}
+
+int
+client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, char *why,
+    size_t why_len)
+{
+	struct copy copy = {.out_fd = out_fd, .err_fd = err_fd};
+	int exit_code = ask_verb(path, words, &copy, why, why_len);
+
+	free(copy.spool.data);
 	return exit_code;
 }
 
@@ -314,10 +357,10 @@ client_verb_stream(const char *path, const struct client_words *words, int err_f
 }
 
 int
-client_verb(const char *path, const struct client_words *words, int err_fd, struct client_answer *out,
-    char *why, size_t why_len)
+client_verb(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
+    struct client_answer *out, char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = -1, .err_fd = err_fd};
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .until_ms = limit_ms > 0 ? now_ms() + limit_ms : 0};
 	int exit_code = ask_verb(path, words, &copy, why, why_len);
 
 	*out = (struct client_answer){.data = copy.spool.data, .len = copy.spool.tail};

@@ -41,8 +41,12 @@ typedef void (*client_sink_fn)(void *ctx, const void *data, size_t len);
 int client_verb_stream(const char *path, const struct client_words *words, int err_fd,
     client_sink_fn sink, void *ctx, char *why, size_t why_len);
 
-/* The same, but the output is kept. */
-int client_verb(const char *path, const struct client_words *words, int err_fd,
+/* The same, but the output is kept.  Waits no longer than limit_ms, unless that is 0. */
+int client_verb(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     struct client_answer *out, char *why, size_t why_len);
+
+/* The same as client_run() for a verb of this conntrackd's: answers of any length pass through. */
+int client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, char *why,
+    size_t why_len);
 
 #endif

@@ -29,6 +29,17 @@ static const struct console_verb verbs[] = {
 	"  --last N  the last N entries only\n"
 	"Exit code: 0 shown, 1 nobody answers.",
 	verb_history, false},
+    {"metrics", "[--format openmetrics|prometheus] [--output FILE] | --listen WHERE [--any-address]",
+	"Shows numbers for a time series database: OpenMetrics, or Prometheus' text format.\n"
+	"  --format      prometheus is what node_exporter's textfile collector reads; the default for a\n"
+	"                file whose name ends with .prom\n"
+	"  --output      writes a file instead, which is always whole\n"
+	"  --listen      answers HTTP until it is ended (conntrackd-exporter); WHERE is ADDRESS:PORT, an\n"
+	"                address of this host such as 127.0.0.1:9730, or unix:PATH\n"
+	"  --any-address allows other addresses than those of loopback\n"
+	"  --json        the status document of which the numbers are made\n"
+	"Exit code: 0 shown, 1 nobody answers (conntrackd_up is 0 then) or it cannot be written.",
+	verb_metrics, false},
     {"status", "", "Shows how this node is.", verb_status, false},
     {"top", "[--interval SECONDS] [--once]",
 	"Shows what this node is doing, live: rates, tables, links, peers, losses, history.\n"
@@ -154,7 +165,7 @@ console_ask(struct console *c, const struct client_words *words, json_t **doc)
 
 	fflush(stdout);
 	*doc = NULL;
-	code = client_verb(c->cfg->unix_path, words, STDERR_FILENO, &answer, why, sizeof(why));
+	code = client_verb(c->cfg->unix_path, words, STDERR_FILENO, c->limit_ms, &answer, why, sizeof(why));
 	if (why[0] != '\0')
 		console_error(c, "%s", why);
 	if (answer.len > 0) {

@@ -27,6 +27,7 @@ struct console {
 	struct config *cfg; /* NULL for verbs that read no configuration */
 	struct log *log;    /* errors: a line each */
 	bool json;
+	int64_t limit_ms; /* the daemon has so long to answer; 0: as long as it takes */
 	/* What is left of the arguments: console_flag() and console_value() take theirs out. */
 	const char *args[CONSOLE_ARGS_MAX];
 	size_t args_count;
@@ -86,6 +87,7 @@ void console_print_json(const json_t *doc);
 int verb_check(struct console *c);
 int verb_config(struct console *c);
 int verb_history(struct console *c);
+int verb_metrics(struct console *c);
 int verb_status(struct console *c);
 int verb_top(struct console *c);
 

@@ -19,7 +19,8 @@ from lab import ROOT
 from space import LabError, Space, children, wait_until
 
 CACHE = os.environ.get("CONNTRACKD_CACHE") or os.path.join(ROOT, "build-test", "cache")
-INCLUDE = "systemd,systemd-sysv,dbus,iproute2,logrotate,procps"
+# There is no network in a machine: what our packages need beyond the usual is there.
+INCLUDE = "systemd,systemd-sysv,dbus,iproute2,logrotate,procps,libjansson4,libmicrohttpd12"
 # What the archive has: the package that ours replaces, what it needs, and its sister.
 ARCHIVE = ("conntrackd", "conntrack", "libmnl0", "libnfnetlink0", "libnetfilter-conntrack3",
            "libnetfilter-cthelper0", "libnetfilter-queue1", "resource-agents")
@@ -102,8 +103,8 @@ def base():
     return target
 
 
-def package():
-    """Our package, built from the tree as it is now: its file."""
+def package(name="conntrackd"):
+    """Our package of this name, built from the tree as it is now: its file."""
     with locked("package"):
         listing = subprocess.run(
             ["find", "debian", "src", "man", "doc", "README.md", "meson.build", "meson_options.txt",
@@ -120,7 +121,7 @@ def package():
                 raise LabError("tools/package: " + built.stdout[-3000:])
             with open(stamp, "w") as f:
                 f.write(state)
-    return glob.glob(os.path.join(out, "conntrackd_*.deb"))[0]
+    return glob.glob(os.path.join(out, name + "_*.deb"))[0]
 
 
 def cgroup_mounts(*kinds):

@@ -7,6 +7,7 @@ reload and restart.
 
 import os
 import re
+import shutil
 import subprocess
 
 import ctnl
@@ -24,6 +25,8 @@ OLD = ("conntrackd", "conntrack", "libmnl0", "libnfnetlink0", "libnetfilter-conn
 EXPOSURE_MAX = 20
 # With a user of its own, and its files where that one may write.
 EXPOSURE_OWN_USER_MAX = 17
+# The exporter: sockets of three kinds.
+EXPOSURE_EXPORTER_MAX = 15
 
 FILES = """
 /etc/conntrackd/conntrackd.conf
@@ -31,6 +34,7 @@ FILES = """
 /etc/init.d/conntrackd
 /etc/logrotate.d/conntrackd
 /lib/systemd/system/conntrackd.service
+/usr/libexec/conntrackd/conntrackd-top
 /usr/sbin/conntrackd
 /usr/share/doc/conntrackd/README.Debian
 /usr/share/doc/conntrackd/copyright
@@ -49,6 +53,14 @@ FILES = """
 /usr/share/doc/conntrackd/examples/systemd/readers.conf
 /usr/share/man/man5/conntrackd.conf.5.gz
 /usr/share/man/man8/conntrackd.8.gz
+""".split()
+
+FILES_EXPORTER = """
+/lib/systemd/system/conntrackd-exporter.service
+/lib/systemd/system/conntrackd.service.d/conntrackd-exporter.conf
+/usr/lib/sysusers.d/conntrackd-exporter.conf
+/usr/libexec/conntrackd/conntrackd-exporter
+/usr/share/doc/conntrackd-exporter/copyright
 """.split()
 
 
@@ -70,7 +82,7 @@ def machine(request, package):
     yield made
     report = getattr(request.node, "report_call", None)
     if report is not None and report.failed:
-        print(made.run("journalctl", "--no-pager", "-n", "60", "-u", "conntrackd",
+        print(made.run("journalctl", "--no-pager", "-n", "60", "-u", "conntrackd*",
                           check=False).stdout)
     made.close()
 
@@ -133,7 +145,50 @@ def test_lintian_finds_nothing_and_the_files_are_where_they_are_looked_for(packa
     assert have["/etc/conntrackd/conntrackd.conf"] == "-rw-r--r--"
     # No libraries beyond these.
     assert re.sub(r" \([^)]*\)", "", field(package, "Depends")) == \
-        "libc6, libcap2, libjansson4, libmnl0, libseccomp2"
+        "libc6, libcap2, libjansson4, libmnl0, libncursesw6, libseccomp2, libtinfo6"
+
+
+def test_exporter_is_a_package_of_its_own_and_answers(machine, package):
+    """The HTTP server's library is in it alone; a user of its own that may look and nothing else."""
+    exporter = root_module.package("conntrackd-exporter")
+    done = subprocess.run(["lintian", "--allow-root", "--fail-on", "error,warning", exporter],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+    assert not set(FILES_EXPORTER) - set(contents(exporter)), "missing"
+    depends = re.sub(r" \([^)]*\)", "", field(exporter, "Depends"))
+    assert depends == "conntrackd, systemd | systemd-standalone-sysusers | systemd-sysusers, libc6, " \
+        "libjansson4, libmicrohttpd12"
+    assert field(exporter, "Depends").startswith("conntrackd (= %s)," % field(package, "Version"))
+    shutil.copy(exporter, machine.inside.path("/debs"))
+    machine.install(package, exporter)
+    wait_active(machine)
+
+    def numbers():
+        with machine.inside.socket() as sock:
+            sock.settimeout(10)
+            sock.connect(("127.0.0.1", 9730))
+            sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            return b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+
+    # As it comes, only root reads the daemon's socket.
+    assert "\nconntrackd_up 0\n" in numbers()
+    assert "appropriate permissions" in machine.run("journalctl", "-u", "conntrackd-exporter").stdout
+    text = machine.run("cat", CONF).stdout
+    machine.inside.write(CONF, re.sub(r"UNIX \{", "UNIX {\n\t\tGroup _conntrackd-exporter", text))
+    machine.run("systemctl", "restart", "conntrackd")
+    wait_active(machine)
+    wait_until(lambda: "\nconntrackd_up 1\n" in numbers(), 5, "the exporter may read", 0.2)
+    [pid] = machine.run("systemctl", "show", "--value", "-p", "MainPID",
+                        "conntrackd-exporter").stdout.split()
+    status = machine.run("cat", "/proc/%s/status" % pid).stdout
+    assert re.search(r"^CapBnd:\t0+$", status, re.M) and re.search(r"^Seccomp:\t2$", status, re.M)
+    assert machine.run("stat", "-c", "%U", "/proc/%s" % pid).stdout == "_conntrackd-exporter\n"
+    machine.run("systemctl", "stop", "conntrackd")
+    wait_until(lambda: "\nconntrackd_up 0\n" in numbers(), 5, "the exporter tells that it has gone", 0.2)
+    done = machine.run("systemd-analyze", "security", "--no-pager", "--offline=yes",
+                       "--threshold=%d" % EXPOSURE_EXPORTER_MAX, "conntrackd-exporter.service", check=False)
+    assert done.returncode == 0, done.stdout
 
 
 def test_lintian_bites(package, tmp_path):
