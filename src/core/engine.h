@@ -5,6 +5,7 @@
  *
  *   node.c       init, inputs, commands, time, views
  *   ready.c      is what peers told as good as they can tell it
+ *   progress.c   views of what is under way
  *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   identity.c   whose a message is
@@ -268,6 +269,8 @@ struct peer {
 	uint32_t sweep_cursor;
 	uint32_t swept;
 	uint32_t flows;
+	uint32_t restarts; /* for views */
+	uint64_t lost, asked_again;
 	bool marks;        /* its full resends say where they begin and end */
 	bool whole;        /* nothing of the one that has begun was lost so far */
 	bool lossy;        /* something was lost, and everything is to be asked for */
@@ -399,6 +402,7 @@ struct node {
 	bool bulk_resent;     /* some of it may have gone out again since */
 	uint32_t bulk_end;    /* the number after its last message */
 	ms_t bulk_over;       /* when that was */
+	ms_t bulk_began;      /* for views; 0: never */
 	bool bulk_waits;      /* wanted, but the local table is being refilled */
 	ms_t bulk_waits_until;
 	bool local_emptied;   /* no kernel read since the start or since -f internal, which was: */

@@ -458,26 +458,6 @@ node_table_view(const struct node *n, enum node_table t)
 	    .active = table->count - table->dead, .total = table->count, .limit = table->limit};
 }
 
-bool
-node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now)
-{
-	for (size_t at = 0; at < NODE_PEERS_MAX; at++) {
-		const struct peer *p = &n->peers[at];
-
-		if (!p->used || i-- > 0)
-			continue;
-		*out = (struct peer_view){.addr = p->addr,
-		    .heard_lately = !p->silent,
-		    .heard_ms_ago = ms_since(now, p->heard),
-		    .last_seq = p->last,
-		    .flows = p->flows,
-		    .in_sync = p->resync == RESYNC_NONE,
-		    .slot = (uint8_t)at};
-		return true;
-	}
-	return false;
-}
-
 struct queue_view
 node_queue_view(const struct node *n)
 {

@@ -186,6 +186,8 @@ enum notice_type {
 	NOTE_SEQ_FORGED,        /* peer: two messages with one number, which differ */
 	NOTE_EVICTED,           /* count: deletes forgotten unacknowledged: peers may keep dead flows */
 	NOTE_SWEPT,             /* peer, count: flows its full resend did not name again */
+	NOTE_RESYNC_DONE,       /* peer, count: what it was asked for is here; flows of it that we have */
+	NOTE_RESYNC_UNANSWERED, /* peer: it was asked several times and has acknowledged nothing */
 	NOTE_LINK_ACTIVE,       /* count, switch_why: this link is sent on from now on */
 	NOTE_LINK_NONE,         /* count: the link in use does not carry, nor does any other */
 };
@@ -314,6 +316,14 @@ struct table_view {
 struct table_view node_table_view(const struct node *n, enum node_table t);
 struct table_view node_expects_view(const struct node *n, enum node_table t);
 
+enum resync_view {
+	RESYNC_VIEW_NONE,
+	RESYNC_VIEW_WANTED,  /* to be asked for */
+	RESYNC_VIEW_ASKED,
+	RESYNC_VIEW_COMING,  /* it knows; its flows are coming */
+	RESYNC_VIEW_REMOVING, /* what it did not name is being removed */
+};
+
 struct peer_view {
 	struct peer_addr addr;
 	bool heard_lately;
@@ -322,6 +332,22 @@ struct peer_view {
 	uint32_t flows;
 	bool in_sync; /* no resync towards us is outstanding */
 	uint8_t slot; /* its bit in struct entry_view */
+	enum resync_view resync;
+	int64_t resync_ms_ago;   /* the last step of it; -1 while there is none */
+	unsigned int resync_tries;
+	bool unanswered;  /* it was asked for everything, and nothing shows that it heard that */
+	bool gone;        /* silent for so long that nothing is kept for it any more */
+	bool deaf;        /* FT-FW: it is heard, and acknowledges nothing */
+	uint32_t restarts; /* that were noticed */
+	int64_t process_ms; /* since its process was first heard, -1 if that is not known */
+	uint64_t lost;     /* messages of it that were missing when a later one came */
+	uint64_t asked_again; /* FT-FW: times that it was asked to repeat some */
+	/*
+	 * FT-FW: since when it lacks a change, as far as its acknowledgements tell: the age of the oldest one
+	 * that it has not acknowledged, 0 if there is none.  -1 where it cannot be known: other modes, and a
+	 * peer that is gone.
+	 */
+	int64_t lag_ms;
 };
 
 /* Peer i of those known, false when i is past the last. */
@@ -373,6 +399,49 @@ struct ready_view {
  * node that is left alone is ready, too; after that it is still there to be shown.
  */
 void node_ready_view(const struct node *n, struct ready_view *out, ms_t now);
+
+/* A peer's address on a link, and when it was last heard there; false if it is not known there. */
+struct path_view {
+	struct peer_addr addr;
+	int64_t heard_ms_ago;
+};
+
+bool node_path_view(const struct node *n, size_t peer, size_t link, struct path_view *out, ms_t now);
+
+/* When a message of any peer was last taken from this link; -1: never. */
+int64_t node_link_heard_ms(const struct node *n, size_t link, ms_t now);
+
+enum commit_stage {
+	STAGE_MASTERS,  /* flows on their own */
+	STAGE_RELATED,  /* flows that need a master */
+	STAGE_OWN,      /* what the kernel has of its own */
+	STAGE_EXPECTS,
+	STAGE_LAST,     /* what changed meanwhile */
+};
+
+struct commit_view {
+	bool running;
+	enum commit_stage stage;
+	uint32_t done;    /* flows that have been looked at */
+	uint32_t total;   /* flows that there are; grows and shrinks with them */
+	uint32_t written; /* created, updated, replaced */
+	uint32_t failed;
+	int64_t ms;       /* since it began */
+};
+
+struct commit_view node_commit_view(const struct node *n, ms_t now);
+
+struct bulk_view {
+	bool running;
+	bool waits;       /* it is to begin once the kernel's table has been read */
+	bool put_off;     /* a peer has asked for one, and so many did that it has to wait */
+	bool unconfirmed; /* it has been sent, and not all of it is acknowledged (FT-FW) */
+	uint64_t sent;    /* flows */
+	uint64_t total;   /* about so many there will be */
+	int64_t ms;       /* since it began; -1: there was none */
+};
+
+struct bulk_view node_bulk_view(const struct node *n, ms_t now);
 
 struct queue_view {
 	uint32_t tx;        /* flows and control messages waiting to be sent */

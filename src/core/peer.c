@@ -35,6 +35,7 @@ has_restarted(struct node *n, struct peer *p)
 static void
 new_instance(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
+	p->restarts += p->seq_set;
 	p->last = seq - 1;
 	p->began = now;
 	p->seq_set = true;
@@ -448,6 +449,8 @@ static void
 accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 {
 	n->stats.seq_lost += seq - p->last - 1;
+	p->lost += seq - p->last - 1;
+	p->asked_again++;
 	p->missed |= n->hello_say || ms_since(now, n->hello_done) < HELLO_LATE_MS;
 	/* What is missing may name flows that are in doubt. */
 	p->old_named = now;
@@ -467,6 +470,7 @@ static void
 miss(struct node *n, struct peer *p, uint32_t count)
 {
 	n->stats.seq_lost += count;
+	p->lost += count;
 	p->whole = false;
 	p->lossy = true;
 	p->loss_tries = 0;
@@ -679,6 +683,15 @@ peer_control(struct node *n, struct peer *p, const struct wire_msg *m, enum wire
 	}
 }
 
+static void
+resync_done(struct node *n, const struct peer *p)
+{
+	struct notice *note = node_notice(n, NOTE_RESYNC_DONE);
+
+	note->peer = p->addr;
+	note->count = p->flows;
+}
+
 /* Moves a peer's resync on as time passes. */
 static void
 resync_step(struct node *n, struct peer *p, ms_t now)
@@ -714,6 +727,8 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 			break;
 		/* It may not hear us; or it acknowledges nothing, and sends all each time. */
 		p->unanswered = p->resync_tries >= RESYNC_TRIES;
+		if (p->unanswered)
+			node_notice(n, NOTE_RESYNC_UNANSWERED)->peer = p->addr;
 		p->resync = p->unanswered ? RESYNC_NONE : RESYNC_WANTED;
 		/* What was lost may be the requests. */
 		p->lossy |= p->unanswered;
@@ -743,6 +758,7 @@ resync_step(struct node *n, struct peer *p, ms_t now)
 			note->peer = p->addr;
 			note->count = p->swept;
 		}
+		resync_done(n, p);
 		break;
 	}
 }

@@ -58,6 +58,7 @@ sync_bulk(struct node *n, ms_t now)
 	if (n->bulk_left == 0) {
 		n->stats.bulk_sends++;
 		n->bulk_flows = 0;
+		n->bulk_began = now;
 		n->bulk_burst = BULK_BURST;
 		n->bulk_flight = BULK_FLIGHT;
 		n->bulk_next = now;
