@@ -35,6 +35,7 @@ read_start(struct daemon *d, ms_t now)
 	d->read_active = d->read_wanted;
 	d->read_wanted = 0;
 	d->read_error = 0;
+	d->read_began = now;
 	r = ctnl_dump_start(d->ctnl);
 	if (r < 0) {
 		report_read_failed(d, r);
@@ -119,6 +120,8 @@ grow_buffer(struct daemon *d, ms_t now)
 		    "netlink event socket buffer size has been %s to %u bytes",
 		    ctnl_rcvbuf(d->ctnl) == 2 * before ? "doubled" : "increased",
 		    ctnl_rcvbuf(d->ctnl));
+		history_add(d, HISTORY_BUFFER, "the event buffer has grown from %u to %u bytes", before,
+		    ctnl_rcvbuf(d->ctnl));
 		return;
 	}
 	d->growth_overruns++;
@@ -129,6 +132,9 @@ grow_buffer(struct daemon *d, ms_t now)
 	    "NetlinkBufferSizeMaxGrowth (%u bytes now); events were lost %llu times since this was "
 	    "last said",
 	    ctnl_rcvbuf(d->ctnl), (unsigned long long)d->growth_overruns);
+	history_add(d, HISTORY_BUFFER,
+	    "the event buffer of %u bytes can grow no more (NetlinkBufferSizeMaxGrowth)",
+	    ctnl_rcvbuf(d->ctnl));
 	d->growth_told = now;
 	d->growth_overruns = 0;
 }
@@ -148,6 +154,7 @@ read_events(struct daemon *d, ms_t now)
 	else
 		d->overrun_left -= d->overrun_left < limit ? d->overrun_left : limit;
 	if (r == -ENOBUFS) {
+		d->overrun_last = now;
 		grow_buffer(d, now);
 		node_kernel_overrun(d->node, now);
 		pace_lost(&d->pace, d->turn_us);

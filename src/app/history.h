@@ -26,6 +26,7 @@ enum { HISTORY_MAX = 256, HISTORY_TEXT_MAX = 160, HISTORY_REPEAT_MS = 60 * 1000 
 	X(RESYNC_ASKED, "resync-asked", true)                                                      \
 	X(RESYNC_REQUESTED, "resync-requested", true)                                              \
 	X(RESYNC_DONE, "resync-done", true)                                                        \
+	X(RESYNC_UNANSWERED, "resync-unanswered", true)                                            \
 	X(BULK_BEGUN, "bulk-begun", true)                                                          \
 	X(BULK_DONE, "bulk-done", true)                                                            \
 	X(BULK_ACKNOWLEDGED, "bulk-acknowledged", true)                                            \

@@ -107,6 +107,9 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 	    "from %s",
 	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told),
 	    addr);
+	history_add(d, HISTORY_STRANGERS, "device `%s': %llu refused, the last from %s",
+	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told),
+	    addr);
 	w->strangers_told = count;
 	w->strangers_next = ms_add(now, STRANGERS_MS);
 }
@@ -133,6 +136,10 @@ tell_of_drops(struct daemon *d, size_t i, ms_t now)
 		    "device `%s': a flood of datagrams that are no messages, or not the peer's: %llu "
 		    "were dropped in the kernel",
 		    name, (unsigned long long)(c->recv_shut_out - w->shut_out_told));
+	history_add(d, HISTORY_LINK_LOSS,
+	    "device `%s': %llu datagrams lost (buffer of %zu bytes), %llu useless ones kept out", name,
+	    (unsigned long long)(c->recv_dropped - w->dropped_told), link_rcvbuf(d->links[i]),
+	    (unsigned long long)(c->recv_shut_out - w->shut_out_told));
 	w->dropped_told = c->recv_dropped;
 	w->shut_out_told = c->recv_shut_out;
 	w->drops_next = ms_add(now, STRANGERS_MS);
@@ -194,7 +201,11 @@ links_report(struct daemon *d, const struct notice *note)
 		status = look_at(d, i, why, sizeof(why));
 		log_write(d->log, LOG_LV_ERROR, "no dedicated links available! device `%s': %s%s%s",
 		    name, status_name[status], why[0] != '\0' ? ", " : "", why);
+		history_add(d, HISTORY_NO_LINK, "no dedicated link carries anything: `%s' is %s%s%s", name,
+		    status_name[status], why[0] != '\0' ? ", " : "", why);
 	} else {
+		history_add(d, HISTORY_LINK, "`%s' becomes dedicated link%s", name,
+		    reasons[note->switch_why]);
 		log_write(d->log, LOG_LV_NOTICE, "device `%s' becomes dedicated link%s", name,
 		    reasons[note->switch_why]);
 	}

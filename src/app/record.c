@@ -127,6 +127,13 @@ record_notice(struct daemon *d, const struct notice *note)
 	case NOTE_SWEPT:
 		add_peer(d, HISTORY_SWEPT, note, true, "flows removed that it no longer has");
 		break;
+	case NOTE_RESYNC_DONE:
+		add_peer(d, HISTORY_RESYNC_DONE, note, true, "flows are here, it has sent all it has");
+		break;
+	case NOTE_RESYNC_UNANSWERED:
+		add_peer(d, HISTORY_RESYNC_UNANSWERED, note, false,
+		    "asked three times for everything, and it does not answer");
+		break;
 	case NOTE_SEQ_JUMP:
 		add_peer(d, HISTORY_SEQUENCE_JUMP, note, false, "a sequence number far off, left aside");
 		break;
@@ -137,12 +144,16 @@ record_notice(struct daemon *d, const struct notice *note)
 		history_add(d, HISTORY_BULK_BEGUN, "bulk update begun");
 		break;
 	case NOTE_BULK_DONE:
+		d->bulk_last = (struct bulk_last){.at = loop_now(), .flows = note->count};
 		add_count(d, HISTORY_BULK_DONE, note->count, "bulk update sent");
 		break;
 	case NOTE_BULK_ACKED:
+		d->bulk_last.known = true;
 		add_count(d, HISTORY_BULK_ACKNOWLEDGED, note->count, "bulk update acknowledged");
 		break;
 	case NOTE_BULK_UNACKED:
+		d->bulk_last.known = true;
+		d->bulk_last.unacked = note->count;
 		add_count(d, HISTORY_BULK_UNACKNOWLEDGED, note->count,
 		    "bulk update not acknowledged in time");
 		break;
@@ -151,6 +162,8 @@ record_notice(struct daemon *d, const struct notice *note)
 		    "too many ends wait for an acknowledgement, the oldest are forgotten");
 		break;
 	case NOTE_COMMIT_DONE:
+		d->commit_last = note->commit;
+		d->commit_last_at = loop_now();
 		add_commit(d, &note->commit);
 		break;
 	case NOTE_KERNEL_FLUSH_DONE:

@@ -189,6 +189,8 @@ take_over(struct daemon *d, struct config *cfg)
 		helpers_warn(d);
 	log_write(d->log, LOG_LV_NOTICE, "configuration reloaded: %s%s",
 	    lives > 0 ? "changed are " : "nothing has changed", live);
+	history_add(d, HISTORY_RELOAD, "configuration reloaded: %s%s",
+	    lives > 0 ? "changed are " : "nothing has changed", live);
 	if (laters > 0)
 		log_write(d->log, LOG_LV_WARNING,
 		    "these settings have changed, and take effect with the next start: %s", later);
@@ -211,6 +213,8 @@ reload(struct daemon *d)
 		log_write(d->log, LOG_LV_ERROR,
 		    "configuration not reloaded%s: the one before stays in force",
 		    cfg == NULL ? " for want of memory" : "");
+		history_add(d, HISTORY_RELOAD_FAILED,
+		    "configuration not reloaded: the one before stays in force");
 		free(cfg);
 	}
 	if (d->ready)

@@ -143,6 +143,7 @@ read_again(struct daemon *d, enum read_why why)
 	};
 	ms_t now = loop_now(), at = ms_add(now, OVERRUN_READ_MS), earliest;
 
+	d->read_why = why;
 	if (why == READ_TO_ANSWER || why == READ_FILTER_CHANGED) {
 		log_write(d->log, LOG_LV_NOTICE, "%s: the table is read again", words[why]);
 		want_read(d, READ_OVERRUN);
@@ -157,6 +158,8 @@ read_again(struct daemon *d, enum read_why why)
 		at = earliest;
 	log_write(d->log, LOG_LV_WARNING, "%s: the table will be read again in %lld ms", words[why],
 	    (long long)ms_since(at, now));
+	history_add(d, HISTORY_OVERRUN, "%s: the table will be read again in %lld ms", words[why],
+	    (long long)ms_since(at, now));
 	d->overrun_read_at = at;
 }
 
@@ -168,6 +171,7 @@ report_read_failed(struct daemon *d, int error)
 	d->read_active = 0;
 	d->dump_open = false;
 	log_write(d->log, LOG_LV_ERROR, "can't get kernel conntrack table: %s", strerror(-error));
+	history_add(d, HISTORY_READ_FAILED, "can't get kernel conntrack table: %s", strerror(-error));
 	/* What the lost events said is still unknown, and nothing but a read tells it. */
 	if (why & READ_OVERRUN)
 		read_again(d, READ_CUT_SHORT);
@@ -181,6 +185,25 @@ report_read_failed(struct daemon *d, int error)
 	}
 }
 
+/* What the last full read was for, and how long it took, for status and the flight recorder. */
+static void
+note_read(struct daemon *d, unsigned int why, unsigned long long count)
+{
+	ms_t now = loop_now();
+	const struct history_facts facts = {.counted = true,
+	    .flows = count,
+	    .timed = true,
+	    .took_ms = ms_since(now, d->read_began)};
+
+	d->read_last = (struct read_last){
+	    .why = why, .at = now, .took_ms = facts.took_ms, .flows = count};
+	/* Polling does so all the time, and the first one is what makes us ready. */
+	if (why & ~(unsigned int)(READ_POLL | READ_START))
+		history_add_facts(d, HISTORY_READ, &facts,
+		    "the kernel's table was read %s: %llu flows are known",
+		    why & READ_OVERRUN ? "again as something was missed" : "by order", count);
+}
+
 static void
 kernel_read_done(struct daemon *d, unsigned long long count)
 {
@@ -191,6 +214,7 @@ kernel_read_done(struct daemon *d, unsigned long long count)
 		return;
 	}
 	d->read_active = 0;
+	note_read(d, why, count);
 	if (why & READ_START)
 		d->ready = true;
 	if (why & READ_OVERRUN)
@@ -209,8 +233,10 @@ kernel_read_done(struct daemon *d, unsigned long long count)
 		node_command(d->node, CMD_FLUSH_EXPECTS, loop_now());
 		d->more_kernel_work = true;
 	}
-	if (why & READ_PURGE)
+	if (why & READ_PURGE) {
 		log_write(d->log, LOG_LV_NOTICE, "flushing kernel conntrack table (scheduled)");
+		history_add(d, HISTORY_PURGE, "the flush of the kernel's table that was due has begun");
+	}
 }
 
 static void
@@ -239,6 +265,8 @@ static const struct words {
 	"two messages with one number: somebody else speaks in its name; all flows are compared"},
     [NOTE_RESYNC_SENT] = {LOG_LV_NOTICE, false, "resync requested"},
     [NOTE_BULK_STARTED] = {LOG_LV_NOTICE, false, "sending bulk update"},
+    [NOTE_RESYNC_UNANSWERED] = {LOG_LV_WARNING, true,
+	"asked for everything three times, without an answer: does it hear us?"},
 };
 
 static void
@@ -276,6 +304,8 @@ is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
 	case NOTE_SEQ_JUMP:
 	case NOTE_SEQ_FORGED:
 	case NOTE_SWEPT:
+	case NOTE_RESYNC_DONE:
+	case NOTE_RESYNC_UNANSWERED:
 	case NOTE_LINK_ACTIVE:
 		break;
 	case NOTE_COMMIT_DONE:
@@ -318,6 +348,8 @@ report_left_out(struct daemon *d, ms_t now)
 	    [NOTE_SEQ_JUMP] = "a sequence number far off",
 	    [NOTE_SEQ_FORGED] = "two messages with one number",
 	    [NOTE_SWEPT] = "flows that it no longer has were removed",
+	    [NOTE_RESYNC_DONE] = "resync complete",
+	    [NOTE_RESYNC_UNANSWERED] = "asked for everything",
 	    [NOTE_LINK_ACTIVE] = "becomes dedicated link",
 	};
 
@@ -353,6 +385,7 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_SEQ_FORGED:
 	case NOTE_RESYNC_SENT:
 	case NOTE_BULK_STARTED:
+	case NOTE_RESYNC_UNANSWERED:
 		log_words(d, note);
 		break;
 	case NOTE_EVICTED:
@@ -364,6 +397,10 @@ report_notice(struct daemon *d, const struct notice *note)
 	case NOTE_SWEPT:
 		log_write(d->log, LOG_LV_NOTICE,
 		    "peer %s: %llu flows that it no longer has were removed",
+		    peer_text(&note->peer, addr), count);
+		break;
+	case NOTE_RESYNC_DONE:
+		log_write(d->log, LOG_LV_NOTICE, "peer %s: resync complete: %llu of its flows are here",
 		    peer_text(&note->peer, addr), count);
 		break;
 	case NOTE_BULK_DONE:

@@ -213,6 +213,8 @@ orders_purge_later(struct daemon *d)
 		return;
 	log_write(d->log, LOG_LV_NOTICE, "flushing conntrack table in %u secs",
 	    d->cfg->purge_timeout_s);
+	history_add(d, HISTORY_PURGE_SET, "the kernel's table will be flushed in %u s",
+	    d->cfg->purge_timeout_s);
 	d->purge_at = ms_add(loop_now(), (int64_t)d->cfg->purge_timeout_s * 1000);
 }
 

@@ -80,6 +80,22 @@ struct said {
 	unsigned long long left_out;
 };
 
+/* The last full read of the kernel's table; why is 0 before the first. */
+struct read_last {
+	unsigned int why; /* enum read_reason, or'ed */
+	ms_t at;
+	int64_t took_ms;
+	uint64_t flows;
+};
+
+/* The last bulk update that was sent; `at' is 0 before the first. */
+struct bulk_last {
+	ms_t at;
+	uint64_t flows;
+	bool known; /* how much of it was not acknowledged: */
+	uint64_t unacked;
+};
+
 struct waiter {
 	struct ctl_client *client;
 	enum wait_for what;
@@ -149,10 +165,14 @@ struct daemon {
 	unsigned int read_active;
 	bool dump_open;           /* the dump itself is still coming in */
 	bool dump_expects;        /* that of expectations, by now */
+	ms_t read_began;
+	enum read_why read_why;   /* why the node last asked for one */
+	struct read_last read_last;
 	int read_error;           /* negative errno value that ended it early, or 0 */
 	bool more_kernel_work;
 	ms_t growth_told;         /* when we last said that the buffer can grow no more; 0: never */
 	uint64_t growth_overruns; /* overruns since */
+	ms_t overrun_last;        /* when the kernel last dropped events; 0: never */
 	ms_t poll_at;             /* PollSecs; MS_NEVER: events tell */
 	bool read_owed;           /* events were lost, but NetlinkOverrunResync is off */
 	ms_t overrun_read_at;     /* MS_NEVER: none is due */
@@ -171,6 +191,9 @@ struct daemon {
 	int64_t commit_began_us;
 	struct role_state role;
 	struct gatekeeper gatekeeper;
+	struct commit_tally commit_last;
+	ms_t commit_last_at; /* 0: there was none */
+	struct bulk_last bulk_last;
 	struct said said[NOTICE_TYPES];
 	struct history history;
 

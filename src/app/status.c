@@ -5,12 +5,13 @@
  */
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "readiness.h"
 #include "verbs.h"
 
-/* Some 200 counters with names of up to 30 bytes, 8 peers, 4 links. */
-enum { STATUS_MAX = 48 * 1024 };
+/* Some 200 counters with names of up to 30 bytes, 8 peers, 4 links, the last entries of the history. */
+enum { STATUS_MAX = 48 * 1024, RECENT_MAX = 5 };
 
 static const char *
 mode_name(enum sync_mode_id mode)
@@ -39,6 +40,50 @@ write_addr(struct json *j, const char *key, const struct peer_addr *addr)
 	json_str(j, key, buf);
 }
 
+/* Milliseconds since something that may never have been. */
+static void
+write_ago(struct json *j, const char *key, ms_t at, ms_t now)
+{
+	if (at.ms == 0)
+		json_null(j, key);
+	else
+		json_i64(j, key, ms_since(now, at));
+}
+
+/* A time that is to come; MS_NEVER: none. */
+static void
+write_due(struct json *j, const char *key, ms_t at, ms_t now)
+{
+	int64_t ms = ms_since(at, now);
+
+	if (at.ms == MS_NEVER.ms)
+		json_null(j, key);
+	else
+		json_i64(j, key, ms > 0 ? ms : 0);
+}
+
+/* Views say -1 where there is nothing to say. */
+static void
+write_known(struct json *j, const char *key, int64_t value)
+{
+	if (value < 0)
+		json_null(j, key);
+	else
+		json_i64(j, key, value);
+}
+
+/* At the pace so far. */
+static void
+write_eta(struct json *j, bool running, int64_t ms, uint64_t done, uint64_t total)
+{
+	if (!running || done == 0 || ms < 0)
+		json_null(j, "eta_ms");
+	else
+		json_i64(j, "eta_ms", total > done ? (int64_t)((double)ms * (double)(total - done) / (double)done) : 0);
+}
+
+/* ---- tables ---- */
+
 static void
 write_table(struct json *j, const char *key, const struct daemon *d, enum node_table table)
 {
@@ -48,7 +93,191 @@ write_table(struct json *j, const char *key, const struct daemon *d, enum node_t
 	json_u64(j, "flows", v.active);
 	json_u64(j, "entries", v.total);
 	json_u64(j, "limit", v.limit);
+	json_bool(j, "disabled",
+	    table == TABLE_LOCAL ? d->cfg->disable_internal : d->cfg->disable_external);
 	json_object_end(j);
+}
+
+static void
+write_expects(struct json *j, const struct daemon *d)
+{
+	struct table_view in = node_expects_view(d->node, TABLE_LOCAL);
+	struct table_view ex = node_expects_view(d->node, TABLE_REMOTE);
+
+	if (d->cfg->node.expects == 0) {
+		json_null(j, "expectations");
+		return;
+	}
+	json_object(j, "expectations");
+	json_u64(j, "internal", in.active);
+	json_u64(j, "external", ex.active);
+	json_u64(j, "limit", in.limit);
+	json_object_end(j);
+}
+
+/* ---- kernel ---- */
+
+static void
+write_filter(struct json *j, const struct daemon *d)
+{
+	static const char *const polarity[] = {
+	    [FILTER_NONE] = NULL, [FILTER_ACCEPT] = "accept", [FILTER_IGNORE] = "ignore"};
+	const struct filter *f = &node_config(d->node)->filter;
+
+	json_object(j, "filter");
+	json_bool(j, "in_kernel", d->cfg->filter_in_kernel && d->cfg->poll_s == 0);
+	json_str(j, "protocol", polarity[f->proto_polarity]);
+	json_str(j, "address", polarity[f->addr_polarity]);
+	json_u64(j, "addresses", f->nets_count);
+	json_str(j, "state", polarity[f->state_polarity]);
+	json_object_end(j);
+}
+
+static void
+write_reasons(struct json *j, unsigned int why)
+{
+	static const char *const names[] = {"start", "resync", "flush", "overrun", "purge", "show",
+	    "poll", "flush-expect"};
+
+	json_array(j, "why");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (why & 1u << i)
+			json_str(j, NULL, names[i]);
+	}
+	json_array_end(j);
+}
+
+static void
+write_reads(struct json *j, const struct daemon *d, ms_t now)
+{
+	const struct read_last *last = &d->read_last;
+
+	json_object(j, "read");
+	json_bool(j, "running", d->read_active != 0);
+	write_reasons(j, d->read_active);
+	write_due(j, "due_ms", d->overrun_read_at, now);
+	json_bool(j, "owed", d->read_owed);
+	json_object_end(j);
+	if (last->why == 0) {
+		json_null(j, "last_read");
+		return;
+	}
+	json_object(j, "last_read");
+	json_i64(j, "ms_ago", ms_since(now, last->at));
+	json_i64(j, "took_ms", last->took_ms);
+	json_u64(j, "flows", last->flows);
+	write_reasons(j, last->why);
+	json_object_end(j);
+}
+
+static void
+write_netlink(struct json *j, const struct ctnl_counters *c)
+{
+	json_object(j, "counters");
+	json_u64(j, "events_unknown", c->events_unknown);
+	json_u64(j, "events_bad", c->events_bad);
+	json_u64(j, "dump_unknown", c->dump_unknown);
+	json_u64(j, "dump_bad", c->dump_bad);
+	json_u64(j, "dump_stray", c->dump_stray);
+	json_u64(j, "answers_bad", c->answers_bad);
+	json_u64(j, "answers_stray", c->answers_stray);
+	json_u64(j, "foreign", c->foreign);
+	json_object_end(j);
+}
+
+static void
+write_kernel(struct json *j, const struct daemon *d, ms_t now)
+{
+	const struct node_stats *s = node_stats(d->node);
+	uint32_t max = ctnl_flows_max();
+
+	json_object(j, "kernel");
+	write_known(j, "flows", ctnl_flows_count());
+	write_known(j, "flows_max", max != 0 ? (int64_t)max : -1);
+	json_u64(j, "event_buffer_bytes", d->cfg->poll_s == 0 ? ctnl_rcvbuf(d->ctnl) : 0);
+	json_u64(j, "event_buffer_max_bytes", d->cfg->netlink_rcvbuf_max);
+	json_bool(j, "events_reliable", d->cfg->netlink_reliable);
+	json_u64(j, "overruns", s->kernel_overruns);
+	write_ago(j, "overrun_ms_ago", d->overrun_last, now);
+	if (d->cfg->poll_s == 0)
+		json_null(j, "poll_s");
+	else
+		json_u64(j, "poll_s", d->cfg->poll_s);
+	json_u64(j, "flushes", d->kernel_flushes);
+	write_filter(j, d);
+	write_reads(j, d, now);
+	write_netlink(j, ctnl_counters(d->ctnl));
+	json_object_end(j);
+}
+
+/* ---- peers ---- */
+
+static const char *
+resync_name(enum resync_view r)
+{
+	switch (r) {
+	case RESYNC_VIEW_WANTED:
+		return "wanted";
+	case RESYNC_VIEW_ASKED:
+		return "asked";
+	case RESYNC_VIEW_COMING:
+		return "coming";
+	case RESYNC_VIEW_REMOVING:
+		return "removing";
+	case RESYNC_VIEW_NONE:
+		break;
+	}
+	return "none";
+}
+
+static void
+write_paths(struct json *j, const struct daemon *d, size_t peer, ms_t now)
+{
+	json_array(j, "paths");
+	for (size_t i = 0; i < d->links_count; i++) {
+		struct path_view v;
+
+		if (!node_path_view(d->node, peer, i, &v, now))
+			continue;
+		json_object(j, NULL);
+		json_u64(j, "link", i);
+		write_addr(j, "address", &v.addr);
+		json_i64(j, "heard_ms_ago", v.heard_ms_ago);
+		json_object_end(j);
+	}
+	json_array_end(j);
+}
+
+static void
+write_peer(struct json *j, const struct daemon *d, const struct peer_view *v)
+{
+	bool tracked = node_config(d->node)->mode == MODE_FTFW;
+
+	write_addr(j, "address", &v->addr);
+	json_u64(j, "link", v->addr.link);
+	json_bool(j, "heard", v->heard_lately);
+	json_i64(j, "heard_ms_ago", v->heard_ms_ago);
+	json_u64(j, "flows", v->flows);
+	json_bool(j, "in_sync", v->in_sync);
+	json_object(j, "resync");
+	json_str(j, "state", resync_name(v->resync));
+	write_known(j, "ms_ago", v->resync_ms_ago);
+	json_u64(j, "tries", v->resync_tries);
+	json_bool(j, "unanswered", v->unanswered);
+	json_object_end(j);
+	json_bool(j, "gone", v->gone);
+	if (tracked)
+		json_bool(j, "hears_us", !v->deaf);
+	else
+		json_null(j, "hears_us");
+	json_u64(j, "restarts", v->restarts);
+	write_known(j, "process_ms", v->process_ms);
+	write_known(j, "lag_ms", v->lag_ms);
+	json_u64(j, "lost", v->lost);
+	if (tracked)
+		json_u64(j, "asked_again", v->asked_again);
+	else
+		json_null(j, "asked_again");
 }
 
 static void
@@ -59,21 +288,25 @@ write_peers(struct json *j, const struct daemon *d, ms_t now)
 	json_array(j, "peers");
 	for (size_t i = 0; node_peer_view(d->node, i, &v, now); i++) {
 		json_object(j, NULL);
-		write_addr(j, "address", &v.addr);
-		json_u64(j, "link", v.addr.link);
-		json_bool(j, "heard", v.heard_lately);
-		json_i64(j, "heard_ms_ago", v.heard_ms_ago);
-		json_u64(j, "flows", v.flows);
-		json_bool(j, "in_sync", v.in_sync);
+		write_peer(j, d, &v);
+		write_paths(j, d, i, now);
 		json_object_end(j);
 	}
 	json_array_end(j);
 }
 
+/* ---- links ---- */
+
 static const char *
 link_state_name(enum link_status s)
 {
 	return s == LINK_RUNNING ? "up" : s == LINK_DOWN ? "down" : "no-carrier";
+}
+
+static const char *
+transport_name(enum link_transport t)
+{
+	return t == LINK_MULTICAST ? "multicast" : t == LINK_UDP ? "UDP" : "TCP";
 }
 
 static void
@@ -98,18 +331,205 @@ write_link_counters(struct json *j, const struct link_counters *c)
 }
 
 static void
-write_links(struct json *j, const struct daemon *d)
+write_stream(struct json *j, const struct link *l)
+{
+	bool from, to;
+
+	if (!link_connected(l, &from, &to)) {
+		json_null(j, "connected");
+		return;
+	}
+	json_object(j, "connected");
+	json_bool(j, "from_peer", from);
+	json_bool(j, "to_peer", to);
+	json_u64(j, "queued", link_queued(l));
+	json_object_end(j);
+}
+
+static void
+write_link(struct json *j, const struct daemon *d, size_t i, ms_t now)
+{
+	const struct link *l = d->links[i];
+	const struct link_cfg *cfg = link_config(l);
+	const struct peer_addr to = {.l3 = cfg->l3, .addr = cfg->group};
+	const struct peer_addr stranger = link_stranger(l);
+
+	json_str(j, "interface", cfg->ifname);
+	json_str(j, "transport", transport_name(cfg->transport));
+	write_addr(j, "destination", &to);
+	json_u64(j, "port", cfg->port);
+	json_str(j, "state", link_state_name(link_status(l)));
+	json_bool(j, "in_use", i == d->link_active);
+	json_bool(j, "default", d->cfg->links[i].is_default);
+	write_known(j, "heard_ms_ago", node_link_heard_ms(d->node, i, now));
+	json_u64(j, "payload_bytes", link_payload_max(l));
+	json_u64(j, "receive_buffer_bytes", link_rcvbuf(l));
+	json_bool(j, "guarded", link_is_guarded(l));
+	if (link_counters(l)->recv_strangers > 0)
+		write_addr(j, "last_stranger", &stranger);
+	else
+		json_null(j, "last_stranger");
+	write_stream(j, l);
+	write_link_counters(j, link_counters(l));
+}
+
+static void
+write_links(struct json *j, const struct daemon *d, ms_t now)
 {
 	json_array(j, "links");
 	for (size_t i = 0; i < d->links_count; i++) {
 		json_object(j, NULL);
-		json_str(j, "interface", link_config(d->links[i])->ifname);
-		json_str(j, "state", link_state_name(link_status(d->links[i])));
-		json_bool(j, "in_use", i == d->link_active);
-		write_link_counters(j, link_counters(d->links[i]));
+		write_link(j, d, i, now);
 		json_object_end(j);
 	}
 	json_array_end(j);
+}
+
+/* ---- what is under way ---- */
+
+static const char *
+stage_name(enum commit_stage stage)
+{
+	switch (stage) {
+	case STAGE_MASTERS:
+		return "flows";
+	case STAGE_RELATED:
+		return "related flows";
+	case STAGE_OWN:
+		return "own flows";
+	case STAGE_EXPECTS:
+		return "expectations";
+	case STAGE_LAST:
+		break;
+	}
+	return "changes meanwhile";
+}
+
+static void
+write_last_commit(struct json *j, const struct daemon *d, ms_t now)
+{
+	const struct commit_tally *t = &d->commit_last;
+
+	if (d->commit_last_at.ms == 0) {
+		json_null(j, "last");
+		return;
+	}
+	json_object(j, "last");
+	json_i64(j, "ms_ago", ms_since(now, d->commit_last_at));
+	json_i64(j, "took_ms", t->took_ms);
+	json_u64(j, "total", t->total);
+	json_u64(j, "created", t->created);
+	json_u64(j, "updated", t->updated);
+	json_u64(j, "replaced", t->replaced);
+	json_u64(j, "current", t->current);
+	json_u64(j, "ended", t->ended);
+	json_u64(j, "degraded", t->degraded);
+	json_u64(j, "displaced", t->displaced);
+	json_u64(j, "expired", t->expired);
+	json_u64(j, "failed", t->failed);
+	json_u64(j, "expectations", t->expects_created);
+	json_u64(j, "expectations_failed", t->expects_failed);
+	json_object_end(j);
+}
+
+static void
+write_commit(struct json *j, const struct daemon *d, ms_t now)
+{
+	struct commit_view v = node_commit_view(d->node, now);
+
+	json_object(j, "commit");
+	json_bool(j, "running", v.running);
+	json_str(j, "stage", v.running ? stage_name(v.stage) : NULL);
+	json_u64(j, "done", v.done);
+	json_u64(j, "total", v.total);
+	json_u64(j, "written", v.written);
+	json_u64(j, "failed", v.failed);
+	write_known(j, "ms", v.running ? v.ms : -1);
+	write_eta(j, v.running, v.ms, v.done, v.total);
+	write_last_commit(j, d, now);
+	json_object_end(j);
+}
+
+static void
+write_last_bulk(struct json *j, const struct daemon *d, ms_t now)
+{
+	const struct bulk_last *last = &d->bulk_last;
+
+	if (last->at.ms == 0) {
+		json_null(j, "last");
+		return;
+	}
+	json_object(j, "last");
+	json_i64(j, "ms_ago", ms_since(now, last->at));
+	json_u64(j, "flows", last->flows);
+	if (last->known)
+		json_u64(j, "unacknowledged", last->unacked);
+	else
+		json_null(j, "unacknowledged");
+	json_object_end(j);
+}
+
+static void
+write_bulk(struct json *j, const struct daemon *d, ms_t now)
+{
+	struct bulk_view v = node_bulk_view(d->node, now);
+
+	json_object(j, "bulk");
+	json_bool(j, "running", v.running);
+	json_bool(j, "waits", v.waits);
+	json_bool(j, "put_off", v.put_off);
+	json_bool(j, "unconfirmed", v.unconfirmed);
+	json_u64(j, "sent", v.sent);
+	json_u64(j, "total", v.total);
+	write_known(j, "ms", v.running ? v.ms : -1);
+	write_eta(j, v.running, v.ms, v.sent, v.total);
+	write_last_bulk(j, d, now);
+	json_object_end(j);
+}
+
+static void
+write_queues(struct json *j, const struct daemon *d, ms_t now)
+{
+	struct queue_view q = node_queue_view(d->node);
+
+	json_object(j, "queues");
+	json_u64(j, "to_send", q.tx);
+	json_u64(j, "unacknowledged", q.unacked);
+	json_u64(j, "unacknowledged_limit", q.unacked_max);
+	json_object_end(j);
+	json_object(j, "purge");
+	write_due(j, "due_ms", d->purge_at, now);
+	json_u64(j, "timeout_s", d->cfg->purge_timeout_s);
+	json_object_end(j);
+}
+
+/* ---- the rest ---- */
+
+static void
+write_control(struct json *j, const struct ctl_counters *c)
+{
+	json_object(j, "control");
+	json_u64(j, "accepted", c->accepted);
+	json_u64(j, "refused", c->refused);
+	json_u64(j, "read_failed", c->read_failed);
+	json_u64(j, "unknown_request", c->unknown_request);
+	json_u64(j, "timed_out", c->timed_out);
+	json_u64(j, "not_permitted", c->not_permitted);
+	json_object_end(j);
+}
+
+static void
+write_recent(struct json *j, const struct history *h)
+{
+	uint64_t at = h->count > RECENT_MAX ? h->count - RECENT_MAX : 0;
+
+	json_object(j, "history");
+	json_u64(j, "added", h->count);
+	json_array(j, "recent");
+	for (; at < h->count; at++)
+		history_write(j, history_at(h, at), at);
+	json_array_end(j);
+	json_object_end(j);
 }
 
 static void
@@ -142,13 +562,14 @@ write_role(struct json *j, const struct daemon *d, ms_t now)
 static void
 write_status(struct json *j, const struct daemon *d)
 {
-	struct queue_view q = node_queue_view(d->node);
 	struct ready_view ready;
 	ms_t now = loop_now();
 
 	json_object(j, NULL);
 	json_str(j, "version", VERSION);
+	json_i64(j, "pid", getpid());
 	json_i64(j, "time", (int64_t)time(NULL));
+	json_i64(j, "monotonic_ms", now.ms);
 	json_i64(j, "uptime_s", ms_since(now, d->started) / 1000);
 	json_str(j, "mode", mode_name(node_config(d->node)->mode));
 	write_role(j, d, now);
@@ -156,13 +577,16 @@ write_status(struct json *j, const struct daemon *d)
 	readiness_write(j, "ready", d, &ready);
 	write_table(j, "internal", d, TABLE_LOCAL);
 	write_table(j, "external", d, TABLE_REMOTE);
+	write_expects(j, d);
+	write_kernel(j, d, now);
 	write_peers(j, d, now);
-	write_links(j, d);
-	json_object(j, "queues");
-	json_u64(j, "to_send", q.tx);
-	json_u64(j, "unacknowledged", q.unacked);
-	json_object_end(j);
+	write_links(j, d, now);
+	write_queues(j, d, now);
+	write_commit(j, d, now);
+	write_bulk(j, d, now);
 	gatekeeper_write(j, d);
+	write_recent(j, &d->history);
+	write_control(j, ctl_counters(d->ctl));
 	write_counters(j, d);
 	json_object_end(j);
 	json_end(j);

@@ -4,8 +4,8 @@
  * The parts stand in layers; each calls only those below it:
  *
  *   node.c       init, inputs, commands, time, views
- *   ready.c      is what peers told as good as they can tell it
  *   progress.c   views of what is under way
+ *   ready.c      is what peers told as good as they can tell it
  *   reconfigure.c  settings that change while a node runs
  *   peer.c       who we hear, their numbers, what they acknowledge
  *   identity.c   whose a message is

@@ -705,20 +705,31 @@ ctnl_events_always(void)
 	return r;
 }
 
-uint32_t
-ctnl_flows_max(void)
+/* A number in /proc/sys; -1 if it cannot be read. */
+static int64_t
+read_number(const char *path)
 {
-	int fd = open("/proc/sys/net/netfilter/nf_conntrack_max", O_RDONLY | O_CLOEXEC);
-	unsigned long value;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[24] = "";
 	ssize_t len;
 
 	if (fd < 0)
-		return 0;
+		return -1;
 	len = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	if (len <= 0)
-		return 0;
-	value = strtoul(text, NULL, 10);
-	return value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+	return len > 0 && text[0] >= '0' && text[0] <= '9' ? strtoll(text, NULL, 10) : -1;
+}
+
+uint32_t
+ctnl_flows_max(void)
+{
+	int64_t value = read_number("/proc/sys/net/netfilter/nf_conntrack_max");
+
+	return value < 0 ? 0 : value < UINT32_MAX ? (uint32_t)value : UINT32_MAX;
+}
+
+int64_t
+ctnl_flows_count(void)
+{
+	return read_number("/proc/sys/net/netfilter/nf_conntrack_count");
 }

@@ -112,6 +112,8 @@ int ctnl_events_always(void);
 
 /* How many flows the kernel tracks at most (net.netfilter.nf_conntrack_max); 0 if that cannot be read. */
 uint32_t ctnl_flows_max(void);
+/* How many it tracks now (nf_conntrack_count); -1 if that cannot be read. */
+int64_t ctnl_flows_count(void);
 
 struct ctnl_counters {
 	uint64_t events_unknown; /* event messages of a type we do not know */
