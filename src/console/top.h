@@ -35,9 +35,17 @@ struct top_table {
 	uint64_t flows, limit;
 };
 
+enum top_peer_state {
+	TOP_PEER_IN_SYNC,
+	TOP_PEER_RESYNC, /* asked for all it has, and not done */
+	TOP_PEER_DEAF,   /* it does not seem to hear us */
+	TOP_PEER_SILENT,
+	TOP_PEER_GONE,   /* silent for so long that another may take its place */
+};
+
 struct top_peer {
 	char address[TOP_WORD_MAX], link[TOP_WORD_MAX];
-	bool heard, in_sync;
+	enum top_peer_state state;
 	int64_t heard_ms_ago;
 	int64_t lag_ms; /* negative: not known */
 	uint64_t flows;
@@ -52,12 +60,16 @@ struct top_link {
 
 /* Something that has a beginning and an end: a commit, a bulk send. */
 struct top_work {
-	bool known, running;
+	bool running;
 	uint64_t done, of;
-	int64_t ms;       /* since it began */
+	int64_t ms;     /* since it began */
 	double per_s;
-	int64_t eta_s;    /* negative: not known */
-	uint64_t failed;
+	int64_t eta_ms; /* negative: not known */
+};
+
+struct top_reason {
+	bool blocking; /* the node is not ready because of it */
+	char text[TOP_WHY_MAX];
 };
 
 struct top_loss {
@@ -83,10 +95,12 @@ struct top {
 	int64_t span_ms; /* between the last two of one daemon; 0: there was one only */
 	uint32_t restarts; /* other daemons that have answered since the first */
 
-	char version[TOP_WORD_MAX], mode[TOP_WORD_MAX], role[TOP_WORD_MAX];
+	char version[TOP_WORD_MAX], mode[TOP_WORD_MAX];
+	char role[TOP_WORD_MAX], role_by[TOP_WORD_MAX]; /* by whose word; both may be empty */
 	int64_t uptime_s, role_since_s; /* the latter negative: not known */
 	bool has_ready, ready;
-	char reasons[TOP_REASONS_MAX][TOP_LINE_MAX];
+	int64_t ready_until_s; /* it will be ready then at the latest */
+	struct top_reason reasons[TOP_REASONS_MAX];
 	size_t reasons_count;
 	struct top_table tables[TOP_TABLES_MAX];
 	size_t tables_count;
@@ -96,6 +110,7 @@ struct top {
 	size_t links_count;
 	uint64_t to_send, unacknowledged;
 	struct top_work commit, bulk;
+	bool reading; /* the kernel's table */
 	struct top_rates rates;
 	struct top_loss losses[TOP_LOSSES_MAX];
 	size_t losses_count;

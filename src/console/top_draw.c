@@ -126,31 +126,55 @@ draw_silence(struct pen *pen)
 		    pen->v->why[0] != '\0' ? ": " : "", pen->v->why);
 }
 
+/* A sentence in as many rows as it takes, broken where there is a blank, from `col` on. */
+static void
+put_wrapped(struct pen *pen, int col, enum top_style style, const char *text)
+{
+	int width = pen->p->cols - col;
+
+	while (text[0] != '\0' && left(pen) > 0 && width > 0) {
+		int n = (int)strlen(text), end;
+
+		if (n > width) {
+			for (n = width; n > 0 && text[n] != ' '; n--)
+				continue;
+			n = n > 0 ? n : width;
+		}
+		put(pen, pen->row++, col, style, "%.*s", n, text);
+		for (end = n; text[end] == ' '; end++)
+			continue;
+		text += end;
+	}
+}
+
 static void
 draw_role(struct pen *pen)
 {
 	const struct top *t = pen->t;
-	char since[NUMBER_MAX];
+	char time[NUMBER_MAX];
 	int col = 0;
 
-	if (t->role[0] == '\0' && !t->has_ready)
-		return;
-	if (t->role[0] != '\0') {
-		col = put(pen, pen->row, 0, quieter(pen, TOP_PLAIN), "role ");
-		col = put(pen, pen->row, col, quieter(pen, TOP_BOLD), "%s", t->role);
-		top_duration(since, sizeof(since), t->role_since_s * 1000);
-		if (t->role_since_s >= 0)
-			col = put(pen, pen->row, col, quieter(pen, TOP_DIM), " for %s", since);
-		col += 4;
-	}
 	if (t->has_ready) {
+		top_duration(time, sizeof(time), t->ready_until_s * 1000);
 		col = put(pen, pen->row, col, quieter(pen, TOP_PLAIN), "ready to take over ");
-		put(pen, pen->row, col, quieter(pen, t->ready ? TOP_GOOD : TOP_BAD), "%s",
+		col = put(pen, pen->row, col, quieter(pen, t->ready ? TOP_GOOD : TOP_BAD), "%s",
 		    t->ready ? "yes" : "NO");
+		if (!t->ready && t->ready_until_s > 0)
+			col = put(pen, pen->row, col, quieter(pen, TOP_DIM), ", in %s at the latest", time);
+		col += 3;
 	}
-	pen->row++;
-	for (size_t i = 0; i < t->reasons_count && left(pen) > 0; i++)
-		put(pen, pen->row++, 2, quieter(pen, TOP_WARN), "%s", t->reasons[i]);
+	if (t->role[0] != '\0') {
+		col = put(pen, pen->row, col, quieter(pen, TOP_PLAIN), "role ");
+		col = put(pen, pen->row, col, quieter(pen, TOP_BOLD), "%s", t->role);
+		top_duration(time, sizeof(time), t->role_since_s * 1000);
+		if (t->role_since_s >= 0)
+			col = put(pen, pen->row, col, quieter(pen, TOP_DIM), " for %s", time);
+		if (t->role_by[0] != '\0')
+			put(pen, pen->row, col, quieter(pen, TOP_DIM), ", by %s", t->role_by);
+	}
+	pen->row += t->role[0] != '\0' || t->has_ready;
+	for (size_t i = 0; i < t->reasons_count; i++)
+		put_wrapped(pen, 2, quieter(pen, t->reasons[i].blocking ? TOP_WARN : TOP_DIM), t->reasons[i].text);
 }
 
 /* ---- bars ---- */
@@ -279,24 +303,27 @@ draw_links(struct pen *pen)
 
 /* ---- peers ---- */
 
-static const char *
-peer_state(const struct top_peer *p, enum top_style *style)
-{
-	*style = !p->heard ? TOP_BAD : p->in_sync ? TOP_GOOD : TOP_WARN;
-	return !p->heard ? "silent" : p->in_sync ? "in sync" : "resync";
-}
+static const struct {
+	const char *name;
+	enum top_style style;
+} peer_states[] = {
+    [TOP_PEER_IN_SYNC] = {"in sync", TOP_GOOD},
+    [TOP_PEER_RESYNC] = {"resync", TOP_WARN},
+    [TOP_PEER_DEAF] = {"deaf", TOP_BAD},
+    [TOP_PEER_SILENT] = {"silent", TOP_BAD},
+    [TOP_PEER_GONE] = {"gone", TOP_BAD},
+};
 
 static void
 draw_peer(struct pen *pen, const struct top_peer *p, int width)
 {
 	char number[NUMBER_MAX];
-	enum top_style style;
-	const char *state = peer_state(p, &style);
 	int col = width + 2;
 
 	put(pen, pen->row, 1, quieter(pen, TOP_PLAIN), "%.*s", width, p->address);
 	put(pen, pen->row, col, quieter(pen, TOP_PLAIN), "%.7s", p->link);
-	put(pen, pen->row, col + 8, quieter(pen, style), "%s", state);
+	put(pen, pen->row, col + 8, quieter(pen, peer_states[p->state].style), "%s",
+	    peer_states[p->state].name);
 	top_count(number, sizeof(number), p->flows);
 	put_right(pen, pen->row, col + 26, quieter(pen, TOP_BOLD), number);
 	top_duration(number, sizeof(number), p->lag_ms);
@@ -348,10 +375,18 @@ draw_work(struct pen *pen, const char *name, const struct top_work *w)
 	top_count(done, sizeof(done), w->done);
 	top_count(of, sizeof(of), w->of);
 	top_rate(rate, sizeof(rate), w->per_s);
-	top_duration(eta, sizeof(eta), w->eta_s < 0 ? -1 : w->eta_s * 1000);
+	top_duration(eta, sizeof(eta), w->eta_ms);
 	put(pen, pen->row, 0, quieter(pen, TOP_BOLD), "%s", name);
 	draw_bar(pen, pen->row, 8, end, w->done, w->of, TOP_GOOD);
 	put(pen, pen->row++, end + 1, quieter(pen, TOP_PLAIN), "%s of %s, %s/s, ETA %s", done, of, rate, eta);
+}
+
+static void
+draw_reading(struct pen *pen)
+{
+	if (!pen->t->reading || left(pen) <= 0)
+		return;
+	put(pen, pen->row++, 0, quieter(pen, TOP_BOLD), "the kernel's table is being read");
 }
 
 static void
@@ -435,7 +470,8 @@ draw_help(struct pen *pen)
 	    "",
 	    "per second   what the daemon counted since the screen before, as rates",
 	    "kernel       events of the connection tracking: flows that begin, change, end",
-	    "peers        silent: not heard lately; resync: it has been asked for all it has",
+	    "peers        resync: it has been asked for all it has, and is not done;",
+	    "             deaf: nothing of ours seems to arrive there; silent: not heard lately",
 	    "lag          age of the oldest change that this peer has not acknowledged",
 	    "heard        since its last message",
 	    "losses       since the daemon started; in brackets: just now",
@@ -462,7 +498,7 @@ draw_keys(struct pen *pen)
 static int
 rows_below_peers(const struct top *t)
 {
-	return 1 + t->commit.running + t->bulk.running;
+	return 1 + t->commit.running + t->bulk.running + t->reading;
 }
 
 static void
@@ -475,6 +511,7 @@ draw_body(struct pen *pen)
 	draw_peers(pen, left(pen) - 1 - rows_below_peers(pen->t));
 	draw_work(pen, "commit", &pen->t->commit);
 	draw_work(pen, "bulk", &pen->t->bulk);
+	draw_reading(pen);
 	draw_losses(pen);
 	draw_history(pen);
 }

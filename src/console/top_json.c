@@ -34,22 +34,13 @@ rates(const struct top *t)
 	    "links", links);
 }
 
-/* How long what is under way still takes; null if nothing is, or nobody knows. */
-static json_t *
-eta(const struct top_work *w)
-{
-	return w->running && w->eta_s >= 0 ? json_integer(w->eta_s) : json_null();
-}
-
 json_t *
 top_json(const struct top *t)
 {
 	json_t *interval = t->span_ms > 0 ? json_integer(t->span_ms) : json_null();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:O}",
+	return json_pack("{s:o, s:o, s:O}",
 	    "interval_ms", interval,
 	    "per_second", rates(t),
-	    "commit_eta_s", eta(&t->commit),
-	    "bulk_eta_s", eta(&t->bulk),
 	    "status", t->doc);
 }

@@ -37,7 +37,6 @@ void
 top_init(struct top *t)
 {
 	memset(t, 0, sizeof(*t));
-	t->role_since_s = -1;
 }
 
 void
@@ -117,6 +116,18 @@ take_table(struct top *t, const json_t *doc, const char *name, const char *flows
 	t->tables_count++;
 }
 
+static enum top_peer_state
+peer_state(const json_t *peer)
+{
+	if (console_bool(peer, "gone"))
+		return TOP_PEER_GONE;
+	if (!console_bool(peer, "heard"))
+		return TOP_PEER_SILENT;
+	if (json_is_false(console_at(peer, "hears_us")))
+		return TOP_PEER_DEAF;
+	return console_bool(peer, "in_sync") ? TOP_PEER_IN_SYNC : TOP_PEER_RESYNC;
+}
+
 static void
 take_peers(struct top *t, const json_t *doc)
 {
@@ -131,9 +142,8 @@ take_peers(struct top *t, const json_t *doc)
 
 		copy(p->address, sizeof(p->address), console_str(from, "address"));
 		copy(p->link, sizeof(p->link), console_str(link, "interface"));
-		p->heard = console_bool(from, "heard");
 		p->heard_ms_ago = time_at(from, "heard_ms_ago");
-		p->in_sync = console_bool(from, "in_sync");
+		p->state = peer_state(from);
 		p->lag_ms = time_at(from, "lag_ms");
 		p->flows = u64_at(from, "flows");
 	}
@@ -203,49 +213,49 @@ take_losses(struct top *t, const json_t *before, const json_t *doc)
 	}
 }
 
-/*
- * What is under way, from an object with "running", "done", "of", "ms".  How long it still takes is guessed from
- * the mean of it all: its beginning is not far away.
- */
+/* What is under way; `done` names what is done of the "total". */
 static void
-take_work(struct top_work *w, const json_t *doc, const char *path)
+take_work(struct top_work *w, const json_t *from, const char *done)
 {
-	const json_t *from = console_at(doc, path);
-	double left_s;
-
-	*w = (struct top_work){.known = json_is_object(from), .eta_s = -1, .per_s = -1};
-	if (!w->known)
-		return;
-	w->running = console_bool(from, "running");
-	w->done = u64_at(from, "done");
-	w->of = u64_at(from, "of");
+	*w = (struct top_work){.running = console_bool(from, "running"), .per_s = -1};
+	w->done = u64_at(from, done);
+	w->of = u64_at(from, "total");
 	w->ms = time_at(from, "ms");
-	w->failed = u64_at(from, "failed");
+	w->eta_ms = time_at(from, "eta_ms");
 	if (w->ms > 0)
 		w->per_s = (double)w->done * 1000 / (double)w->ms;
 	if (w->per_s > RATE_MAX)
 		w->per_s = RATE_MAX;
-	if (!w->running || w->per_s <= 0 || w->of < w->done)
-		return;
-	left_s = (double)(w->of - w->done) / w->per_s;
-	if (left_s < (double)TIME_MAX)
-		w->eta_s = (int64_t)(left_s + 0.5);
+}
+
+/* Those that keep the node from being ready come first; others are worth knowing, too. */
+static void
+take_reasons(struct top *t, const json_t *list, bool blocking)
+{
+	for (size_t i = 0; i < json_array_size(list) && t->reasons_count < TOP_REASONS_MAX; i++) {
+		const json_t *from = json_array_get(list, i);
+		struct top_reason *r = &t->reasons[t->reasons_count];
+
+		if (console_bool(from, "blocking") != blocking)
+			continue;
+		r->blocking = blocking;
+		copy(r->text, sizeof(r->text), console_str(from, "text"));
+		t->reasons_count++;
+	}
 }
 
 static void
 take_role(struct top *t, const json_t *doc)
 {
-	const json_t *ready = console_at(doc, "ready"), *reasons;
-
-	copy(t->role, sizeof(t->role), console_str(doc, "role"));
-	t->role_since_s = time_at(doc, "role_since_s");
-	t->has_ready = json_is_boolean(ready);
-	t->ready = json_is_true(ready);
-	reasons = console_at(doc, "not_ready");
-	t->reasons_count = json_array_size(reasons) < TOP_REASONS_MAX ? json_array_size(reasons)
-								       : TOP_REASONS_MAX;
-	for (size_t i = 0; i < t->reasons_count; i++)
-		copy(t->reasons[i], TOP_LINE_MAX, console_str(json_array_get(reasons, i), "text"));
+	copy(t->role, sizeof(t->role), console_str(doc, "role.is"));
+	copy(t->role_by, sizeof(t->role_by), console_str(doc, "role.by"));
+	t->role_since_s = time_at(doc, "role.since_s");
+	t->has_ready = json_is_boolean(console_at(doc, "ready.ready"));
+	t->ready = console_bool(doc, "ready.ready");
+	t->ready_until_s = time_at(doc, "ready.until_s");
+	t->reasons_count = 0;
+	take_reasons(t, console_at(doc, "ready.reasons"), true);
+	take_reasons(t, console_at(doc, "ready.reasons"), false);
 }
 
 void
@@ -271,13 +281,14 @@ top_feed(struct top *t, json_t *doc, ms_t now)
 	t->tables_count = 0;
 	take_table(t, doc, "internal", "internal.flows", "internal.limit");
 	take_table(t, doc, "external", "external.flows", "external.limit");
-	take_table(t, doc, "kernel", "kernel.flows", "kernel.limit");
+	take_table(t, doc, "kernel", "kernel.flows", "kernel.flows_max");
 	take_peers(t, doc);
 	take_rates(t, before, doc);
 	take_links(t, before, doc);
 	take_losses(t, before, doc);
-	take_work(&t->commit, doc, "commit");
-	take_work(&t->bulk, doc, "bulk");
+	take_work(&t->commit, console_at(doc, "commit"), "done");
+	take_work(&t->bulk, console_at(doc, "bulk"), "sent");
+	t->reading = console_bool(doc, "kernel.read.running");
 	t->to_send = u64_at(doc, "queues.to_send");
 	t->unacknowledged = u64_at(doc, "queues.unacknowledged");
 	t->doc = json_incref(doc);

@@ -215,7 +215,6 @@ def test_one_document(fw):
     assert 300 <= doc["interval_ms"] < 5000
     assert doc["per_second"]["events"] == 0 and doc["per_second"]["links"][0]["interface"] == "eth2"
     assert doc["status"]["internal"]["flows"] == FLOWS
-    assert doc["commit_eta_s"] is None
 
 
 def test_what_is_wrong_is_said(fw):

@@ -296,13 +296,13 @@ all_that_matters_is_on_a_small_terminal(void **state)
 	struct stage *s = raise_stage(24, 80);
 	static const char *const there[] = {
 	    "conntrackd 2.0.0  fw1  FT-FW  up 11 s", "12:34:56", "internal            850        1,000  [", "85.0 %",
-	    "external              7", "kernel              500", "sent                              10",
+	    "external              7", "kernel               90          100", "kernel              500", "sent                              10",
 	    "eth2", "192.168.100.200 eth2    in sync", "120 ms", "losses  overruns 2 (+2)", "q quit"};
 
 	(void)state;
 	feed(&s->t, &(struct said){.uptime_s = 10, .flows = 850, .limit = 1000}, 1000);
 	feed(&s->t, &(struct said){.uptime_s = 11, .flows = 850, .limit = 1000, .events = 500, .sent = 10,
-	    .overruns = 2}, 2000);
+	    .overruns = 2, .more = ",\"kernel\":{\"flows\":90,\"flows_max\":100}"}, 2000);
 	draw(s);
 	for (size_t i = 0; i < ARRAY_LEN(there); i++) {
 		if (row_of(s, there[i]) < 0)
@@ -326,8 +326,8 @@ every_size_is_drawn_within_itself(void **state)
 	(void)state;
 	feed(&s->t, &(struct said){.uptime_s = 10, .flows = 850, .limit = 1000}, 1000);
 	feed(&s->t, &(struct said){.uptime_s = 11, .flows = 850, .limit = 1000, .overruns = 2,
-	    .more = ",\"commit\":{\"running\":true,\"done\":10,\"of\":100,\"ms\":1000},"
-		    "\"bulk\":{\"running\":true,\"done\":10,\"of\":100,\"ms\":1000}"}, 2000);
+	    .more = ",\"commit\":{\"running\":true,\"done\":10,\"total\":100,\"ms\":1000},"
+		    "\"bulk\":{\"running\":true,\"sent\":10,\"total\":100,\"ms\":1000}"}, 2000);
 	for (int rows = -1; rows < TOP_ROWS_MAX + 10; rows += rows < 30 ? 1 : 20) {
 		for (int cols = -1; cols < TOP_COLS_MAX + 20; cols += cols < 100 ? 1 : 40) {
 			s->v.rows = rows;
@@ -382,7 +382,8 @@ peers_can_be_walked_through_where_there_is_no_room(void **state)
 	n = (size_t)snprintf(more, sizeof(more), ",\"peers\":[");
 	for (int i = 1; i <= 9; i++)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, "%s{\"address\":\"10.0.0.%d\",\"link\":0,\"heard\":%s,"
-		    "\"in_sync\":false,\"lag_ms\":%d}", i > 1 ? "," : "", i, i == 8 ? "false" : "true", i * 300);
+		    "\"in_sync\":false,\"lag_ms\":%d,\"hears_us\":%s,\"gone\":%s}", i > 1 ? "," : "", i,
+		    i == 8 ? "false" : "true", i * 300, i == 2 ? "false" : "null", i == 3 ? "true" : "false");
 	snprintf(more + n, sizeof(more) - n, "]");
 	feed(&s->t, &(struct said){.uptime_s = 10, .flows = 990, .limit = 1000, .more = more}, 1000);
 	assert_int_equal(s->t.peers_count, TOP_PEERS_MAX);
@@ -391,6 +392,8 @@ peers_can_be_walked_through_where_there_is_no_room(void **state)
 		assert_true(row_of(s, (char[]){'1', '0', '.', '0', '.', '0', '.', (char)('0' + i), '\0'}) > 0);
 	assert_int_equal(style_of(s, "silent"), TOP_BAD);
 	assert_int_equal(style_of(s, "resync"), TOP_WARN);
+	assert_int_equal(style_of(s, "deaf"), TOP_BAD);
+	assert_int_equal(style_of(s, "gone"), TOP_BAD);
 	assert_int_equal(style_of(s, "300 ms"), TOP_BOLD);
 	assert_int_equal(style_of(s, "1.2 s"), TOP_WARN);
 	s->v.rows = 15;
@@ -412,21 +415,24 @@ what_is_under_way_says_when_it_will_be_done(void **state)
 
 	(void)state;
 	feed(&s->t, &(struct said){.uptime_s = 10, .more =
-	    ",\"commit\":{\"running\":true,\"done\":30000,\"of\":100000,\"ms\":1500}"}, 1000);
+	    ",\"commit\":{\"running\":true,\"done\":30000,\"total\":100000,\"ms\":1500,\"eta_ms\":3500}"}, 1000);
 	assert_about(s->t.commit.per_s, 20000);
-	assert_int_equal(s->t.commit.eta_s, 4);
 	draw(s);
-	assert_true(row_of(s, "30,000 of 100,000, 20,000/s, ETA 4 s") > 0);
+	assert_true(row_of(s, "30,000 of 100,000, 20,000/s, ETA 3.5 s") > 0);
 	assert_int_equal(row_of(s, "bulk"), -1);
 	/* Nothing done yet: nobody knows. */
 	feed(&s->t, &(struct said){.uptime_s = 10, .more =
-	    ",\"commit\":{\"running\":true,\"done\":0,\"of\":100000,\"ms\":5}"}, 1000);
+	    ",\"bulk\":{\"running\":true,\"sent\":0,\"total\":100000,\"ms\":5,\"eta_ms\":null},"
+	    "\"kernel\":{\"read\":{\"running\":true}}"}, 1000);
 	draw(s);
 	assert_true(row_of(s, "0 of 100,000, 0/s, ETA -") > 0);
+	assert_true(row_of(s, "the kernel's table is being read") > 0);
+	assert_int_equal(row_of(s, "commit"), -1);
 	feed(&s->t, &(struct said){.uptime_s = 10, .more =
-	    ",\"commit\":{\"running\":false,\"done\":100000,\"of\":100000,\"ms\":5000}"}, 2000);
+	    ",\"commit\":{\"running\":false,\"done\":100000,\"total\":100000,\"ms\":5000}"}, 2000);
 	draw(s);
 	assert_int_equal(row_of(s, "ETA"), -1);
+	assert_int_equal(row_of(s, "being read"), -1);
 	strike(s);
 }
 
@@ -467,6 +473,28 @@ readiness_comes_with_its_reasons(void **state)
 	draw(s);
 	assert_int_equal(row_of(s, "ready"), -1);
 	assert_int_equal(row_of(s, "tables"), 1);
+	feed(&s->t, &(struct said){.uptime_s = 10, .more = ",\"role\":{\"is\":\"backup\",\"since_s\":75,"
+	    "\"by\":\"keepalived\"},\"ready\":{\"ready\":false,\"until_s\":12,\"reasons\":["
+	    "{\"text\":\"only mentioned\",\"blocking\":false},{\"text\":\"in the way\",\"blocking\":true},3]}"}, 2000);
+	draw(s);
+	assert_int_equal(row_of(s, "ready to take over NO, in 12 s at the latest   role backup for 1:15, by keepa"), 1);
+	assert_int_equal(style_of(s, "NO,"), TOP_BAD);
+	assert_int_equal(row_of(s, "in the way"), 2);
+	assert_int_equal(style_of(s, "in the way"), TOP_WARN);
+	assert_int_equal(row_of(s, "only mentioned"), 3);
+	/* In rows, if it is long. */
+	s->v.cols = 9;
+	draw(s);
+	assert_int_equal(row_of(s, "  in the"), 2);
+	assert_int_equal(row_of(s, "  way"), 3);
+	assert_int_equal(row_of(s, "  mention"), 5);
+	assert_int_equal(row_of(s, "  ed"), 6);
+	s->v.cols = 80;
+	feed(&s->t, &(struct said){.uptime_s = 10, .more = ",\"role\":{\"is\":\"master\",\"since_s\":0,\"by\":null},"
+	    "\"ready\":{\"ready\":true,\"until_s\":0,\"reasons\":[]}"}, 3000);
+	draw(s);
+	assert_int_equal(row_of(s, "ready to take over yes   role master for 0 ms"), 1);
+	assert_int_equal(row_of(s, "tables"), 2);
 	strike(s);
 }
 
