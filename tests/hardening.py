@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Is this program built as meson.build says, so that a mistake that is left ends it rather than serves others?
+"""Are these programs built as meson.build says, so that a mistake that is left ends them rather than serves others?
 
-    tests/hardening.py PROGRAM
+    tests/hardening.py PROGRAM...
 
-PROGRAM, with its symbols, is looked at with readelf and objdump.  Then a program that is built with none of
+Each PROGRAM, with its symbols, is looked at with readelf and objdump.  Then a program that is built with none of
 it is looked at in the same way (CC, or cc), and each check has to find fault with that.
 """
 
@@ -28,6 +28,11 @@ int deep(char *to, const char *from)
 }
 /* A relocation in what is not writable. */
 __asm__(".text\n.globl slot\nslot: .quad main\n");
+/* A name that libc offers, and calls. */
+int fputs(const char *s, FILE *f)
+{
+	return s == NULL && f == NULL;
+}
 int main(int argc, char **argv)
 {
 	char to[100];
@@ -41,6 +46,7 @@ BARE_ARGS_X86 = ["-fno-stack-clash-protection", "-fcf-protection=none"]
 BARE_ARGS_ARM = ["-fno-stack-clash-protection", "-mbranch-protection=none"]
 FIXED_ARGS = ["-O2", "-w", "-fno-PIE", "-no-pie"]
 PAGE = 4096
+SMALL = 300  # functions
 LANDS = {"x86-64": r"\sendbr64\b", "AArch64": r"\s(bti|paciasp|pacibsp)\b"}
 NOTES = {"x86-64": ("IBT", "SHSTK"), "AArch64": ("BTI", "PAC")}
 
@@ -63,8 +69,9 @@ class Program:
         self.sections = [row.split() for row in re.findall(r"^   \d\d(.*)$", text, re.M)]
         self.dynamic = run("readelf", "-dW", path)
         self.notes = run("readelf", "-nW", path)
-        self.wanted = {name.split("@")[0] for name in
-                       re.findall(r"\sUND (\S+)", run("readelf", "--dyn-syms", "-W", path))}
+        symbols = run("readelf", "--dyn-syms", "-W", path)
+        self.wanted = {name.split("@")[0] for name in re.findall(r"\sUND (\S+)", symbols)}
+        self.offered = re.findall(r"\sFUNC\s+(?:GLOBAL|WEAK)\s+\w+\s+\d+ (\S+)$", symbols, re.M)
         self.functions = re.findall(r"\sFUNC\s+GLOBAL\s+\w+\s+\d+ (\S+)$", run("readelf", "-sW", path), re.M)
         self.code = {}
         for part in run("objdump", "-dw", "--no-show-raw-insn", path).split("\n\n"):
@@ -121,14 +128,14 @@ def guards_return_addresses(p):
     if "__stack_chk_fail" not in p.wanted:
         return "no __stack_chk_fail"
     callers = sum(any("__stack_chk_fail" in line for line in lines) for lines in p.code.values())
-    if callers < 20:
+    if callers < (10 if len(p.code) < SMALL else 20):
         return "only %d functions do" % callers
 
 
 def checks_sizes(p):
     """libc is told the room that there is (_FORTIFY_SOURCE)."""
     found = sorted(name for name in p.wanted if re.fullmatch(r"__\w+_chk", name))
-    if len(found) < 5 or not {"__memcpy_chk", "__snprintf_chk", "__vsnprintf_chk"} & set(found):
+    if len(found) < (3 if len(p.code) < SMALL else 5) or not {"__memcpy_chk", "__snprintf_chk", "__vsnprintf_chk"} & set(found):
         return "only " + (" ".join(found) or "none")
 
 
@@ -153,9 +160,15 @@ def marks_where_calls_land(p):
         return "%d functions do not, as %s" % (len(bare), " ".join(bare[:3]))
 
 
+def leaves_libraries_their_names(p):
+    """No function of its own takes the place of one that a library calls."""
+    if p.offered:
+        return "libraries see " + " ".join(p.offered[:3])
+
+
 CHECKS = [is_movable, has_read_only_relocations, has_nothing_writable_to_run, keeps_data_from_running,
           has_no_text_relocations, looks_for_libraries_where_the_system_does, guards_return_addresses,
-          checks_sizes, touches_each_page_of_the_stack, marks_where_calls_land]
+          checks_sizes, touches_each_page_of_the_stack, marks_where_calls_land, leaves_libraries_their_names]
 
 
 def libc_is_marked(cc, p):
@@ -165,33 +178,43 @@ def libc_is_marked(cc, p):
     return all(all(mark in run("readelf", "-nW", file) for mark in NOTES[p.machine]) for file in files)
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
-    cc = os.environ.get("CC", "cc").split()
-    p, bad = Program(sys.argv[1]), 0
-    checks = [check for check in CHECKS if check is not marks_where_calls_land or p.machine in LANDS]
-    with tempfile.TemporaryDirectory() as scratch:
-        source, bare, fixed = (os.path.join(scratch, name) for name in ("bare.c", "bare", "fixed"))
-        with open(source, "w") as f:
-            f.write(BARE)
-        extra = {"x86-64": BARE_ARGS_X86, "AArch64": BARE_ARGS_ARM}.get(p.machine, [])
-        run(*cc, *BARE_ARGS, *extra, "-o", bare, source)
-        run(*cc, *FIXED_ARGS, "-o", fixed, source)
-        without = Program(bare), Program(fixed)
+def judge(path, checks, without, cc):
+    """How many faults one program has."""
+    p, bad = Program(path), 0
+    print(os.path.basename(path))
     for check in checks:
-        wrong, seen = check(p), [found for found in map(check, without) if found]
-        bad += bool(wrong) + (not seen)
-        print("%-62s %s" % (check.__doc__.rstrip("."), wrong or "yes"))
-        if not seen:
-            print("    and does not see that a program without lacks it")
+        if check is marks_where_calls_land and p.machine not in LANDS:
+            continue
+        wrong = check(p)
+        bad += bool(wrong)
+        print("  %-62s %s" % (check.__doc__.rstrip("."), wrong or "yes"))
     if p.machine in NOTES:
         marked = all(mark in p.notes for mark in NOTES[p.machine])
         expected = libc_is_marked(cc, p)
         bad += expected and not marked
-        print("%-62s %s" % ("The whole program says so (%s)" % ", ".join(NOTES[p.machine]),
-                            "yes" if marked else "no" if expected else "no, since libc's part of it does not"))
-    sys.exit(bad != 0)
+        print("  %-62s %s" % ("The whole program says so (%s)" % ", ".join(NOTES[p.machine]),
+                              "yes" if marked else "no" if expected else "no, since libc's part of it does not"))
+    for check in checks:
+        if (check is not marks_where_calls_land or p.machine in LANDS) and not any(map(check, without)):
+            bad += 1
+            print("  that a program without lacks it is not seen: " + check.__doc__)
+    return bad
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    cc = os.environ.get("CC", "cc").split()
+    machine = Program(sys.argv[1]).machine
+    with tempfile.TemporaryDirectory() as scratch:
+        source, bare, fixed = (os.path.join(scratch, name) for name in ("bare.c", "bare", "fixed"))
+        with open(source, "w") as f:
+            f.write(BARE)
+        extra = {"x86-64": BARE_ARGS_X86, "AArch64": BARE_ARGS_ARM}.get(machine, [])
+        run(*cc, *BARE_ARGS, *extra, "-o", bare, source)
+        run(*cc, *FIXED_ARGS, "-o", fixed, source)
+        without = Program(bare), Program(fixed)
+    sys.exit(sum(judge(path, CHECKS, without, cc) for path in sys.argv[1:]) != 0)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Do the same sources make the same program, byte for byte, wherever, whenever and by whomever it is built?
+"""Do the same sources make the same programs, byte for byte, wherever, whenever and by whomever they are built?
 
-    tests/reproducible.py [--package] [PROGRAM]
+    tests/reproducible.py [--package] [PROGRAM...]
 
 Builds a copy of the sources in two directories that differ in place, depth and age, as two who differ in umask,
-time zone, language and home.  With PROGRAM, which was built from these sources by cc with the default options,
-one build is enough: it is compared with that.  With --package two packages are made by tools/package instead.
+time zone, language and home.  With all PROGRAMs, which were built from these sources by cc with the default options,
+one build is enough: it is compared with them.  With --package two packages are made by tools/package instead.
 """
 
 import glob
@@ -19,6 +19,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MESON = "/usr/bin/meson"
+PROGRAMS = ["conntrackd", "conntrackd-top"]
 NEEDED = ["meson.build", "meson_options.txt", "src", "man"]
 # Place of the sources, place of the build seen from there, umask, environment, age of the files.
 WAYS = [
@@ -56,12 +57,12 @@ def copy_of(top, way, names):
     return to
 
 
-def program(top, way):
+def programs(top, way):
     _, build, umask, env, _ = way
     at = copy_of(top, way, NEEDED)
     sh([MESON, "setup", build, "-Dtests=false"], at, umask, env)
-    sh(["ninja", "-C", build, "-j2", "conntrackd"], at, umask, env)
-    return [os.path.join(at, build, "conntrackd")]
+    sh(["ninja", "-C", build, "-j2", *PROGRAMS], at, umask, env)
+    return [os.path.join(at, build, name) for name in PROGRAMS]
 
 
 def packages(top, way):
@@ -95,10 +96,10 @@ def differ(first, second):
 
 def main():
     args = sys.argv[1:]
-    build = program
+    build = programs
     if args[:1] == ["--package"]:
         build, args = packages, args[1:]
-    if len(args) > 1 or any(arg.startswith("-") for arg in args):
+    if any(arg.startswith("-") for arg in args):
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as top:
         found = [build(top, way) for way in (WAYS[1:] if args else WAYS)]
