@@ -19,7 +19,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MESON = "/usr/bin/meson"
-PROGRAMS = ["conntrackd", "conntrackd-top"]
+PROGRAMS = ["conntrackd", "conntrackd-top", "conntrackd-exporter"]
 NEEDED = ["meson.build", "meson_options.txt", "src", "man"]
 # Place of the sources, place of the build seen from there, umask, environment, age of the files.
 WAYS = [
