@@ -28,6 +28,8 @@ config_defaults(struct config *c)
 	c->overrun_resync_s = 30;
 	c->hash_size = 65536;
 	c->purge_timeout_s = 60;
+	c->vrrp.weight = -60;
+	c->vrrp.hold_max_s = 60;
 	c->systemd = true;
 	c->gate_timeout_s = 2;
 	/* Events wait in a buffer of the kernel's that a burst fills in milliseconds. */
@@ -130,6 +132,19 @@ print_expects(struct printer *pr, const struct node_cfg *n)
 }
 
 static void
+print_vrrp(struct printer *pr, const struct config_vrrp *v)
+{
+	put(pr, "\tVRRP {\n");
+	if (v->fifo[0] != '\0')
+		put(pr, "\t\tNotifyFifo %s\n", v->fifo);
+	if (v->name[0] != '\0')
+		put(pr, "\t\t%s %s\n", v->is_group ? "Group" : "Instance", v->name);
+	if (v->track_file[0] != '\0')
+		put(pr, "\t\tTrackFile %s\n", v->track_file);
+	put(pr, "\t\tWeight %d\n\t\tHoldMax %u\n\t}\n", v->weight, v->hold_max_s);
+}
+
+static void
 print_sync(struct printer *pr, const struct config *c)
 {
 	if (!c->has_sync)
@@ -138,6 +153,8 @@ print_sync(struct printer *pr, const struct config *c)
 	print_mode(pr, c);
 	for (size_t i = 0; i < c->links_count; i++)
 		print_link(pr, &c->links[i]);
+	if (c->vrrp.fifo[0] != '\0' || c->vrrp.track_file[0] != '\0')
+		print_vrrp(pr, &c->vrrp);
 	/* DisableExternalCache includes it. */
 	if (!c->disable_external)
 		put(pr, "\tCacheWriteThrough %s\n", on_off(c->node.write_through));

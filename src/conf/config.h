@@ -17,6 +17,7 @@ enum {
 	CONFIG_HELPER_NAME_MAX = 16,
 	CONFIG_GROUP_MAX = 33,      /* UNIX Group: 32 characters */
 	CONFIG_GATE_S_MAX = 30,     /* TakeoverGate Timeout, in seconds */
+	CONFIG_VRRP_NAME_MAX = 65,  /* VRRP Instance, Group: 64 characters */
 };
 
 enum config_transport { TRANSPORT_MULTICAST, TRANSPORT_UDP, TRANSPORT_TCP };
@@ -48,6 +49,16 @@ struct config_helper {
 	uint32_t expect_timeout_s;
 };
 
+/* What is shared with keepalived. */
+struct config_vrrp {
+	char fifo[CONFIG_PATH_MAX];  /* empty: it tells its state by commands, or not at all */
+	char name[CONFIG_VRRP_NAME_MAX]; /* whose state counts */
+	bool is_group;               /* a vrrp_sync_group, or else a vrrp_instance */
+	char track_file[CONFIG_PATH_MAX]; /* empty: this node is never held back */
+	int32_t weight;              /* what is in it while the node is held back; negative */
+	uint32_t hold_max_s;
+};
+
 enum config_sched { SCHED_TYPE_RR, SCHED_TYPE_FIFO };
 
 struct config {
@@ -61,6 +72,7 @@ struct config {
 	bool has_stats; /* and no Sync */
 	struct config_link links[NODE_LINKS_MAX];
 	size_t links_count;
+	struct config_vrrp vrrp;
 
 	bool stats_has_log;
 	char stats_log[CONFIG_PATH_MAX];

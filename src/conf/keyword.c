@@ -53,6 +53,15 @@ static const struct keyword keywords[] = {
     {"DestroyTimeout", IN_SYNC | IN_MODES, ARG_INT, .max = INT_MAX_OLD,
 	.obsolete = "it has no effect, remove it"},
 
+    /* What is shared with keepalived */
+    {"VRRP", IN_SYNC, ARG_BLOCK, .opens = IN_VRRP, .leave = leave_vrrp},
+    {"NotifyFifo", IN_VRRP, ARG_PATH, CONFIG(vrrp.fifo), .max = CONFIG_PATH_MAX - 1},
+    {"Instance", IN_VRRP, ARG_WORD, .set = set_vrrp_instance},
+    {"Group", IN_VRRP, ARG_WORD, .set = set_vrrp_group},
+    {"TrackFile", IN_VRRP, ARG_PATH, CONFIG(vrrp.track_file), .max = CONFIG_PATH_MAX - 1},
+    {"Weight", IN_VRRP, ARG_WORD, .set = set_vrrp_weight},
+    {"HoldMax", IN_VRRP, ARG_INT, CONFIG(vrrp.hold_max_s), .min = 1, .max = 3600},
+
     /* Mode */
     {"RefreshTime", IN_SYNC | IN_ALARM, ARG_INT, CONFIG(node.refresh_s), .max = INT_MAX_OLD,
 	.zero = 60},
@@ -174,6 +183,7 @@ static const char *const scope_name[SCOPES_COUNT] = {
     "the top level", "Sync", "Mode FTFW", "Mode ALARM", "Mode NOTRACK", "Options", "Multicast",
     "UDP", "TCP", "General", "UNIX", "Scheduler", "Filter", "a protocol list", "a state list",
     "Filter Address", "IgnoreTrafficFor", "Stats", "Helper", "Helper Type", "Policy", "TakeoverGate",
+    "VRRP",
 };
 
 const struct keyword *

@@ -35,11 +35,12 @@ enum scope {
 	IN_HELPER_TYPE = 1u << 19,
 	IN_POLICY = 1u << 20,
 	IN_GATE = 1u << 21,
+	IN_VRRP = 1u << 22,
 
 	IN_MODES = IN_FTFW | IN_ALARM | IN_NOTRACK,
 	IN_LINKS = IN_MULTICAST | IN_UDP | IN_TCP,
 };
-enum { SCOPES_COUNT = 22, SCOPE_DEPTH_MAX = 8 };
+enum { SCOPES_COUNT = 23, SCOPE_DEPTH_MAX = 8 };
 
 enum arg_kind {
 	ARG_NONE,

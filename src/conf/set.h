@@ -24,6 +24,7 @@ bool enter_helper_type(struct parser *p, struct pos pos, uint32_t *scope);
 bool enter_policy(struct parser *p, struct pos pos, uint32_t *scope);
 void leave_policy(struct parser *p, struct pos pos, bool broken);
 bool enter_gate(struct parser *p, struct pos pos, uint32_t *scope);
+void leave_vrrp(struct parser *p, struct pos pos, bool broken);
 
 void set_group(struct parser *p, const struct value *v);
 void set_mcast_local(struct parser *p, const struct value *v);
@@ -37,6 +38,9 @@ void set_unix_group(struct parser *p, const struct value *v);
 void set_hash_limit(struct parser *p, const struct value *v);
 void set_overrun_resync(struct parser *p, const struct value *v);
 void set_sched_type(struct parser *p, const struct value *v);
+void set_vrrp_instance(struct parser *p, const struct value *v);
+void set_vrrp_group(struct parser *p, const struct value *v);
+void set_vrrp_weight(struct parser *p, const struct value *v);
 void set_expectations(struct parser *p, const struct value *v);
 void add_expect_helper(struct parser *p, const struct token *word);
 void set_stats_log_file(struct parser *p, const struct value *v);

@@ -465,6 +465,19 @@ usual_slips_get_one_fitting_error(void **state)
 	    {"", "General { UNIX { Path /tmp/x.sock; } }", "no quotes"},
 	    {"", "General { Syslog \"on\" }", "no quotes"},
 	    {"", "General { Syslog local0; }", "no quotes"},
+	    {"VRRP { }", "", "without NotifyFifo and TrackFile"},
+	    {"VRRP { NotifyFifo /f }", "", "Group or Instance, too"},
+	    {"VRRP { NotifyFifo f Group G1 }", "", "begins with '/'"},
+	    {"VRRP { NotifyFifo /f Group G1 Instance V1 }", "", "'V1' beside the Group of line"},
+	    {"VRRP { NotifyFifo /f Group \"G1\" }", "", "no quotes"},
+	    {"VRRP { NotifyFifo /f Group "
+	     "G2345678901234567890123456789012345678901234567890123456789012345 }", "", "at most 64"},
+	    {"VRRP { NotifyFifo /f Group G1 TrackFile /f }", "", "one path"},
+	    {"VRRP { TrackFile /t Weight 60 }", "", "from -253 to -1"},
+	    {"VRRP { TrackFile /t Weight -254 }", "", "from -253 to -1"},
+	    {"VRRP { TrackFile /t Weight -0 }", "", "from -253 to -1"},
+	    {"VRRP { TrackFile /t Weight -6x }", "", "from -253 to -1"},
+	    {"VRRP { TrackFile /t HoldMax 0 }", "", "from 1 to 3600"},
 	    {"", "General { Scheduler { Type OTHER Priority 5 } }", "RR or FIFO"},
 	    {"", "General { Scheduler { Type FIFO Priority 100 } }", "from 0 to 99"},
 	};
@@ -607,6 +620,30 @@ an_empty_section_is_enough_for_a_gate(void **state)
 }
 
 static void
+what_is_shared_with_keepalived_is_stored(void **state)
+{
+	(void)state;
+	assert_true(parse_with("VRRP { NotifyFifo /run/f Group G1 TrackFile /run/t Weight -253 HoldMax 7 }", ""));
+	assert_string_equal(conf.vrrp.fifo, "/run/f");
+	assert_string_equal(conf.vrrp.name, "G1");
+	assert_true(conf.vrrp.is_group);
+	assert_string_equal(conf.vrrp.track_file, "/run/t");
+	assert_int_equal(conf.vrrp.weight, -253);
+	assert_int_equal(conf.vrrp.hold_max_s, 7);
+	assert_round_trip(&conf, "all of VRRP");
+	/* Said again, the last one counts, and nothing is left of a longer one. */
+	assert_true(parse_with("VRRP { NotifyFifo /run/f Instance V_longer Instance V1 }", ""));
+	assert_string_equal(conf.vrrp.name, "V1");
+	assert_false(conf.vrrp.is_group);
+	assert_int_equal(conf.vrrp.weight, -60);
+	assert_int_equal(conf.vrrp.hold_max_s, 60);
+	assert_round_trip(&conf, "an instance");
+	assert_true(parse_with("VRRP { TrackFile /run/t Weight -1 }", ""));
+	assert_string_equal(conf.vrrp.fifo, "");
+	assert_round_trip(&conf, "a track file alone");
+}
+
+static void
 defaults_are_those_of_the_manual(void **state)
 {
 	static struct config none;
@@ -684,6 +721,7 @@ main(void)
 	    cmocka_unit_test(caches_may_be_disabled),
 	    cmocka_unit_test(process_settings_are_stored),
 	    cmocka_unit_test(an_empty_section_is_enough_for_a_gate),
+	    cmocka_unit_test(what_is_shared_with_keepalived_is_stored),
 	    cmocka_unit_test(defaults_are_those_of_the_manual),
 	    cmocka_unit_test(printing_says_how_much_room_it_needs),
 	};

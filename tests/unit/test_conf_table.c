@@ -19,6 +19,7 @@ struct place {
 static const struct place places[] = {
     {IN_TOP, "Sync { Mode FTFW { } " LINK "} %s"},
     {IN_SYNC, "Sync { Mode FTFW { } " LINK "%s }"},
+    {IN_VRRP, "Sync { Mode FTFW { } " LINK "VRRP { TrackFile /t %s } }"},
     {IN_FTFW, "Sync { Mode FTFW { %s } " LINK "}"},
     {IN_ALARM, "Sync { Mode ALARM { %s } " LINK "}"},
     {IN_NOTRACK, "Sync { Mode NOTRACK { %s } " LINK "}"},
@@ -235,7 +236,7 @@ every_path_is_kept_to_its_length(void **state)
 		assert_false(parse_in(place, kw->name, "relative/path"));
 		assert_non_null(find_diag(&diags, DIAG_ERROR, "begins with '/'"));
 	}
-	assert_int_equal(tested, 4);
+	assert_int_equal(tested, 6);
 }
 
 static void
