@@ -234,6 +234,7 @@ handle_timers(struct daemon *d, ms_t now)
 		node_tick(d->node, now);
 	gatekeeper_step(d, now);
 	links_check(d, now);
+	vrrp_check(d, now);
 }
 
 static ms_t
@@ -249,6 +250,7 @@ next_deadline(const struct daemon *d, ms_t now)
 		at = ms_add(now, 1);
 	at = ms_earlier(at, ctl_deadline(d->ctl));
 	at = ms_earlier(at, links_deadline(d));
+	at = ms_earlier(at, vrrp_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
 	at = ms_earlier(at, d->poll_at);
 	at = ms_earlier(at, d->watchdog_at);
@@ -324,6 +326,7 @@ wait_for_work(struct daemon *d)
 	d->dump_index = d->dump_open ? loop_add(&d->loop, ctnl_dump_fd(d->ctnl), POLLIN) : -1;
 	links_prepare(d);
 	ctl_prepare(d->ctl, &d->loop);
+	vrrp_prepare(d);
 	if (d->gathers && d->pace.until_us < deadline_us)
 		deadline_us = d->pace.until_us;
 	loop_wait_us(&d->loop, deadline_us);
@@ -363,6 +366,7 @@ turn(struct daemon *d)
 	read_all(d, now);
 	check_drained(d, now);
 	ctl_dispatch(d->ctl, &d->loop, now);
+	vrrp_receive(d, now);
 	handle_timers(d, now);
 	read_start(d, now);
 	write_kernel(d, now);
@@ -578,7 +582,7 @@ open_all(struct daemon *d)
 	}
 	/* The node before what feeds it; the table is read only after its events are subscribed to. */
 	if (stats_log_open(d, d->cfg) != 0 || !open_ctl(d) || !open_node(d) || !open_ctnl(d) ||
-	    !links_open(d))
+	    !links_open(d) || !vrrp_open(d))
 		return false;
 	gatekeeper_start(d);
 	return true;
@@ -594,6 +598,7 @@ close_all(struct daemon *d)
 		lock_release(d->lock_fd, d->cfg->lock_file);
 	links_close(d);
 	gatekeeper_stop(d);
+	vrrp_close(d);
 	if (d->ctnl != NULL)
 		ctnl_close(d->ctnl);
 	requests_answer(d, WAIT_STOP, 0, NULL);
@@ -627,6 +632,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .log = log,
 	    .lock_fd = -1,
 	    .link_watch = -1,
+	    .vrrp = {.fd = -1, .index = -1, .check_at = MS_NEVER},
 	    .ready_fd = ready_fd,
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,

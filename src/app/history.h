@@ -41,9 +41,9 @@ enum { HISTORY_MAX = 256, HISTORY_TEXT_MAX = 160, HISTORY_REPEAT_MS = 60 * 1000 
 	X(DEMOTE, "demote", false)                                                                 \
 	X(VERDICT, "verdict", false)                                                               \
 	X(ROLE, "role", false)                                                                     \
-	X(FIFO, "fifo", true)                                                                      \
+	X(FIFO, "fifo", false)                                                                     \
 	X(GATE, "gate", false)                                                                     \
-	X(TRACK_FILE, "track-file", true)                                                          \
+	X(TRACK_FILE, "track-file", false)                                                         \
 	X(OVERRUN, "overrun", true)                                                                \
 	X(BUFFER, "buffer", true)                                                                  \
 	X(READ, "read", true)                                                                      \

@@ -12,6 +12,7 @@
  *   report.c    what the node notices, as log lines
  *   role.c      master or backup, and what follows from it, see role.h
  *   readiness.c  how good the replica is, in words
+ *   vrrp.c      this node and keepalived, see vrrp.h
  *   reload.c    SIGHUP: settings that change while the daemon runs
  *   stats_log.c lines about flows that have ended
  *   helpers.c   user-space helpers that are not provided
@@ -34,6 +35,7 @@
 #include "notify.h"
 #include "pace.h"
 #include "role.h"
+#include "vrrp.h"
 
 enum {
 	READ_WAITS_MAX = 100, /* turns that a read of the table waits for events to be read first */
@@ -194,6 +196,7 @@ struct daemon {
 	struct commit_tally commit_last;
 	ms_t commit_last_at; /* 0: there was none */
 	struct bulk_last bulk_last;
+	struct vrrp vrrp;
 	struct said said[NOTICE_TYPES];
 	struct history history;
 

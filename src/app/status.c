@@ -575,6 +575,7 @@ write_status(struct json *j, const struct daemon *d)
 	write_role(j, d, now);
 	role_ready_view(d, &ready, now);
 	readiness_write(j, "ready", d, &ready);
+	vrrp_write(j, d, now);
 	write_table(j, "internal", d, TABLE_LOCAL);
 	write_table(j, "external", d, TABLE_REMOTE);
 	write_expects(j, d);
