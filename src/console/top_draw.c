@@ -266,7 +266,7 @@ draw_rates(struct pen *pen)
 	if (!pen->t->known || !section(pen, "per second"))
 		return;
 	heads(pen, ends, names, ARRAY_LEN(ends));
-	draw_rate_row(pen, "kernel", ends, r->events, TOP_NO_RATE, TOP_NO_RATE, TOP_NO_RATE);
+	draw_rate_row(pen, "from kernel", ends, r->events, TOP_NO_RATE, TOP_NO_RATE, TOP_NO_RATE);
 	if (pen->t->links_count == 0)
 		return;
 	draw_rate_row(pen, "sent", ends, TOP_NO_RATE, r->sent_messages, r->sent_datagrams, r->sent_bytes);
@@ -469,7 +469,7 @@ draw_help(struct pen *pen)
 	    "h, ?         this page, and back",
 	    "",
 	    "per second   what the daemon counted since the screen before, as rates",
-	    "kernel       events of the connection tracking: flows that begin, change, end",
+	    "from kernel  events of the connection tracking: flows that begin, change, end",
 	    "peers        resync: it has been asked for all it has, and is not done;",
 	    "             deaf: nothing of ours seems to arrive there; silent: not heard lately",
 	    "lag          age of the oldest change that this peer has not acknowledged",
