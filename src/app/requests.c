@@ -94,7 +94,7 @@ stats(struct daemon *d, struct ctl_client *c, enum stats_what what)
 
 /* Adds as many flows of a table as fit; the cursor is the client's own. */
 static void
-more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
+dump_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 {
 	enum node_table table = job->request == CTL_DUMP_INTERNAL ||
 		job->request == CTL_DUMP_INTERNAL_XML
@@ -126,7 +126,7 @@ more_flows(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 
 /* The same of expectations. */
 static void
-more_expects(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
+dump_expects(struct daemon *d, struct ctl_client *c, struct ctl_job *job)
 {
 	bool xml = job->request == CTL_DUMP_INTERNAL_EXP_XML ||
 	    job->request == CTL_DUMP_EXTERNAL_EXP_XML;
@@ -174,11 +174,11 @@ more(void *ctx, struct ctl_client *c, struct ctl_job *job)
 		return;
 	}
 	if (is_expects_dump(job->request)) {
-		more_expects(d, c, job);
+		dump_expects(d, c, job);
 		return;
 	}
 	if (job->request != CTL_STATS_RSQUEUE) {
-		more_flows(d, c, job);
+		dump_flows(d, c, job);
 		return;
 	}
 	text_init(&t, buf, sizeof(buf));

@@ -6,6 +6,7 @@
  *   links.c     the dedicated links
  *   requests.c  what clients of the control socket ask for
  *   verbs.c     what they ask for in words, see verbs.h
+ *   flows.c     of these, the tables
  *   status.c    of these, how the daemon is
  *   check.c     of these, what is compared with the kernel
  *   record.c    what it went through, for history.h

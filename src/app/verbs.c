@@ -18,6 +18,8 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"check", answer_check, more_check},
+    {"expectations", answer_expectations, more_expectations},
+    {"flows", answer_flows, more_flows},
     {"history", answer_history, more_history},
     {"status", answer_status, NULL},
 };

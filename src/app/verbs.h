@@ -39,6 +39,12 @@ void answer_status(const struct verb_call *v);
 void answer_check(const struct verb_call *v);
 void more_check(const struct verb_call *v);
 
+/* flows.c */
+void answer_flows(const struct verb_call *v);
+void more_flows(const struct verb_call *v);
+void answer_expectations(const struct verb_call *v);
+void more_expectations(const struct verb_call *v);
+
 /* record.c */
 void answer_history(const struct verb_call *v);
 void more_history(const struct verb_call *v);

@@ -24,6 +24,18 @@ static const struct console_verb verbs[] = {
 	"Without FILE: that of -C, or the default.  Needs no daemon.\n"
 	"Exit code: 0 fine, 2 warnings, 1 errors (print: 0 unless there are errors).",
 	verb_config, true},
+    {"expectations", "[internal|external]",
+	"Shows the expectations of a table, as -i expect and -e expect do.\n"
+	"  --json  an array with all that is known of each\n"
+	"Exit code: 0 shown, 1 nobody answers.",
+	verb_expectations, false},
+    {"flows", "[internal|external]",
+	"Shows the flows of a table, as -i and -e do.\n"
+	"  internal  those of this node's kernel, if nothing is said\n"
+	"  external  those of the peers\n"
+	"  --json    an array with all that is known of each, a line each\n"
+	"Exit code: 0 shown, 1 nobody answers.",
+	verb_flows, false},
     {"history", "[--last N]",
 	"Shows what the daemon went through and decided, the oldest first.\n"
 	"  --last N  the last N entries only\n"

@@ -86,6 +86,8 @@ void console_print_json(const json_t *doc);
 /* verb_*.c */
 int verb_check(struct console *c);
 int verb_config(struct console *c);
+int verb_expectations(struct console *c);
+int verb_flows(struct console *c);
 int verb_history(struct console *c);
 int verb_metrics(struct console *c);
 int verb_status(struct console *c);

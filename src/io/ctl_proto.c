@@ -48,6 +48,8 @@ ctl_verb_find(const char *name)
 {
 	static const struct ctl_verb verbs[] = {
 	    {"check", true},
+	    {"expectations", true},
+	    {"flows", true},
 	    {"history", true},
 	    {"status", true},
 	};

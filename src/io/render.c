@@ -5,8 +5,8 @@
 
 /* ---- names ---- */
 
-static const char *
-l4_name(uint8_t l4)
+const char *
+render_l4_name(uint8_t l4)
 {
 	switch (l4) {
 	case L4_ICMP:
@@ -147,7 +147,7 @@ static void
 add_protocol(struct text *t, uint8_t l4)
 {
 	static const char column[] = "        ";
-	const char *name = l4_name(l4);
+	const char *name = render_l4_name(l4);
 	size_t len = strlen(name);
 
 	text_bytes(t, name, len);
@@ -280,7 +280,7 @@ xml_tuple(struct text *t, const char *direction, const struct tuple *tp)
 	text_add(t, "</src><dst>");
 	text_addr(t, tp->l3, tp->dst);
 	text_add(t, "</dst></layer3><layer4 protonum=\"%u\" protoname=\"%s\">", tp->l4,
-	    l4_name(tp->l4));
+	    render_l4_name(tp->l4));
 	if (flow_l4_has_ports(tp->l4))
 		text_add(t, "<sport>%u</sport><dport>%u</dport>", ntohs(tp->sport),
 		    ntohs(tp->dport));

@@ -15,6 +15,9 @@
 /* Longest line that render_flow() or render_flow_xml() can produce, with its NUL. */
 enum { RENDER_FLOW_MAX = 2048 };
 
+/* "tcp"; "unknown" of what has no name here. */
+const char *render_l4_name(uint8_t l4);
+
 /* One flow as -i (TABLE_LOCAL) or -e (TABLE_REMOTE) prints it, with newline. */
 void render_flow(struct text *t, enum node_table table, const struct flow_view *v);
 void render_flow_xml(struct text *t, enum node_table table, const struct flow_view *v);

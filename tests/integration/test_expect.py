@@ -3,6 +3,7 @@
 a failover between the announcement and the connection that was announced."""
 
 import os
+import json
 import re
 
 import lab as lab_module
@@ -140,6 +141,13 @@ def test_an_expectation_is_shown_and_ends_at_the_peer(start):
     xml = lab.fw2.ct("-e", "expect", "-x", check=True).stdout
     assert xml.startswith('<flow><layer3 protonum="2" protoname="ipv4"><expected><src>192.168.0.10')
     assert "<helper-name>ftp</helper-name><class>0</class></meta></flow>\n" in xml
+    [seen] = json.loads(lab.fw2.ct("expectations", "external", "--json", check=True).stdout)
+    assert seen["expected"]["source"] == "192.168.0.10" and seen["expected"]["source_port"] == 0
+    assert seen["mask"] == {"source": "255.255.255.255", "destination": "255.255.255.255", "source_port": 0,
+                            "destination_port": 65535}
+    assert seen["master"]["protocol"] == "tcp" and seen["master"]["destination_port"] == 21
+    assert seen["helper"] == "ftp" and seen["peer"]["address"] == "192.168.100.100"
+    assert lab.fw2.ct("expectations", "external", check=True).stdout.startswith(line.split(" [")[0])
     assert "cache external:\ncurrent active connections:\t           1\n" in \
         lab.fw2.ct("-s", "expect", check=True).stdout
     assert client.ask("take")["whole"]
