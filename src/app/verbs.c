@@ -18,6 +18,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"check", answer_check, more_check},
+    {"doctor", answer_doctor, more_doctor},
     {"expectations", answer_expectations, more_expectations},
     {"flows", answer_flows, more_flows},
     {"history", answer_history, more_history},

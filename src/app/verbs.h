@@ -32,6 +32,10 @@ void verb_fail(const struct verb_call *v, const char *fmt, ...) ATTR_PRINTF(2, 3
 void verbs_request(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
 void verbs_more(struct daemon *d, struct ctl_client *c, struct ctl_job *job);
 
+/* inspect.c */
+void answer_doctor(const struct verb_call *v);
+void more_doctor(const struct verb_call *v);
+
 /* status.c */
 void answer_status(const struct verb_call *v);
 

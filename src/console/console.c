@@ -24,6 +24,12 @@ static const struct console_verb verbs[] = {
 	"Without FILE: that of -C, or the default.  Needs no daemon.\n"
 	"Exit code: 0 fine, 2 warnings, 1 errors (print: 0 unless there are errors).",
 	verb_config, true},
+    {"doctor", "[--peer-config FILE]",
+	"Looks at this machine and says what would bite, and what to do about it.\n"
+	"  --peer-config FILE  compare the configuration with a copy of the peer's\n"
+	"Asks the daemon if one runs.  Run as root it sees more.\n"
+	"Exit code: 0 nothing beyond notes, 2 warnings or errors, 1 it could not look.",
+	verb_doctor, false},
     {"expectations", "[internal|external]",
 	"Shows the expectations of a table, as -i expect and -e expect do.\n"
 	"  --json  an array with all that is known of each\n"

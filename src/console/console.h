@@ -86,6 +86,7 @@ void console_print_json(const json_t *doc);
 /* verb_*.c */
 int verb_check(struct console *c);
 int verb_config(struct console *c);
+int verb_doctor(struct console *c);
 int verb_expectations(struct console *c);
 int verb_flows(struct console *c);
 int verb_history(struct console *c);

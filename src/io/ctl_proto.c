@@ -48,6 +48,7 @@ ctl_verb_find(const char *name)
 {
 	static const struct ctl_verb verbs[] = {
 	    {"check", true},
+	    {"doctor", true},
 	    {"expectations", true},
 	    {"flows", true},
 	    {"history", true},
