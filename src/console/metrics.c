@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "doc.h"
 #include "metrics_text.h"
 #include "stats.h"
 
@@ -17,6 +18,53 @@ at(const json_t *doc, const char *object, const char *key)
 	return json_object_get(json_object_get(doc, object), key);
 }
 
+/* ---- rows of families ---- */
+
+/* How what is in the document becomes the value of a sample. */
+enum as { AS_NUMBER, AS_TRUTH, AS_MILLI, AS_IS_UP };
+
+struct row {
+	const char *name, *unit;
+	const char *key; /* a path, as in console_at() */
+	const char *help;
+	enum metrics_type type;
+	enum as as;
+};
+
+static void
+write_row(struct metrics_text *m, const struct row *f, const struct metrics_labels *labels,
+    const json_t *value)
+{
+	switch (f->as) {
+	case AS_NUMBER:
+		metrics_value(m, labels, json_integer_value(value));
+		break;
+	case AS_TRUTH:
+		metrics_value(m, labels, json_is_true(value));
+		break;
+	case AS_MILLI:
+		metrics_milli(m, labels, json_integer_value(value));
+		break;
+	case AS_IS_UP:
+		metrics_value(m, labels,
+		    json_is_string(value) && strcmp(json_string_value(value), "up") == 0);
+		break;
+	}
+}
+
+/* Families without labels; those of which the document says nothing have no sample. */
+static void
+write_rows(struct metrics_text *m, const json_t *doc, const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = console_at(doc, rows[i].key);
+
+		metrics_family(m, rows[i].type, rows[i].name, rows[i].unit, rows[i].help);
+		if (value != NULL && !json_is_null(value))
+			write_row(m, &rows[i], NULL, value);
+	}
+}
+
 /* ---- the node ---- */
 
 static void
@@ -26,6 +74,16 @@ write_build(struct metrics_text *m, const json_t *doc)
 
 	metrics_family(m, METRICS_INFO, "conntrackd_build", NULL, "The version of the daemon.");
 	metrics_value(m, &labels, 1);
+}
+
+static bool
+is_among(const char *s, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(s, list[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* One sample per state of a set, 1 for the one that it is in. */
@@ -52,16 +110,53 @@ write_mode(struct metrics_text *m, const json_t *doc)
 }
 
 static void
-write_uptime(struct metrics_text *m, const json_t *doc)
+write_role(struct metrics_text *m, const json_t *doc)
 {
-	const json_t *uptime = json_object_get(doc, "uptime_s");
+	static const char *const roles[] = {"unknown", "backup", "promoting", "master", "fault"};
 
-	if (!json_is_integer(uptime))
-		return;
-	metrics_family(m, METRICS_GAUGE, "conntrackd_uptime_seconds", "seconds",
-	    "Since when the daemon runs.");
-	metrics_value(m, NULL, json_integer_value(uptime));
+	metrics_family(m, METRICS_STATESET, "conntrackd_role", NULL,
+	    "What this node is to its peers; unknown as long as nobody has said.");
+	write_states(m, roles, ARRAY_LEN(roles), console_str(doc, "role.is"));
 }
+
+/* All reasons that there are, so that none appears out of nowhere; and those of a later version. */
+static void
+write_reasons(struct metrics_text *m, const json_t *doc)
+{
+	static const char *const known[] = {"first-read", "events-lost", "resync-under-way", "peer-restarted",
+	    "resync-unanswered", "messages-lost", "flushed", "external-full", "internal-full", "no-link",
+	    "no-peer", "peer-silent", "bulk-under-way"};
+	const json_t *reasons = console_at(doc, "ready.reasons"), *reason;
+	size_t i;
+
+	metrics_family(m, METRICS_GAUGE, "conntrackd_ready_reason", NULL,
+	    "1 for each reason why the replica is, or may be, not as good as it can be.");
+	for (size_t k = 0; k < ARRAY_LEN(known); k++) {
+		struct metrics_labels labels = {{"reason", known[k]}};
+		bool open = false;
+
+		json_array_foreach(reasons, i, reason)
+			open = open || strcmp(console_str(reason, "code"), known[k]) == 0;
+		metrics_value(m, &labels, open);
+	}
+	json_array_foreach(reasons, i, reason) {
+		const char *code = console_str(reason, "code");
+		struct metrics_labels labels = {{"reason", code}};
+
+		if (!is_among(code, known, ARRAY_LEN(known)))
+			metrics_value(m, &labels, 1);
+	}
+}
+
+static const struct row node_rows[] = {
+    {"conntrackd_uptime_seconds", "seconds", "uptime_s", "For how long the daemon has been running.",
+	METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_role_age_seconds", "seconds", "role.since_s", "For how long the node has had its role.",
+	METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_ready", NULL, "ready.ready",
+	"1 if the replica is as good as it can be, or cannot become better: failing over now is safe.",
+	METRICS_GAUGE, AS_TRUTH},
+};
 
 /* ---- tables and queues ---- */
 
@@ -91,6 +186,22 @@ write_tables(struct metrics_text *m, const json_t *doc)
 }
 
 static void
+write_expects(struct metrics_text *m, const json_t *doc)
+{
+	static const char *const tables[] = {"internal", "external"};
+
+	metrics_family(m, METRICS_GAUGE, "conntrackd_expectations", NULL,
+	    "Expectations in a table, where they are replicated.");
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		struct metrics_labels labels = {{"table", tables[i]}};
+		const json_t *value = at(doc, "expectations", tables[i]);
+
+		if (value != NULL)
+			metrics_value(m, &labels, json_integer_value(value));
+	}
+}
+
+static void
 write_queues(struct metrics_text *m, const json_t *doc)
 {
 	static const char *const queues[] = {"to_send", "unacknowledged"};
@@ -106,37 +217,126 @@ write_queues(struct metrics_text *m, const json_t *doc)
 	}
 }
 
-/* ---- members of a list: peers, links ---- */
+static const struct row table_rows[] = {
+    {"conntrackd_expectations_limit", NULL, "expectations.limit",
+	"How many expectations a table has room for.", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_unacknowledged_limit", NULL, "queues.unacknowledged_limit",
+	"How many ends of flows are kept until they are acknowledged (ResendQueueSize).", METRICS_GAUGE,
+	AS_NUMBER},
+};
 
-/* How a member becomes the value of a sample. */
-enum as { AS_NUMBER, AS_TRUTH, AS_MILLI, AS_IS_UP };
+/* ---- the kernel ---- */
 
-struct member_family {
-	const char *name, *unit, *key, *help;
-	enum metrics_type type;
-	enum as as;
+static const struct row kernel_rows[] = {
+    {"conntrackd_kernel_flows", NULL, "kernel.flows", "Entries of the kernel's table.", METRICS_GAUGE,
+	AS_NUMBER},
+    {"conntrackd_kernel_flows_limit", NULL, "kernel.flows_max",
+	"How many the kernel's table takes (nf_conntrack_max).", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_kernel_event_buffer_bytes", "bytes", "kernel.event_buffer_bytes",
+	"Receive buffer of the event socket, as it is.", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_kernel_event_buffer_limit_bytes", "bytes", "kernel.event_buffer_max_bytes",
+	"How large it may grow (NetlinkBufferSizeMaxGrowth).", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_kernel_overrun_age_seconds", "seconds", "kernel.overrun_ms_ago",
+	"When the kernel last dropped events; without a sample if it never did.", METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_kernel_read_running", NULL, "kernel.read.running",
+	"1 while the kernel's table is being read.", METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_kernel_read_age_seconds", "seconds", "kernel.last_read.ms_ago",
+	"When the last full read of the kernel's table ended.", METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_kernel_read_duration_seconds", "seconds", "kernel.last_read.took_ms",
+	"How long that read took.", METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_kernel_flushes", NULL, "kernel.flushes", "Times that the kernel's table was flushed.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_events_unknown", NULL, "kernel.counters.events_unknown",
+	"Netlink messages among the events that are none.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_events_bad", NULL, "kernel.counters.events_bad",
+	"Events that could not be understood.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_dump_unknown", NULL, "kernel.counters.dump_unknown",
+	"Messages of a read that are no entries.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_dump_bad", NULL, "kernel.counters.dump_bad",
+	"Entries of a read that could not be understood.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_dump_stray", NULL, "kernel.counters.dump_stray",
+	"Entries of a read that had been given up.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_answers_bad", NULL, "kernel.counters.answers_bad",
+	"Answers of the kernel that could not be understood.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_answers_stray", NULL, "kernel.counters.answers_stray",
+	"Answers of the kernel to nothing that was asked.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_netlink_foreign", NULL, "kernel.counters.foreign",
+	"Netlink messages that were not the kernel's.", METRICS_COUNTER, AS_NUMBER},
+};
+
+/* ---- commit, bulk send, takeover ---- */
+
+static const struct row work_rows[] = {
+    {"conntrackd_commit_running", NULL, "commit.running", "1 while flows are committed to the kernel.",
+	METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_last_commit_duration_seconds", "seconds", "commit.last.took_ms",
+	"How long the last commit took.", METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_last_commit_age_seconds", "seconds", "commit.last.ms_ago", "When it ended.", METRICS_GAUGE,
+	AS_MILLI},
+    {"conntrackd_bulk_running", NULL, "bulk.running", "1 while the peers are told all flows.",
+	METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_last_bulk_flows", NULL, "bulk.last.flows", "Flows that the last bulk send told.",
+	METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_last_bulk_age_seconds", "seconds", "bulk.last.ms_ago", "When it ended.", METRICS_GAUGE,
+	AS_MILLI},
+    {"conntrackd_last_bulk_unacknowledged", NULL, "bulk.last.unacknowledged",
+	"Flows of it that were not acknowledged in time, once that is known.", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_vrrp_held", NULL, "vrrp.track_file.held",
+	"1 while the track file lowers the weight of this node, as it is not ready.", METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_vrrp_holds", NULL, "vrrp.track_file.holds", "Times that it was lowered.", METRICS_COUNTER,
+	AS_NUMBER},
+    {"conntrackd_gate_configured", NULL, "gate.configured", "1 if there is a takeover gate.", METRICS_GAUGE,
+	AS_TRUTH},
+    {"conntrackd_gate_closed", NULL, "gate.closed", "1 while the gate holds packets back.", METRICS_GAUGE,
+	AS_TRUTH},
+    {"conntrackd_gate_closings", NULL, "gate.closings", "Times that the gate was closed.", METRICS_COUNTER,
+	AS_NUMBER},
+    {"conntrackd_gate_timeouts", NULL, "gate.timeouts",
+	"Times that it was opened before the commit was through, as its time was up.", METRICS_COUNTER,
+	AS_NUMBER},
+    {"conntrackd_gate_failures", NULL, "gate.failures", "Times that it could not be closed or opened.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_gate_held_packets", NULL, "gate.held_packets", "Packets that the gate has held back.",
+	METRICS_COUNTER, AS_NUMBER},
 };
 
 static void
-write_member(struct metrics_text *m, const struct member_family *f, const struct metrics_labels *labels,
-    const json_t *value)
+write_last_commit(struct metrics_text *m, const json_t *doc)
 {
-	switch (f->as) {
-	case AS_NUMBER:
-		metrics_value(m, labels, json_integer_value(value));
-		break;
-	case AS_TRUTH:
-		metrics_value(m, labels, json_is_true(value));
-		break;
-	case AS_MILLI:
-		metrics_milli(m, labels, json_integer_value(value));
-		break;
-	case AS_IS_UP:
-		metrics_value(m, labels,
-		    json_is_string(value) && strcmp(json_string_value(value), "up") == 0);
-		break;
+	static const char *const results[] = {"created", "updated", "replaced", "current", "ended", "degraded",
+	    "displaced", "expired", "failed"};
+
+	metrics_family(m, METRICS_GAUGE, "conntrackd_last_commit_flows", NULL,
+	    "What became of the flows of the last commit.");
+	for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+		struct metrics_labels labels = {{"result", results[i]}};
+		const json_t *value = json_object_get(console_at(doc, "commit.last"), results[i]);
+
+		if (value != NULL)
+			metrics_value(m, &labels, json_integer_value(value));
 	}
 }
+
+/* ---- clients ---- */
+
+static const struct row client_rows[] = {
+    {"conntrackd_client_accepted", NULL, "control.accepted", "Connections to the control socket.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_client_refused", NULL, "control.refused", "Of these, sent away for want of room.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_client_read_failed", NULL, "control.read_failed",
+	"Of these, ended before their request was there.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_client_unknown_request", NULL, "control.unknown_request",
+	"Of these, with a request that is not known.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_client_timed_out", NULL, "control.timed_out", "Of these, ended as their time was up.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_client_not_permitted", NULL, "control.not_permitted",
+	"Commands of clients who may only read.", METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_history_entries", NULL, "history.added",
+	"Entries that were ever made in the flight recorder.", METRICS_COUNTER, AS_NUMBER},
+};
+
+/* ---- members of a list: peers, links ---- */
 
 /* The interface of link i, or its number where the document does not say. */
 static const char *
@@ -149,7 +349,7 @@ link_name(const json_t *doc, json_int_t i, char *number)
 	return name != NULL ? name : number;
 }
 
-static const struct member_family peer_families[] = {
+static const struct row peer_rows[] = {
     {"conntrackd_peer_heard", NULL, "heard", "1 if the peer was heard lately, 0 if it is silent.",
 	METRICS_GAUGE, AS_TRUTH},
     {"conntrackd_peer_heard_age_seconds", "seconds", "heard_ms_ago", "When the peer was last heard.",
@@ -159,7 +359,50 @@ static const struct member_family peer_families[] = {
     {"conntrackd_peer_in_sync", NULL, "in_sync",
 	"1 if this node has all that the peer has told, 0 while it waits for the answer to a resync.",
 	METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_peer_acknowledges", NULL, "hears_us",
+	"FT-FW: 0 if the peer is heard and acknowledges nothing: does it hear us?", METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_peer_lag_seconds", "seconds", "lag_ms",
+	"FT-FW: age of the oldest change that the peer has not acknowledged, 0 if there is none.",
+	METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_peer_resync_unanswered", NULL, "resync.unanswered",
+	"1 if the peer was asked for everything, and nothing shows that it heard that.", METRICS_GAUGE,
+	AS_TRUTH},
+    {"conntrackd_peer_restarts", NULL, "restarts", "Restarts of the peer that were noticed.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_peer_lost", NULL, "lost", "Messages of the peer that were missing when a later one came.",
+	METRICS_COUNTER, AS_NUMBER},
+    {"conntrackd_peer_asked_again", NULL, "asked_again",
+	"FT-FW: times that the peer was asked to repeat some.", METRICS_COUNTER, AS_NUMBER},
 };
+
+/* Who it is, as labels. */
+static struct metrics_labels
+peer_labels(const json_t *doc, const json_t *peer, char number[NUMBER_MAX_LEN])
+{
+	return (struct metrics_labels){{"peer", console_str(peer, "address"), "link",
+	    link_name(doc, console_int(peer, "link"), number)}};
+}
+
+static void
+write_resyncs(struct metrics_text *m, const json_t *doc)
+{
+	static const char *const states[] = {"none", "wanted", "asked", "coming", "removing"};
+	const json_t *peers = json_object_get(doc, "peers"), *peer;
+	size_t i;
+
+	metrics_family(m, METRICS_STATESET, "conntrackd_peer_resync", NULL,
+	    "How far the answer to a request for everything is.");
+	json_array_foreach(peers, i, peer) {
+		char number[NUMBER_MAX_LEN];
+		struct metrics_labels labels = peer_labels(doc, peer, number);
+
+		for (size_t k = 0; k < ARRAY_LEN(states); k++) {
+			labels.words[4] = m->name;
+			labels.words[5] = states[k];
+			metrics_value(m, &labels, strcmp(states[k], console_str(peer, "resync.state")) == 0);
+		}
+	}
+}
 
 static void
 write_peers(struct metrics_text *m, const json_t *doc)
@@ -167,31 +410,34 @@ write_peers(struct metrics_text *m, const json_t *doc)
 	const json_t *peers = json_object_get(doc, "peers"), *peer;
 	size_t i;
 
-	for (size_t k = 0; k < ARRAY_LEN(peer_families); k++) {
-		const struct member_family *f = &peer_families[k];
+	for (size_t k = 0; k < ARRAY_LEN(peer_rows); k++) {
+		const struct row *f = &peer_rows[k];
 
 		metrics_family(m, f->type, f->name, f->unit, f->help);
 		json_array_foreach(peers, i, peer) {
 			char number[NUMBER_MAX_LEN];
-			json_int_t link = json_integer_value(json_object_get(peer, "link"));
-			struct metrics_labels labels = {
-			    {"peer", json_string_value(json_object_get(peer, "address")), "link",
-				link_name(doc, link, number)}};
-			const json_t *value = json_object_get(peer, f->key);
+			struct metrics_labels labels = peer_labels(doc, peer, number);
+			const json_t *value = console_at(peer, f->key);
 
 			if (value != NULL && !json_is_null(value))
-				write_member(m, f, &labels, value);
+				write_row(m, f, &labels, value);
 		}
 	}
 }
 
-static const struct member_family link_families[] = {
+static const struct row link_rows[] = {
     {"conntrackd_link_up", NULL, "state", "1 if the interface is up and has a carrier.", METRICS_GAUGE,
 	AS_IS_UP},
     {"conntrackd_link_in_use", NULL, "in_use", "1 for the link that is sent on.", METRICS_GAUGE, AS_TRUTH},
+    {"conntrackd_link_heard_age_seconds", "seconds", "heard_ms_ago",
+	"When a peer was last heard on this link.", METRICS_GAUGE, AS_MILLI},
+    {"conntrackd_link_receive_buffer_bytes", "bytes", "receive_buffer_bytes",
+	"Receive buffer of the socket.", METRICS_GAUGE, AS_NUMBER},
+    {"conntrackd_link_guarded", NULL, "guarded",
+	"1 while a filter in the kernel keeps out a flood of useless datagrams.", METRICS_GAUGE, AS_TRUTH},
 };
 
-static const struct member_family link_counters[] = {
+static const struct row link_counter_rows[] = {
     {"conntrackd_link_sent_bytes", "bytes", "sent_bytes", "Bytes sent.", METRICS_COUNTER, AS_NUMBER},
     {"conntrackd_link_sent_datagrams", NULL, "sent_datagrams", "Datagrams sent.", METRICS_COUNTER,
 	AS_NUMBER},
@@ -221,7 +467,7 @@ static const struct member_family link_counters[] = {
 };
 
 static void
-write_link_rows(struct metrics_text *m, const json_t *doc, const struct member_family *rows, size_t count,
+write_link_rows(struct metrics_text *m, const json_t *doc, const struct row *rows, size_t count,
     const char *object)
 {
 	const json_t *links = json_object_get(doc, "links"), *link;
@@ -235,8 +481,8 @@ write_link_rows(struct metrics_text *m, const json_t *doc, const struct member_f
 			const json_t *in = object != NULL ? json_object_get(link, object) : link;
 			const json_t *value = json_object_get(in, rows[k].key);
 
-			if (value != NULL)
-				write_member(m, &rows[k], &labels, value);
+			if (value != NULL && !json_is_null(value))
+				write_row(m, &rows[k], &labels, value);
 		}
 	}
 }
@@ -352,13 +598,22 @@ metrics_write(FILE *out, const json_t *doc, enum metrics_format format)
 	metrics_value(&m, NULL, doc != NULL);
 	if (doc != NULL) {
 		write_build(&m, doc);
-		write_uptime(&m, doc);
 		write_mode(&m, doc);
+		write_role(&m, doc);
+		write_rows(&m, doc, node_rows, ARRAY_LEN(node_rows));
+		write_reasons(&m, doc);
 		write_tables(&m, doc);
+		write_expects(&m, doc);
 		write_queues(&m, doc);
+		write_rows(&m, doc, table_rows, ARRAY_LEN(table_rows));
 		write_peers(&m, doc);
-		write_link_rows(&m, doc, link_families, ARRAY_LEN(link_families), NULL);
-		write_link_rows(&m, doc, link_counters, ARRAY_LEN(link_counters), "counters");
+		write_resyncs(&m, doc);
+		write_link_rows(&m, doc, link_rows, ARRAY_LEN(link_rows), NULL);
+		write_link_rows(&m, doc, link_counter_rows, ARRAY_LEN(link_counter_rows), "counters");
+		write_rows(&m, doc, kernel_rows, ARRAY_LEN(kernel_rows));
+		write_rows(&m, doc, work_rows, ARRAY_LEN(work_rows));
+		write_last_commit(&m, doc);
+		write_rows(&m, doc, client_rows, ARRAY_LEN(client_rows));
 		write_losses(&m, doc);
 		write_counters(&m, doc);
 	}

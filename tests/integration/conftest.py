@@ -30,6 +30,8 @@ def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the long tests too")
     parser.addoption("--write-matrix", action="store_true",
                      help="write the results of test_matrix.py to doc/COMPATIBILITY.md")
+    parser.addoption("--write-metrics", action="store_true",
+                     help="write the families that test_metrics.py finds to doc/METRICS.md")
     parser.addoption("--shard", default="0/1", help="I/N: run every Nth test from the Ith on")
 
 

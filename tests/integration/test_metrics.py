@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+import hostile
 import node as node_module
 import pytest
 from conftest import OURS
@@ -109,6 +110,90 @@ def test_numbers_are_those_of_the_status(two):
         assert value(found, "conntrackd_peer_heard", **peer) == 1
         assert 0 <= value(found, "conntrackd_peer_heard_age_seconds", **peer) < 2
         assert before["uptime_s"] <= value(found, "conntrackd_uptime_seconds") <= after["uptime_s"]
+
+
+def rows(text):
+    """The rows of doc/METRICS.md about these families: {name: row}."""
+    made = {}
+    for name, family in families(text).items():
+        labels = sorted({label for sample in family.samples for label in sample.labels} - {name})
+        if family.type == "stateset":
+            labels.append(name)
+        shown = name + {"counter": "_total", "info": "_info"}.get(family.type, "")
+        made[shown] = "| `%s` | %s | %s | %s |" % (
+            shown, family.type, ", ".join("`%s`" % label for label in labels), family.documentation)
+    return made
+
+
+def test_the_document_lists_every_family(make_lab, request):
+    lab = make_lab()
+    lab.configure("FTFW", sync_options="Options { ExpectationSync On }")
+    lab.start_daemons()
+    wait_until(lambda: all(len(json.loads(each.ct("status", "--json").stdout)["peers"]) == 1
+                           for each in lab.fws), 10, "both know each other", 0.1)
+    lab.fw1.ct("-c", check=True)
+    there = rows(lab.fw1.ct("metrics", check=True).stdout)
+    path = os.path.join(ROOT, "doc", "METRICS.md")
+    with open(path) as f:
+        text = f.read()
+    if request.config.getoption("--write-metrics"):
+        begin = text.index("\n| --- |") + 1
+        begin = text.index("\n", begin) + 1
+        end = text.index("\n\n", begin) + 1
+        with open(path, "w") as f:
+            f.write(text[:begin] + "".join(row + "\n" for row in there.values()) + text[end:])
+        return
+    listed = {re.match(r"\| `(\w+)`", line)[1]: line for line in text.splitlines()
+              if line.startswith("| `conntrackd_")}
+    assert listed == there
+
+
+def test_readiness_and_role(two):
+    """Each reason that the daemon may give is a series, whether it is open or not."""
+    with open(os.path.join(ROOT, "src", "app", "readiness.c")) as f:
+        reasons = re.findall(r'\[READY_\w+\] = \{"([^"]+)"', f.read())
+    with open(os.path.join(ROOT, "src", "app", "role.c")) as f:
+        roles = re.findall(r'\[ROLE_\w+\] = "([^"]+)"', f.read())
+
+    def numbers():
+        return samples(two.fw2.ct("metrics", check=True).stdout)
+
+    def series(found, name, label):
+        return {dict(labels)[label]: value for (each, labels), value in found.items() if each == name}
+
+    found = numbers()
+    assert len(reasons) > 10 and set(series(found, "conntrackd_ready_reason", "reason")) == set(reasons)
+    assert len(roles) > 3 and set(series(found, "conntrackd_role", "conntrackd_role")) == set(roles)
+    two.fw2.ct("-c", check=True)
+    found = numbers()
+    open_now = {each["code"] for each in
+                json.loads(two.fw2.ct("status", "--json", check=True).stdout)["ready"]["reasons"]}
+    assert {reason for reason, on in series(found, "conntrackd_ready_reason", "reason").items() if on} == open_now
+    assert value(found, "conntrackd_role", conntrackd_role="master") == 1
+    assert sum(series(found, "conntrackd_role", "conntrackd_role").values()) == 1
+    assert 0 <= value(found, "conntrackd_last_commit_duration_seconds") < 10
+    assert series(found, "conntrackd_last_commit_flows", "result")["failed"] == 0
+    peer = {"peer": "192.168.100.100", "link": "eth2"}
+    assert value(found, "conntrackd_peer_lag_seconds", **peer) >= 0
+    # Who cannot be reached is behind, and has not been heard.
+    two.link("fw2", "eth2", False)
+    with two.fw2.table() as table:
+        table.create(node_module.tcp(1))
+    wait_until(lambda: value(numbers(), "conntrackd_peer_lag_seconds", **peer) >= 1, 10, "the peer is behind", 0.2)
+    found = numbers()
+    assert value(found, "conntrackd_link_up", link="eth2") == 0
+    assert value(found, "conntrackd_ready_reason", reason="no-link") == 1
+
+
+def test_losses_by_reason(two):
+    """Messages of another version, of a type that there is not, and the half of one."""
+    sender = two.fw2.space.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("192.168.100.200"))
+    for datagram in (hostile.message(hostile.CTL, hostile.ALIVE, 1, version=2), hostile.message(7, 0, 1), b"\x1a"):
+        sender.sendto(datagram, ("225.0.0.50", hostile.PORT))
+    sender.close()
+    wait_until(lambda: value(samples(two.fw1.ct("metrics", check=True).stdout), "conntrackd_losses_total",
+                             reason="malformed") == 3, 5, "three malformed messages", 0.1)
 
 
 def test_a_daemon_that_does_not_answer_is_a_metric_too(fw):
