@@ -74,8 +74,8 @@ judge_limits(const struct facts *f, const struct config *cfg, struct findings *o
 	/* Without a cache it is the kernel's limit that counts. */
 	if (limit < f->conntrack_max && !cfg->disable_internal && !cfg->disable_external) {
 		x = found(out, FOUND_HASH_LIMIT, "HashLimit",
-		    "HashLimit is %lld, net.netfilter.nf_conntrack_max %lld: %lld flows that the kernel may hold are "
-		    "not replicated", ll(limit), ll(f->conntrack_max), ll(f->conntrack_max - limit));
+		    "HashLimit is %lld, net.netfilter.nf_conntrack_max %lld: for %lld flows that the kernel may hold "
+		    "there is no room here", ll(limit), ll(f->conntrack_max), ll(f->conntrack_max - limit));
 		advise_do(x, "set HashLimit %lld in General, on both nodes, and restart conntrackd", ll(f->conntrack_max));
 		add_number(x, "hash_limit", limit);
 		add_number(x, "conntrack_max", f->conntrack_max);
@@ -194,7 +194,7 @@ judge_table(const struct facts *f, struct findings *out)
 		    "%d flow tables take flows over, %llu flows at the moment: connection tracking does not see their "
 		    "packets, so that their replicas are as old as their last event", f->flowtables > 0 ? f->flowtables : 0,
 		    (unsigned long long)f->offloaded);
-		advise_do(x, "nothing, if the peer has the same; see FLOW TABLES of nft(8) to leave long flows out");
+		advise_do(x, "nothing, if the peer has the same; see FLOWTABLES in nft(8) for which flows they take");
 		add_number(x, "flowtables", f->flowtables > 0 ? f->flowtables : 0);
 		add_number(x, "flows", (int64_t)f->offloaded);
 	}
@@ -214,7 +214,7 @@ judge_machine(const struct facts *f, const struct config *cfg, struct findings *
 		    "to keep", f->major, f->minor);
 		advise_do(x, "add CAP_NET_RAW to the service, as examples/systemd/more-privileges.conf has it");
 	}
-	if (f->ip_forward == 0 && f->ip6_forward <= 0) {
+	if (cfg->has_sync && f->ip_forward == 0 && f->ip6_forward <= 0) {
 		x = found(out, FOUND_FORWARDING_OFF, "net.ipv4.ip_forward",
 		    "neither IPv4 nor IPv6 is forwarded: after a takeover this node passes nothing on");
 		advise_do(x, "sysctl -w net.ipv4.ip_forward=1, unless something switches it on with the role");
@@ -408,7 +408,8 @@ judge_config(const struct facts *f, struct findings *out)
 
 	if (f->config_warnings > 0) {
 		x = found(out, FOUND_CONFIG_REMARKS, "configuration",
-		    "there are %zu warnings about the configuration itself", f->config_warnings);
+		    "the configuration itself deserves %zu warning%s", f->config_warnings,
+		    f->config_warnings == 1 ? "" : "s");
 		advise_do(x, "conntrackd config check");
 		add_number(x, "warnings", (int64_t)f->config_warnings);
 	}

@@ -29,14 +29,19 @@ is_zero(const struct ip_addr *a)
 	return memcmp(a, &zero, sizeof(zero)) == 0;
 }
 
+/* The address, on that interface rather than on another. */
 static const struct iface_addr *
-find_addr(const struct facts *f, uint8_t l3, const struct ip_addr *addr)
+find_addr(const struct facts *f, uint8_t l3, const struct ip_addr *addr, unsigned int index)
 {
+	const struct iface_addr *found_addr = NULL;
+
 	for (size_t i = 0; i < f->addrs_count; i++) {
-		if (f->addrs[i].l3 == l3 && memcmp(&f->addrs[i].addr, addr, sizeof(*addr)) == 0)
-			return &f->addrs[i];
+		const struct iface_addr *a = &f->addrs[i];
+
+		if (a->l3 == l3 && memcmp(&a->addr, addr, sizeof(*addr)) == 0 && (found_addr == NULL || a->index == index))
+			found_addr = a;
 	}
-	return NULL;
+	return found_addr;
 }
 
 static const char *
@@ -94,7 +99,7 @@ judge_own_address(const struct link_case *c)
 	if (is_zero(&c->cfg->local))
 		return;
 	addr_text(c->cfg->l3, &c->cfg->local, text);
-	a = find_addr(c->f, c->cfg->l3, &c->cfg->local);
+	a = find_addr(c->f, c->cfg->l3, &c->cfg->local, c->iface->index);
 	if (a == NULL) {
 		x = found(c->out, FOUND_LINK_ADDRESS_ABSENT, text,
 		    "%s, this node's address on the link, is on no interface: the daemon does not start with it", text);
@@ -193,7 +198,7 @@ judge_traffic(const struct link_case *c)
 	}
 	if (l->tracked > 0) {
 		x = found(c->out, FOUND_LINK_TRACKED, name,
-		    "the traffic of the link over %s is in the kernel's table itself, %d entries: each datagram is looked up "
+		    "the traffic of the link over %s is in the kernel's table itself (%d of its entries): each datagram is looked up "
 		    "there%s", name, l->tracked, l->notrack == 1 ? ", though a rule says notrack" : "");
 		advise_do(x, "`iifname %s notrack' in a chain of prerouting and `oifname %s notrack' in one of output, both of "
 		    "priority raw", name, name);
@@ -357,14 +362,14 @@ judge_filter(const struct facts *f, const struct config *cfg, struct findings *o
 			note_own(&own, cfg, a->l3, &a->addr);
 	}
 	for (size_t i = 0; i < f->vips_count; i++) {
-		if (find_addr(f, f->vips[i].l3, &f->vips[i].addr) == NULL)
+		if (find_addr(f, f->vips[i].l3, &f->vips[i].addr, 0) == NULL)
 			note_own(&own, cfg, f->vips[i].l3, &f->vips[i].addr);
 	}
 	if (own.count == 0)
 		return;
 	x = found(out, FOUND_FILTER_OWN, "Filter",
-	    "the filter lets %zu addresses of this node pass, real or virtual (%s%s): what ends here is replicated, and no "
-	    "peer can go on with it", own.count, own.shown, own.count > SHOWN_ADDRS ? ", ..." : "");
+	    "the filter lets addresses of this node pass, real or virtual, %zu in all (%s%s): what ends here is replicated, and "
+	    "no peer can go on with it", own.count, own.shown, own.count > SHOWN_ADDRS ? ", ..." : "");
 	advise_do(x, "Filter { Address Ignore { ... } } in General, with the addresses of both nodes");
 	add_number(x, "addresses", (int64_t)own.count);
 }

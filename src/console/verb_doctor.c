@@ -29,7 +29,7 @@ static json_t *
 ask_quietly(const struct console *c, const char *verb)
 {
 	struct client_words words = {.len = 0};
-	struct client_answer answer;
+	struct client_answer answer = {.data = NULL};
 	char why[WHY_MAX];
 	json_error_t error;
 	json_t *doc = NULL;

@@ -149,6 +149,37 @@ def test_without_root_it_says_what_it_did_not_see(machine):
     assert "daemon-down" not in {f["code"] for f in doc["findings"]} and not doc["daemon"]
 
 
+def udp(own, peer):
+    family = 6 if ":" in own else 4
+    return conf(sync="Sync {\n Mode FTFW { }\n UDP { IPv%d_address %s\n IPv%d_Destination_Address %s\n"
+                "Interface eth2\n Port 3780 }\n}" % (family, own, family, peer), in_filter="Protocol Ignore { UDP }")
+
+
+def test_the_way_to_one_peer(node):
+    node.configure(udp("192.168.100.100", "192.168.100.200"))
+    ways = {"link-peer-far", "link-mtu-path"}
+    assert not ways & codes(node)
+    sh(node, "ip route add 192.168.100.200/32 dev eth2 mtu 1400")
+    (short,) = examine(node)["link-mtu-path"]
+    assert short["numbers"] == {"mtu": 1500, "path_mtu": 1400}
+    node.configure(udp("192.168.100.100", "10.1.1.1"))
+    assert ways & codes(node) == {"link-peer-far"}
+
+
+def test_an_address_that_is_not_ours_yet_or_never(node):
+    states = {"link-address-tentative", "link-address-duplicate", "link-address-absent"}
+    node.configure(udp("fd00::1", "fd00::2"))
+    assert states & codes(node) == {"link-address-absent"}
+    # Somebody else has it; and nobody, but it takes long to find that out.
+    sh(node, "ip addr add fd00::1/64 dev cable nodad", "ip addr add fd00::1/64 dev eth2")
+    wait_until(lambda: states & codes(node) == {"link-address-duplicate"}, 10, "the other one is found", 0.2)
+    sh(node, "ip addr del fd00::1/64 dev eth2", "ip addr del fd00::1/64 dev cable",
+       "echo 30 > /proc/sys/net/ipv6/conf/eth2/dad_transmits", "ip addr add fd00::1/64 dev eth2")
+    assert states & codes(node) == {"link-address-tentative"}
+    sh(node, "ip addr del fd00::1/64 dev eth2", "ip addr add fd00::1/64 dev eth2 nodad")
+    assert not states & codes(node)
+
+
 def test_nothing_comes(node):
     """Ten seconds are what a peer is given."""
     node.configure(conf())

@@ -63,6 +63,7 @@ static const struct row {
     {FOUND_LINK_NO_CARRIER, {F(ifaces[1].carrier, 0)}, {F(ifaces[0].carrier, 0)}},
     {FOUND_LINK_ADDRESS_ABSENT, {F(addrs[1].addr.b[3], 101)}, {F(addrs[0].addr.b[3], 101)}},
     {FOUND_LINK_ADDRESS_ELSEWHERE, {F(addrs[1].index, 1)}, {F(addrs[0].index, 1)}},
+    {FOUND_LINK_ADDRESS_ELSEWHERE, {F(addrs[1].index, 1)}, {F(addrs[0].addr.b[2], 100), F(addrs[0].addr.b[3], 100)}},
     {FOUND_LINK_ADDRESS_DUPLICATE, {F(addrs[1].duplicate, 1)}, {F(addrs[0].duplicate, 1)}},
     {FOUND_LINK_ADDRESS_TENTATIVE, {F(addrs[1].tentative, 1)}, {F(addrs[1].tentative, 1), F(addrs[1].duplicate, 1)}},
     {FOUND_LINK_NOT_MULTICAST, {F(ifaces[1].multicast, 0)},
@@ -233,6 +234,7 @@ each_finding_has_its_reason(void **state)
 		if (f == NULL) {
 			show();
 			fail_msg("row %zu: no %s", i, finding_name(rows[i].code));
+			return;
 		}
 		/* Whole sentences, with something to do. */
 		assert_true(f->text[0] != '\0' && strlen(f->text) < sizeof(f->text) - 1);
