@@ -183,6 +183,9 @@ membership_and_default_routes_are_read(void **state)
 static void
 files_that_are_named_are_looked_at(void **state)
 {
+	char path[128], line[256];
+	struct stat st;
+
 	(void)state;
 	parse_conf("Sync { Mode FTFW { } UDP { IPv4_Destination_Address 10.0.0.1 Interface e Port 1 } }\n"
 		   "General { LogFile /var/log/c/c.log LockFile /run/lock/c.lock UNIX { Path /run/c.ctl } }");
@@ -200,7 +203,14 @@ files_that_are_named_are_looked_at(void **state)
 	assert_int_equal(facts.log_free_percent, UNKNOWN);
 	put_file("/var/log/c/x", "", 0644);
 	facts_init(&facts);
+	/* Somebody has a lock on the very file. */
+	snprintf(path, sizeof(path), "%s/run/lock/c.lock", root);
+	assert_int_equal(stat(path, &st), 0);
+	snprintf(line, sizeof(line), "1: POSIX  ADVISORY  WRITE 1 00:01:7 0 EOF\n2: FLOCK  ADVISORY  WRITE 1 00:01:%llu 0 EOF\n",
+	    (unsigned long long)st.st_ino);
+	put_file("/proc/locks", line, 0644);
 	gather_files(&facts, root, &conf, "/etc/none.conf");
+	assert_true(facts.lock_there && facts.lock_held);
 	assert_int_equal(facts.missing_dirs_count, 0);
 	assert_in_range(facts.log_free_percent, 0, 100);
 	assert_int_equal(facts.config_mode, UNKNOWN);
