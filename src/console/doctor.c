@@ -72,6 +72,9 @@ static const struct {
     [FOUND_SOCKET_OTHER] = {"socket-other", SEVERITY_ERROR},
     [FOUND_LOCK_LEFT] = {"lock-left", SEVERITY_NOTE},
     [FOUND_SCRIPT] = {"script", SEVERITY_WARNING},
+    [FOUND_KEEPALIVED_FIFO] = {"keepalived-fifo", SEVERITY_WARNING},
+    [FOUND_KEEPALIVED_NAME] = {"keepalived-name", SEVERITY_WARNING},
+    [FOUND_KEEPALIVED_TRACK_FILE] = {"keepalived-track-file", SEVERITY_WARNING},
     [FOUND_NODES_DIFFER] = {"nodes-differ", SEVERITY_ERROR},
     [FOUND_NODES_SAME_ADDRESS] = {"nodes-same-address", SEVERITY_ERROR},
     [FOUND_NODES_MISS] = {"nodes-miss", SEVERITY_ERROR},
@@ -143,6 +146,7 @@ facts_init(struct facts *f)
 	f->rmem_max = f->ip_forward = f->ip6_forward = f->memory_available = UNKNOWN;
 	f->rt_runtime_us = INT64_MIN; /* -1 is one of its values */
 	f->module_conntrack = f->module_netlink = f->module_nfnetlink = UNKNOWN;
+	f->fifo_named = f->name_named = f->track_file_named = UNKNOWN;
 	f->flowtables = f->clock_synchronised = f->config_mode = UNKNOWN;
 	f->log_free_percent = f->events_buffer = UNKNOWN;
 	for (size_t i = 0; i < NODE_LINKS_MAX; i++)

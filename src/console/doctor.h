@@ -96,6 +96,9 @@ enum finding_code {
 	FOUND_SOCKET_OTHER,
 	FOUND_LOCK_LEFT,
 	FOUND_SCRIPT,
+	FOUND_KEEPALIVED_FIFO,
+	FOUND_KEEPALIVED_NAME,
+	FOUND_KEEPALIVED_TRACK_FILE,
 	/* the two nodes */
 	FOUND_NODES_DIFFER,
 	FOUND_NODES_SAME_ADDRESS,
@@ -236,6 +239,8 @@ struct facts {
 
 	/* keepalived */
 	bool keepalived_read;
+	/* Does it name what VRRP of the configuration names: 1, 0, UNKNOWN */
+	int fifo_named, name_named, track_file_named;
 	struct script_facts scripts[DOCTOR_SCRIPTS_MAX];
 	size_t scripts_count;
 	struct filter_net vips[DOCTOR_VIPS_MAX];
@@ -269,7 +274,7 @@ const struct iface *facts_iface(const struct facts *f, const char *name);
  */
 void gather_kernel(struct facts *f, const char *root);
 void gather_files(struct facts *f, const char *root, const struct config *cfg, const char *config_path);
-void gather_keepalived(struct facts *f, const char *root);
+void gather_keepalived(struct facts *f, const char *root, const struct config_vrrp *vrrp);
 void gather_helpers(struct facts *f, const char *root, const struct config *cfg);
 void gather_groups(struct facts *f, const char *root, const struct config *cfg);
 void gather_clock(struct facts *f);

@@ -396,16 +396,47 @@ is_notify(const char *word)
 	return false;
 }
 
+/* The word after the first one of a line, without quotation marks; "" if there is none. */
+static void
+second_word(const char *line, char out[DOCTOR_PATH_MAX])
+{
+	line += strspn(line, " \t");
+	line += strcspn(line, " \t{");
+	line += strspn(line, " \t\"'");
+	snprintf(out, DOCTOR_PATH_MAX, "%.*s", (int)strcspn(line, " \t\"'{"), line);
+}
+
+/* A line that may name what our own configuration names. */
+static void
+look_for_names(struct facts *f, const struct config_vrrp *vrrp, const char *word, const char *line)
+{
+	char name[DOCTOR_PATH_MAX];
+
+	second_word(line, name);
+	if ((strcmp(word, "vrrp_notify_fifo") == 0 || strcmp(word, "notify_fifo") == 0) && strcmp(name, vrrp->fifo) == 0)
+		f->fifo_named = 1;
+	else if (strcmp(word, "file") == 0 && strcmp(name, vrrp->track_file) == 0)
+		f->track_file_named = 1;
+	else if (strcmp(word, vrrp->is_group ? "vrrp_sync_group" : "vrrp_instance") == 0 && strcmp(name, vrrp->name) == 0)
+		f->name_named = 1;
+}
+
 void
-gather_keepalived(struct facts *f, const char *root)
+gather_keepalived(struct facts *f, const char *root, const struct config_vrrp *vrrp)
 {
 	FILE *file = open_under(root, "/etc/keepalived/keepalived.conf");
 	char line[LINE_MAX_LEN], word[DOCTOR_PATH_MAX];
 	bool in_addresses = false, includes = false;
 
-	if (file == NULL)
+	if (file == NULL) {
+		if (vrrp->fifo[0] != '\0' || vrrp->track_file[0] != '\0')
+			facts_unknown(f, "keepalived's configuration: there is no /etc/keepalived/keepalived.conf to read");
 		return;
+	}
 	f->keepalived_read = true;
+	f->fifo_named = vrrp->fifo[0] != '\0' ? 0 : UNKNOWN;
+	f->name_named = vrrp->name[0] != '\0' ? 0 : UNKNOWN;
+	f->track_file_named = vrrp->track_file[0] != '\0' ? 0 : UNKNOWN;
 	for (int i = 0; i < LINES_MAX && fgets(line, sizeof(line), file) != NULL; i++) {
 		line[strcspn(line, "#!\n")] = '\0';
 		if (sscanf(line, "%255s", word) != 1)
@@ -420,11 +451,15 @@ gather_keepalived(struct facts *f, const char *root)
 			add_vip(f, word);
 		else if (is_notify(word))
 			add_script(f, root, strstr(line, word) + strlen(word));
+		look_for_names(f, vrrp, word, line);
 		includes = includes || strncmp(word, "include", 7) == 0;
 	}
 	fclose(file);
 	if (includes) {
 		f->keepalived_read = false;
+		f->fifo_named = f->fifo_named == 1 ? 1 : UNKNOWN;
+		f->name_named = f->name_named == 1 ? 1 : UNKNOWN;
+		f->track_file_named = f->track_file_named == 1 ? 1 : UNKNOWN;
 		facts_unknown(f, "the files that /etc/keepalived/keepalived.conf includes");
 	}
 }

@@ -362,6 +362,34 @@ judge_scripts(const struct facts *f, struct findings *out)
 }
 
 static void
+judge_vrrp(const struct facts *f, const struct config *cfg, struct findings *out)
+{
+	const struct config_vrrp *v = &cfg->vrrp;
+	const char *kind = v->is_group ? "vrrp_sync_group" : "vrrp_instance";
+	struct finding *x;
+
+	if (f->fifo_named == 0) {
+		x = found(out, FOUND_KEEPALIVED_FIFO, v->fifo,
+		    "NotifyFifo is %s, but /etc/keepalived/keepalived.conf names no such vrrp_notify_fifo: the daemon never "
+		    "hears that this node is master", v->fifo);
+		advise_do(x, "vrrp_notify_fifo %s in global_defs, then systemctl restart keepalived", v->fifo);
+	}
+	if (f->name_named == 0) {
+		x = found(out, FOUND_KEEPALIVED_NAME, v->name,
+		    "VRRP goes by the %s %s, which /etc/keepalived/keepalived.conf does not have: what keepalived says of others "
+		    "changes nothing", kind, v->name);
+		advise_do(x, "the name of a %s of keepalived's as %s", kind, v->is_group ? "Group" : "Instance");
+	}
+	if (f->track_file_named == 0) {
+		x = found(out, FOUND_KEEPALIVED_TRACK_FILE, v->track_file,
+		    "TrackFile is %s, but no track_file of /etc/keepalived/keepalived.conf reads it: a node that is not ready "
+		    "becomes master all the same", v->track_file);
+		advise_do(x, "track_file conntrackd { file %s } and a track_file of that name in the group, as "
+		    "examples/sync/keepalived-fifo.conf has it", v->track_file);
+	}
+}
+
+static void
 judge_daemon(const struct facts *f, const struct config *cfg, struct findings *out)
 {
 	struct finding *x;
@@ -442,6 +470,7 @@ judge(const struct facts *f, const struct config *cfg, struct findings *out)
 	judge_scheduling(f, cfg, out);
 	judge_leftovers(f, cfg, out);
 	judge_scripts(f, out);
+	judge_vrrp(f, cfg, out);
 	judge_config(f, out);
 	for (size_t i = 0; i < f->unknowns_count; i++)
 		found(out, FOUND_NOT_LOOKED, "", "%s", f->unknowns[i]);

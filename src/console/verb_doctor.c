@@ -108,7 +108,7 @@ look(const struct console *c, struct visit *v)
 	count_remarks(c, v);
 	gather_kernel(f, here);
 	gather_files(f, here, c->cfg, c->config_path);
-	gather_keepalived(f, here);
+	gather_keepalived(f, here, &c->cfg->vrrp);
 	ask_daemon(c, f);
 	gather_helpers(f, here, c->cfg);
 	gather_groups(f, here, c->cfg);

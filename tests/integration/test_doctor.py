@@ -180,6 +180,21 @@ def test_an_address_that_is_not_ours_yet_or_never(node):
     assert not states & codes(node)
 
 
+def test_what_keepalived_is_told(node):
+    """The example has all of it; what is missing in it is found."""
+    known = {"keepalived-fifo", "keepalived-name", "keepalived-track-file"}
+    node.configure(conf(in_sync="VRRP {\n NotifyFifo /run/conntrackd/vrrp.fifo\n Group G1\n"
+                        "TrackFile /run/conntrackd/vrrp.track\n}"))
+    with open(os.path.join(ROOT, "doc/examples/sync/keepalived-fifo.conf")) as f:
+        text = f.read()
+    sh(node, "mkdir -p /tmp/keepalived /etc/keepalived && mount --bind /tmp/keepalived /etc/keepalived")
+    for old, new, wanted in (("", "", set()), ("vrrp.fifo", "other.fifo", {"keepalived-fifo"}),
+                             ("group G1", "group G2", {"keepalived-name"}),
+                             ("vrrp.track", "other.track", {"keepalived-track-file"})):
+        node.space.write("/etc/keepalived/keepalived.conf", text.replace(old, new) if old else text)
+        assert codes(node) & known == wanted
+
+
 def test_nothing_comes(node):
     """Ten seconds are what a peer is given."""
     node.configure(conf())

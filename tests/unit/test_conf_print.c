@@ -224,6 +224,11 @@ say_sync(void)
 	say_some(sync, ARRAY_LEN(sync));
 	for (unsigned int i = 0, n = 1 + draw(4); i < n; i++)
 		say_link(kind, i);
+	if (draw(3) == 0)
+		say("VRRP { NotifyFifo /run/%u %s G%u %s Weight -%u HoldMax %u }\n", draw(9), draw(2) == 0 ? "Group" : "Instance",
+		    draw(9), draw(2) == 0 ? "TrackFile /run/track" : "", 1 + draw(253), 1 + draw(3600));
+	if (draw(3) == 0)
+		say("TakeoverGate { Timeout %u HoldUDP %s }\n", 1 + draw(30), on_or_off());
 	if (draw(2) == 0)
 		say("Options { TCPWindowTracking %s ExpectationSync %s }\n", on_or_off(),
 		    draw(2) == 0 ? on_or_off() : "{ ftp sip h323 }");

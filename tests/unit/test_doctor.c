@@ -106,6 +106,9 @@ static const struct row {
     {FOUND_SCRIPT, {F(scripts_count, 1), F(scripts[0].state, FILE_NOT_EXECUTABLE)},
 	{F(scripts_count, 1), F(scripts[0].state, FILE_OK)}},
     {FOUND_SCRIPT, {F(scripts_count, 1), F(scripts[0].state, FILE_ABSENT)}, {F(scripts_count, 0)}},
+    {FOUND_KEEPALIVED_FIFO, {F(fifo_named, 0)}, {F(fifo_named, 1)}},
+    {FOUND_KEEPALIVED_NAME, {F(name_named, 0)}, {F(name_named, UNKNOWN)}},
+    {FOUND_KEEPALIVED_TRACK_FILE, {F(track_file_named, 0)}, {F(track_file_named, 1)}},
     {FOUND_NOT_LOOKED, {F(unknowns_count, 1)}, {F(unknowns_count, 0)}},
 };
 

@@ -74,8 +74,9 @@ static void
 an_empty_root_tells_nothing(void **state)
 {
 	(void)state;
+	memset(&conf, 0, sizeof(conf));
 	gather_kernel(&facts, root);
-	gather_keepalived(&facts, root);
+	gather_keepalived(&facts, root, &conf.vrrp);
 	assert_int_equal(facts.conntrack_max, UNKNOWN);
 	assert_int_equal(facts.events, UNKNOWN);
 	assert_int_equal(facts.rmem_max, UNKNOWN);
@@ -220,6 +221,7 @@ static void
 keepalived_has_addresses_and_scripts(void **state)
 {
 	(void)state;
+	memset(&conf, 0, sizeof(conf));
 	put_file("/etc/good.sh", "", 0755);
 	put_file("/etc/bad.sh", "", 0644);
 	put_file("/etc/keepalived/keepalived.conf",
@@ -227,7 +229,7 @@ keepalived_has_addresses_and_scripts(void **state)
 	    "  notify_fault /etc/none.sh # as ever\n  # notify_stop /etc/never.sh\n}\n"
 	    "vrrp_instance VI_1 {\n  virtual_ipaddress {\n    192.0.2.1/24 dev eth0\n    2001:db8::1\n    198.51.100.7 # last\n  }\n"
 	    "  virtual_routes {\n    203.0.113.0/24\n  }\n  notify_master /etc/good.sh\n}\n", 0644);
-	gather_keepalived(&facts, root);
+	gather_keepalived(&facts, root, &conf.vrrp);
 	assert_true(facts.keepalived_read);
 	assert_int_equal(facts.vips_count, 3);
 	assert_int_equal(facts.vips[0].addr.b[2], 2);
@@ -239,9 +241,36 @@ keepalived_has_addresses_and_scripts(void **state)
 	assert_int_equal(facts.scripts[1].state, FILE_NOT_EXECUTABLE);
 	assert_int_equal(facts.scripts[2].state, FILE_ABSENT);
 	put_file("/etc/keepalived/keepalived.conf", "include more.conf\n", 0644);
-	gather_keepalived(&facts, root);
+	gather_keepalived(&facts, root, &conf.vrrp);
 	assert_false(facts.keepalived_read);
 	assert_int_equal(facts.unknowns_count, 1);
+}
+
+static void
+keepalived_names_what_the_configuration_names(void **state)
+{
+	static const char text[] = "global_defs {\n%s\n}\n%s conntrackd {\n  file \"%s\"\n  weight 1\n}\nvrrp_sync_group %s {\n}\n"
+				   "vrrp_instance V{\n}\n";
+	char out[512];
+
+	(void)state;
+	parse_conf("Sync { Mode FTFW { } UDP { IPv4_Destination_Address 10.0.0.1 Interface e Port 1 }\n"
+		   "VRRP { NotifyFifo /run/f Group G TrackFile /run/t } }");
+	gather_keepalived(&facts, root, &conf.vrrp);
+	assert_int_equal(facts.unknowns_count, 1);
+	assert_int_equal(facts.fifo_named, UNKNOWN);
+	snprintf(out, sizeof(out), text, "vrrp_notify_fifo /run/f", "track_file", "/run/t", "G");
+	put_file("/etc/keepalived/keepalived.conf", out, 0644);
+	gather_keepalived(&facts, root, &conf.vrrp);
+	assert_true(facts.fifo_named == 1 && facts.name_named == 1 && facts.track_file_named == 1);
+	snprintf(out, sizeof(out), text, "notify_fifo /run/ff", "vrrp_track_file", "/run/tt", "V");
+	put_file("/etc/keepalived/keepalived.conf", out, 0644);
+	gather_keepalived(&facts, root, &conf.vrrp);
+	assert_true(facts.fifo_named == 0 && facts.name_named == 0 && facts.track_file_named == 0);
+	conf.vrrp.is_group = false;
+	strcpy(conf.vrrp.name, "V");
+	gather_keepalived(&facts, root, &conf.vrrp);
+	assert_int_equal(facts.name_named, 1);
 }
 
 /* ---- documents ---- */
@@ -379,6 +408,7 @@ main(void)
 	    CASE(membership_and_default_routes_are_read),
 	    CASE(files_that_are_named_are_looked_at),
 	    CASE(keepalived_has_addresses_and_scripts),
+	    CASE(keepalived_names_what_the_configuration_names),
 	    CASE(the_daemons_documents_are_summed_up),
 	    CASE(rules_are_looked_at),
 	    CASE(rubbish_is_no_ruleset),
