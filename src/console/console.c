@@ -58,7 +58,11 @@ static const struct console_verb verbs[] = {
 	"  --json        the status document of which the numbers are made\n"
 	"Exit code: 0 shown, 1 nobody answers (conntrackd_up is 0 then) or it cannot be written.",
 	verb_metrics, false},
-    {"status", "", "Shows how this node is.", verb_status, false},
+    {"status", "[--short]",
+	"Shows how this node is, and whether a failover now would be safe.\n"
+	"  --short  the verdict alone, in one line\n"
+	"Exit code: 0 nothing is wrong, 2 a failover would not be safe, 1 nobody answers.",
+	verb_status, false},
     {"top", "[--interval SECONDS] [--once]",
 	"Shows what this node is doing, live: rates, tables, links, peers, losses, history.\n"
 	"On a terminal until `q' is pressed; otherwise, or with --once, one screen as text.\n"

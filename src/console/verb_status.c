@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "console.h"
+#include "status_text.h"
 
 int
 verb_status(struct console *c)
 {
+	const struct screen s = {.out = stdout, .colours = screen_wants_colours(stdout)};
+	bool brief = console_flag(c, "short");
+	struct verdict v;
 	json_t *doc;
 	int code;
 
@@ -12,15 +16,13 @@ verb_status(struct console *c)
 	code = console_ask_word(c, "status", NULL, &doc);
 	if (doc == NULL)
 		return code;
-	if (c->json) {
+	verdict_find(&v, doc);
+	if (c->json)
 		console_print_json(doc);
-	} else {
-		printf("%s, up %lld s\n", console_str(doc, "mode"),
-		    (long long)console_int(doc, "uptime_s"));
-		printf("internal %lld, external %lld flows\n",
-		    (long long)console_int(doc, "internal.flows"),
-		    (long long)console_int(doc, "external.flows"));
-	}
+	else if (brief)
+		status_print_short(&s, doc, &v);
+	else
+		status_print(&s, doc, &v);
 	json_decref(doc);
-	return code;
+	return code == CONSOLE_OK && v.is == VERDICT_UNSAFE ? CONSOLE_BUT : code;
 }
