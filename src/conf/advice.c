@@ -18,6 +18,7 @@ enum {
 	RESEND_QUEUE_MIN = 1024,
 	HASH_LIMIT_MIN = 16384,
 	PORT_PRIVILEGED = 1024,
+	GATE_S_MAX = 5,                /* people notice by then */
 	PRIORITY_MAX = 49,             /* threads of interrupts have 50 */
 };
 
@@ -35,6 +36,7 @@ enum advice {
 	FILTER_LINK,
 	FILTER_LOOPBACK,
 	FILTER_NONE_AT_ALL,
+	GATE_LONG,
 	HASH_LIMIT_LOW,
 	HELPER_NOT_RUN,
 	LINK_LOOPBACK,
@@ -52,6 +54,7 @@ enum advice {
 	SAID_AGAIN,
 	SCHEDULER_HIGH,
 	SYSTEMD_OFF,
+	VRRP_NOT_HELD,
 	ADVICE_COUNT,
 };
 
@@ -72,6 +75,7 @@ static const struct {
     [FILTER_LINK] = {"filter-link", DIAG_WARNING},
     [FILTER_LOOPBACK] = {"filter-loopback", DIAG_NOTE},
     [FILTER_NONE_AT_ALL] = {"filter-none", DIAG_WARNING},
+    [GATE_LONG] = {"gate-long", DIAG_NOTE},
     [HASH_LIMIT_LOW] = {"hash-limit-low", DIAG_NOTE},
     [HELPER_NOT_RUN] = {"helper-not-run", DIAG_WARNING},
     [LINK_LOOPBACK] = {"link-loopback", DIAG_WARNING},
@@ -89,6 +93,7 @@ static const struct {
     [SAID_AGAIN] = {"said-again", DIAG_WARNING},
     [SCHEDULER_HIGH] = {"scheduler-high", DIAG_WARNING},
     [SYSTEMD_OFF] = {"systemd-off", DIAG_NOTE},
+    [VRRP_NOT_HELD] = {"vrrp-not-held", DIAG_NOTE},
 };
 
 static const struct pos whole_file = {0, 0};
@@ -214,6 +219,21 @@ advise_mode(struct parser *p)
 		say(p, DISABLE_EXTERNAL, parse_seen(p, "DisableExternalCache", IN_FTFW),
 		    "found DisableExternalCache on: what peers tell is in this kernel at once, whoever has "
 		    "the addresses; it is meant for nodes that all forward");
+}
+
+static void
+advise_takeover(struct parser *p)
+{
+	const struct config *c = p->c;
+
+	if (c->vrrp.fifo[0] != '\0' && c->vrrp.track_file[0] == '\0')
+		say(p, VRRP_NOT_HELD, parse_seen(p, "NotifyFifo", IN_VRRP),
+		    "found NotifyFifo without TrackFile: a node that has not heard of all connections yet becomes master "
+		    "all the same");
+	if (c->gate && c->gate_timeout_s > GATE_S_MAX)
+		say(p, GATE_LONG, parse_seen(p, "Timeout", IN_GATE),
+		    "found a Timeout of %u for TakeoverGate, expected at most %d: for so long connections that were begun "
+		    "elsewhere stand still if a commit does", c->gate_timeout_s, GATE_S_MAX);
 }
 
 /* ---- links ---- */
@@ -465,6 +485,7 @@ advise(struct parser *p)
 	if (p->c->has_sync) {
 		advise_timeouts(p);
 		advise_mode(p);
+		advise_takeover(p);
 		advise_links(p);
 		advise_filter(p);
 	}

@@ -98,8 +98,10 @@ judge_limits(const struct facts *f, const struct config *cfg, struct findings *o
 }
 
 static void
-judge_fill(const struct facts *f, struct findings *out)
+judge_fill(const struct facts *f, const struct config *cfg, struct findings *out)
 {
+	/* What is written through is there already. */
+	bool to_come = f->daemon && !cfg->node.write_through;
 	int64_t count = f->conntrack_count, max = f->conntrack_max;
 	struct finding *x = NULL;
 
@@ -113,7 +115,7 @@ judge_fill(const struct facts *f, struct findings *out)
 		x = found(out, FOUND_TABLE_FILLING, "net.netfilter.nf_conntrack_max",
 		    "the kernel's table holds %lld of %lld flows (%lld %%)", ll(count), ll(max),
 		    ll(count * 100 / max));
-	else if (f->daemon && count + f->external_flows > max)
+	else if (to_come && count + f->external_flows > max)
 		x = found(out, FOUND_TAKEOVER_TOO_LARGE, "net.netfilter.nf_conntrack_max",
 		    "the kernel's table holds %lld flows, the external cache %lld; both are more than "
 		    "nf_conntrack_max, %lld: a takeover leaves out %lld", ll(count), ll(f->external_flows), ll(max),
@@ -458,7 +460,7 @@ judge(const struct facts *f, const struct config *cfg, struct findings *out)
 		judge_links(f, cfg, out);
 	judge_modules(f, out);
 	judge_events(f, cfg, out);
-	judge_fill(f, out);
+	judge_fill(f, cfg, out);
 	judge_limits(f, cfg, out);
 	judge_event_buffer(f, cfg, out);
 	if (cfg->has_sync)

@@ -55,9 +55,9 @@ ask_daemon(const struct console *c, struct facts *f)
 		facts_unknown(f, "the daemon: who may ask it is said by UNIX { Group } (run as root)");
 		return;
 	}
-	if (!ctl_is_answered(path))
-		return;
 	status = ask_quietly(c, "status");
+	if (status == NULL && !ctl_is_answered(path))
+		return;
 	if (status == NULL) {
 		f->daemon_mute = true;
 		facts_unknown(f, "the daemon on %s, which does not answer in words: it is a conntrackd 1.4, or it hangs", path);

@@ -114,6 +114,14 @@ def test_a_condition_is_found_and_then_it_is_not(machine, code, make, undo):
     wait_until(lambda: code not in examine(machine), 5, code + " is found no more", 0.2)
 
 
+def test_looking_leaves_no_trace(machine):
+    def traces():
+        return [machine.number("client_" + name) for name in ("read_failed", "unknown_request", "refused")], machine.log()
+    before = traces()
+    examine(machine)
+    assert traces() == before
+
+
 def test_text_and_exit_codes(machine):
     done = machine.ct("doctor")
     assert done.returncode == 2 and done.stderr == ""

@@ -83,6 +83,7 @@ static const struct {
     {"filter-loopback", DIAG_NOTE, {.filter = "Filter { Address Ignore { IPv4_address 10.0.0.0/8 } }"},
 	{.filter = "Filter { Address Accept { IPv4_address 192.0.2.0/24 } }"}},
     {"filter-none", DIAG_WARNING, {.filter = "Filter From Kernelspace { }"}, {0}},
+    {"gate-long", DIAG_NOTE, {.links = ONE "TakeoverGate { Timeout 6 }"}, {.links = ONE "TakeoverGate { Timeout 5 }"}},
     {"hash-limit-low", DIAG_NOTE, {.general = "HashLimit 16383"}, {.general = "HashLimit 16384"}},
     {"helper-not-run", DIAG_WARNING, {.top = "Helper { Type ftp inet tcp { } Type ftp inet6 tcp { } }"},
 	{.top = "Helper { Setup on }"}},
@@ -112,6 +113,8 @@ static const struct {
     {"scheduler-high", DIAG_WARNING, {.general = "Scheduler { Type FIFO Priority 50 }"},
 	{.general = "Scheduler { Type FIFO Priority 49 }"}},
     {"systemd-off", DIAG_NOTE, {.general = "Systemd off"}, {.general = "Systemd on"}},
+    {"vrrp-not-held", DIAG_NOTE, {.links = ONE "VRRP { NotifyFifo /run/f Group G }"},
+	{.links = ONE "VRRP { NotifyFifo /run/f Group G TrackFile /run/t }"}},
 };
 
 static void

@@ -34,6 +34,8 @@ static const struct row {
     {FOUND_TABLE_FILLING, {F(conntrack_count, 209716)}, {F(conntrack_count, 209715)}},
     {FOUND_TAKEOVER_TOO_LARGE, {F(conntrack_count, 200000), F(external_flows, 62145)},
 	{F(conntrack_count, 200000), F(external_flows, 62144)}},
+    {FOUND_TAKEOVER_TOO_LARGE, {F(conntrack_count, 200000), F(external_flows, 62145)},
+	{F(conntrack_count, 200000), F(external_flows, 62145), C(node.write_through, 1)}},
     {FOUND_BUCKETS_FEW, {F(conntrack_buckets, 262144 / 9)}, {F(conntrack_buckets, 262144 / 8)}},
     {FOUND_TCP_LOOSE, {F(tcp_loose, 1)}, {F(tcp_loose, 0)}},
     {FOUND_WINDOW_TRACKING, {C(node.tcp_window_tracking, 1), F(tcp_be_liberal, 1)}, {F(tcp_be_liberal, 1)}},
