@@ -107,7 +107,7 @@ def package(name="conntrackd"):
     """Our package of this name, built from the tree as it is now: its file."""
     with locked("package"):
         listing = subprocess.run(
-            ["find", "debian", "src", "man", "doc", "README.md", "meson.build", "meson_options.txt",
+            ["find", "debian", "src", "man", "doc", "contrib", "README.md", "meson.build", "meson_options.txt",
              "-type", "f", "-printf", r"%p %s %T@\n"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
         state = hashlib.sha256(b"\n".join(sorted(listing.stdout.splitlines()))).hexdigest()
         out = os.path.join(CACHE, "package")

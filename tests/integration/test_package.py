@@ -61,6 +61,8 @@ FILES_EXPORTER = """
 /usr/lib/sysusers.d/conntrackd-exporter.conf
 /usr/libexec/conntrackd/conntrackd-exporter
 /usr/share/doc/conntrackd-exporter/copyright
+/usr/share/doc/conntrackd-exporter/examples/grafana/conntrackd.json
+/usr/share/doc/conntrackd-exporter/examples/prometheus/conntrackd.rules.yml
 """.split()
 
 

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""contrib/: alert rules, judged by promtool and fired by a real Prometheus that scrapes real daemons; the dashboard's
+expressions, made of metrics that exist; the dissector, by tshark on captures."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import urllib.parse
+
+import pytest
+from lab import ROOT
+from space import wait_until
+from test_metrics import Exporter, families, samples, two  # noqa: F401
+
+RULES = os.path.join(ROOT, "contrib", "prometheus", "conntrackd.rules.yml")
+DASHBOARD = os.path.join(ROOT, "contrib", "grafana", "conntrackd.json")
+
+
+def run(*argv):
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+
+
+def rule_texts():
+    """{alert: its text in the file}."""
+    with open(RULES) as f:
+        parts = re.split(r"^      - alert: (\w+)\n", f.read(), flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def expressions():
+    """Of the dashboard: what panels and annotations ask for."""
+    with open(DASHBOARD) as f:
+        dashboard = json.load(f)
+    found = [annotation["expr"] for annotation in dashboard["annotations"]["list"]]
+    for panel in dashboard["panels"]:
+        found += [target["expr"] for target in panel.get("targets", ())]
+    return found
+
+
+def metrics_of(expr):
+    """The names of metrics in an expression, without what stands in braces or after by and on."""
+    expr = re.sub(r"\{[^}]*\}", "", expr)
+    expr = re.sub(r"\b(by|on) \([^)]*\)", "", expr)
+    return set(re.findall(r"\bconntrackd_\w+", expr))
+
+
+# ------------------------------------------------------------------------------------------------
+# Alert rules
+
+def test_rules_are_valid_and_say_what_to_do():
+    done = run("promtool", "check", "rules", RULES)
+    assert done.returncode == 0, done.stdout
+    texts = rule_texts()
+    assert len(texts) >= 15
+    for alert, text in texts.items():
+        for word in ("severity", "summary", "description", "action"):
+            assert re.search(r"^ +%s: ." % word, text, re.M), (alert, word)
+
+
+def series(**labels):
+    return "{%s}" % ",".join('%s="%s"' % pair for pair in labels.items())
+
+
+def healthy():
+    """{series: values, one each half minute} of two nodes that are well."""
+    found = {}
+    for instance, role, peer in (("fw1", "master", "10.0.0.2"), ("fw2", "backup", "10.0.0.1")):
+        def add(name, values, instance=instance, **labels):
+            found[name + series(job="conntrackd", instance=instance, **labels)] = values
+        add("up", "1+0x150")
+        add("conntrackd_up", "1+0x150")
+        add("conntrackd_ready", "1+0x150")
+        add("conntrackd_uptime_seconds", "100+30x150")
+        add("conntrackd_build_info", "1+0x150", version="2.0.0")
+        add("conntrackd_ready_reason", "0+0x150", reason="no-peer")
+        add("conntrackd_ready_reason", "0+0x150", reason="resync-under-way")
+        for each in ("unknown", "backup", "promoting", "master", "fault"):
+            add("conntrackd_role", "%d+0x150" % (each == role), conntrackd_role=each)
+        add("conntrackd_peer_heard", "1+0x150", peer=peer, link="eth2")
+        add("conntrackd_peer_acknowledges", "1+0x150", peer=peer, link="eth2")
+        add("conntrackd_peer_lag_seconds", "0+0x150", peer=peer, link="eth2")
+        add("conntrackd_link_up", "1+0x150", link="eth2")
+        flows = {"internal": 50000, "external": 10} if role == "master" else {"internal": 10, "external": 50000}
+        for table, count in flows.items():
+            add("conntrackd_flows", "%d+0x150" % count, table=table)
+            add("conntrackd_flows_limit", "131072+0x150", table=table)
+        add("conntrackd_kernel_flows", "50000+0x150")
+        add("conntrackd_kernel_flows_limit", "262144+0x150")
+        add("conntrackd_kernel_overruns_total", "3+0x150")
+        add("conntrackd_gate_timeouts_total", "1+0x150")
+        for reason in ("internal_full", "external_full", "sequence_gap"):
+            add("conntrackd_losses_total", "7+0x150", reason=reason)
+        add("conntrackd_last_commit_flows", "0+0x150", result="failed")
+        add("conntrackd_last_commit_age_seconds", "100+30x150")
+    return found
+
+
+def on(instance, name, **labels):
+    return name + series(job="conntrackd", instance=instance, **labels)
+
+
+# What is not well, and what else is bound to be said of it.
+CASES = {
+    "ConntrackdDown": ({on("fw1", "up"): "0+0x150"}, ()),
+    "ConntrackdNotReady": ({on("fw2", "conntrackd_ready"): "0+0x150",
+                            on("fw2", "conntrackd_ready_reason", reason="resync-under-way"): "1+0x150"}, ()),
+    "ConntrackdPeerSilent": ({on("fw1", "conntrackd_peer_heard", peer="10.0.0.2", link="eth2"): "0+0x150"}, ()),
+    "ConntrackdNoPeer": ({on("fw1", "conntrackd_ready_reason", reason="no-peer"): "1+0x150"}, ()),
+    "ConntrackdPeerDoesNotAcknowledge": (
+        {on("fw1", "conntrackd_peer_acknowledges", peer="10.0.0.2", link="eth2"): "0+0x150"}, ()),
+    "ConntrackdPeerLags": ({on("fw1", "conntrackd_peer_lag_seconds", peer="10.0.0.2", link="eth2"): "6+1x150"}, ()),
+    "ConntrackdOverrun": ({on("fw1", "conntrackd_kernel_overruns_total"): "3+1x150"}, ()),
+    "ConntrackdTableNearlyFull": ({on("fw1", "conntrackd_flows_limit", table="internal"): "60000+0x150"}, ()),
+    "ConntrackdTableFull": ({on("fw2", "conntrackd_losses_total", reason="external_full"): "7+2x150"}, ()),
+    "ConntrackdKernelTableNearlyFull": ({on("fw1", "conntrackd_kernel_flows_limit"): "60000+0x150"}, ()),
+    "ConntrackdCommitFailures": ({on("fw1", "conntrackd_last_commit_flows", result="failed"): "5+0x150"}, ()),
+    "ConntrackdTwoMasters": ({on("fw2", "conntrackd_role", conntrackd_role="master"): "1+0x150",
+                              on("fw2", "conntrackd_role", conntrackd_role="backup"): "0+0x150"}, ()),
+    "ConntrackdNoMaster": ({on("fw1", "conntrackd_role", conntrackd_role="master"): "0+0x150",
+                            on("fw1", "conntrackd_role", conntrackd_role="backup"): "1+0x150"}, ()),
+    "ConntrackdDivergence": ({on("fw2", "conntrackd_flows", table="external"): "30000+0x150"}, ()),
+    "ConntrackdLinkDown": ({on("fw1", "conntrackd_link_up", link="eth2"): "0+0x150"}, ()),
+    "ConntrackdMessagesLost": ({on("fw2", "conntrackd_losses_total", reason="sequence_gap"): "7+60x150"}, ()),
+    "ConntrackdGateTimedOut": ({on("fw1", "conntrackd_gate_timeouts_total"): "1+1x150"}, ()),
+    "ConntrackdRestarts": ({on("fw1", "conntrackd_uptime_seconds"): "%s" % " ".join(50 * ["1 31 61"])}, ()),
+    "ConntrackdVersionSkew": ({on("fw1", "conntrackd_build_info", version="2.0.0"): "_x150",
+                               on("fw1", "conntrackd_build_info", version="2.1.0"): "1+0x150"}, ()),
+}
+
+
+def rule_test(changes, alerts, at):
+    """A file for `promtool test rules': these alerts, and no others, fire at this time."""
+    interval = "10m" if at == "25h" else "30s"
+    values = {**healthy(), **changes}
+    return {"rule_files": [RULES], "evaluation_interval": interval, "tests": [{
+        "interval": interval,
+        "input_series": [{"series": name, "values": each} for name, each in values.items()],
+        "promql_expr_test": [{
+            "expr": 'count by (alertname) (ALERTS{alertstate="firing"})', "eval_time": at,
+            "exp_samples": [{"labels": '{alertname="%s"}' % alert, "value": 1} for alert in sorted(alerts)]}]}]}
+
+
+def test_every_alert_fires_when_it_should_and_only_then(tmp_path):
+    assert set(CASES) == set(rule_texts())
+    cases = {"healthy": ({}, ())}
+    cases.update((alert, (changes, (alert, *others))) for alert, (changes, others) in CASES.items())
+    paths = []
+    for name, (changes, alerts) in cases.items():
+        paths.append(str(tmp_path / (name + ".yml")))
+        with open(paths[-1], "w") as f:
+            json.dump(rule_test(changes, alerts, "25h" if name == "ConntrackdVersionSkew" else "30m"), f)
+    done = run("promtool", "test", "rules", *paths)
+    assert done.returncode == 0, done.stdout
+    # The judge bites.
+    with open(paths[0], "w") as f:
+        json.dump(rule_test({}, ("ConntrackdDown",), "30m"), f)
+    assert run("promtool", "test", "rules", paths[0]).returncode != 0
+
+
+def known_names(two):  # noqa: F811
+    """All that a query can name: samples of both nodes, and families that have none yet."""
+    text = two.fw1.ct("metrics", check=True).stdout
+    names = {name for name, _ in samples(text)}
+    return names | {name + {"counter": "_total"}.get(family.type, "") for name, family in families(text).items()}
+
+
+def test_rules_and_dashboard_use_metrics_that_exist(two, tmp_path):  # noqa: F811
+    known = known_names(two)
+    used = set()
+    for alert, text in rule_texts().items():
+        expr = re.search(r"^        expr:(.*?)^        \w+:", text, re.M | re.S).group(1)
+        assert metrics_of(expr), alert
+        used |= metrics_of(expr)
+    exprs = expressions()
+    assert len(exprs) > 25
+    for expr in exprs:
+        assert metrics_of(expr), expr
+        used |= metrics_of(expr)
+    assert used - known == set()
+    # They are expressions, too.
+    with open(tmp_path / "dashboard.yml", "w") as f:
+        json.dump({"groups": [{"name": "dashboard", "rules": [
+            {"record": "panel:%d" % i, "expr": expr.replace("$__rate_interval", "1m")}
+            for i, expr in enumerate(exprs)]}]}, f)
+    done = run("promtool", "check", "rules", str(tmp_path / "dashboard.yml"))
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_dashboard_is_one():
+    with open(DASHBOARD) as f:
+        dashboard = json.load(f)
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(ids) == len(set(ids)) > 15
+    assert {each["name"] for each in dashboard["templating"]["list"]} == {"datasource", "job", "instance"}
+    taken = set()
+    for panel in dashboard["panels"]:
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert at["x"] + at["w"] <= 24 and not cells & taken, panel["title"]
+        taken |= cells
+        if panel["type"] != "row":
+            assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"} and panel["targets"]
+
+
+# ------------------------------------------------------------------------------------------------
+# A real Prometheus
+
+class Prometheus:
+    """In the namespaces of a node, with the rules as they are but for the time that they wait."""
+
+    CONFIG = """
+global:
+  scrape_interval: 500ms
+  evaluation_interval: 500ms
+rule_files: [/run/prometheus/rules.yml]
+scrape_configs:
+  - job_name: conntrackd
+    static_configs:
+      - targets: [%s]
+"""
+
+    def __init__(self, fw, targets):
+        self.space = fw.space
+        with open(RULES) as f:
+            rules = re.sub(r"^( +for:).*", r"\1 1s", f.read(), flags=re.M)
+        self.space.run("mkdir", "/run/prometheus")
+        self.space.write("/run/prometheus/rules.yml", rules)
+        self.space.write("/run/prometheus/prometheus.yml", self.CONFIG % ", ".join("'%s'" % each for each in targets))
+        with open(self.space.path("/run/prometheus/log"), "wb") as log:
+            self.space.start("prometheus", "--config.file=/run/prometheus/prometheus.yml",
+                             "--storage.tsdb.path=/run/prometheus/data", "--web.listen-address=127.0.0.1:9090",
+                             stdout=log)
+        wait_until(self.ready, 20, "Prometheus is up", 0.2)
+
+    def ask(self, path):
+        sock = self.space.socket(socket.AF_INET, socket.SOCK_STREAM)
+        with sock:
+            sock.settimeout(10)
+            sock.connect(("127.0.0.1", 9090))
+            sock.sendall(("GET %s HTTP/1.0\r\n\r\n" % path).encode())
+            answer = b"".join(iter(lambda: sock.recv(65536), b"")).decode()
+        head, _, body = answer.partition("\r\n\r\n")
+        return head.split()[1], body
+
+    def ready(self):
+        try:
+            return self.ask("/-/ready")[0] == "200"
+        except OSError:
+            return False
+
+    def query(self, expr):
+        """[(labels, value)]."""
+        status, body = self.ask("/api/v1/query?" + urllib.parse.urlencode({"query": expr}))
+        assert status == "200", body
+        return [(each["metric"], float(each["value"][1])) for each in json.loads(body)["data"]["result"]]
+
+    def firing(self):
+        """{alert: [its labels]}."""
+        found = {}
+        for alert in json.loads(self.ask("/api/v1/alerts")[1])["data"]["alerts"]:
+            if alert["state"] == "firing":
+                found.setdefault(alert["labels"]["alertname"], []).append(alert)
+        return found
+
+
+def test_a_real_prometheus_scrapes_and_alerts(two):  # noqa: F811
+    """Both formats of the wire are its choice; a peer that is not there any more is an alert within seconds."""
+    Exporter(two.fw1, "127.0.0.1:9730")
+    Exporter(two.fw2, "192.168.100.200:9730", "--any-address")
+    prometheus = Prometheus(two.fw1, ("127.0.0.1:9730", "192.168.100.200:9730"))
+    wait_until(lambda: len(prometheus.query("conntrackd_up == 1")) == 2, 10, "both are scraped", 0.2)
+    assert len(prometheus.query("conntrackd_losses_total")) > 20
+    assert not {"ConntrackdDown", "ConntrackdPeerSilent"} & set(prometheus.firing())
+    # None of the rules fails when it is evaluated.
+    groups = json.loads(prometheus.ask("/api/v1/rules")[1])["data"]["groups"]
+    assert [rule["name"] for rule in groups[0]["rules"] if rule["health"] == "err"] == []
+    two.fw2.kill_daemon()
+    wait_until(lambda: "ConntrackdDown" in prometheus.firing(), 15, "the daemon is missed", 0.2)
+    [down] = prometheus.firing()["ConntrackdDown"]
+    assert down["labels"]["instance"] == "192.168.100.200:9730" and down["labels"]["severity"] == "critical"
+    wait_until(lambda: "ConntrackdPeerSilent" in prometheus.firing(), 25, "the peer is missed", 0.2)
+    [silent] = prometheus.firing()["ConntrackdPeerSilent"]
+    assert silent["labels"]["instance"] == "127.0.0.1:9730" and silent["labels"]["peer"] == "192.168.100.200"
+    assert "does not hear 192.168.100.200 on eth2" in silent["annotations"]["summary"]
+    assert "conntrackd doctor" in silent["annotations"]["action"]
+    assert two.fw2.start_daemon().returncode == 0
+    wait_until(lambda: not {"ConntrackdDown", "ConntrackdPeerSilent"} & set(prometheus.firing()), 15,
+               "all is well again", 0.2)
