@@ -6,10 +6,12 @@ import json
 import os
 import re
 import socket
+import struct
 import subprocess
 import urllib.parse
+from random import Random
 
-import pytest
+import hostile
 from lab import ROOT
 from space import wait_until
 from test_metrics import Exporter, families, samples, two  # noqa: F401
@@ -289,3 +291,210 @@ def test_a_real_prometheus_scrapes_and_alerts(two):  # noqa: F811
     assert two.fw2.start_daemon().returncode == 0
     wait_until(lambda: not {"ConntrackdDown", "ConntrackdPeerSilent"} & set(prometheus.firing()), 15,
                "all is well again", 0.2)
+
+
+# ------------------------------------------------------------------------------------------------
+# The dissector
+
+DISSECTOR = os.path.join(ROOT, "contrib", "wireshark", "conntrackd.lua")
+WIRE = os.path.join(ROOT, "tests", "data", "wire")
+# Captures in which somebody says things that no node says.
+STRANGE = ("peer-seqtests", "stranger", "stranger-resync")
+ETHERNET = b"\2\0\0\0\0\2" + b"\2\0\0\0\0\1" + b"\x08\0"
+
+
+def checksum(data):
+    total = sum(struct.unpack(">%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def packet(protocol, payload):
+    """An Ethernet frame with an IPv4 packet."""
+    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0,
+                       socket.inet_aton("10.0.0.1"), socket.inet_aton("10.0.0.2"))
+    return ETHERNET + head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
+
+
+def udp(payload):
+    return packet(17, struct.pack(">HHHH", 40000, 3780, 8 + len(payload), 0) + payload)
+
+
+def tcp(stream, cuts):
+    """Frames of a connection that carries the stream in pieces that end there."""
+    frames, at = [packet(6, struct.pack(">HHIIBBHHH", 40000, 3780, 999, 0, 0x50, 2, 1000, 0, 0))], 0
+    for cut in (*cuts, len(stream)):
+        frames.append(packet(6, struct.pack(">HHIIBBHHH", 40000, 3780, 1000 + at, 1, 0x50, 0x18, 1000, 0, 0)
+                             + stream[at:cut]))
+        at = cut
+    return frames
+
+
+def write_pcap(path, frames):
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i, frame in enumerate(frames):
+            f.write(struct.pack("<IIII", i, 0, len(frame), len(frame)) + frame)
+
+
+def read_pcap(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    assert struct.unpack_from("<I", data)[0] in (0xa1b2c3d4, 0xa1b23c4d)
+    frames, at = [], 24
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 8)[0]
+        frames.append(data[at + 16:at + 16 + length])
+        at += 16 + length
+    return frames
+
+
+def dissect(path, *fields):
+    """Of each frame: {field: [values]}."""
+    fields = ("frame.protocols", "_ws.lua.error", "conntrackd.malformed", *fields)
+    argv = ["tshark", "-r", str(path), "-X", "lua_script:" + DISSECTOR, "-T", "fields", "-E", "separator=/t"]
+    for field in fields:
+        argv += ["-e", field]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = [dict(zip(fields, (each.split(",") if each else [] for each in line.split("\t"))))
+            for line in done.stdout.splitlines()]
+    assert [row for row in rows if row["_ws.lua.error"]] == []
+    return rows
+
+
+def vectors():
+    """[(payload, [numbers of attributes of all its messages])] of the golden ones."""
+    with open(os.path.join(WIRE, "vectors.txt")) as f:
+        parts = re.split(r"^=+\n(?=V\d)", f.read(), flags=re.M)[1:]
+    found = []
+    for part in parts:
+        payload = re.search(r"^    payload:\n((?:      [0-9a-f ]+\n)+)", part, re.M).group(1)
+        numbers = [int(number) for number in
+                   re.findall(r"^      [0-9a-f ]+\| *(\d+) [A-Z]", part, re.M)]
+        found.append((bytes.fromhex(payload.replace("\n", " ")), numbers))
+    return found
+
+
+def test_captures_are_dissected_and_nothing_is_malformed(tmp_path):
+    frames, strange = [], []
+    for name in sorted(os.listdir(os.path.join(WIRE, "pcap"))):
+        read = read_pcap(os.path.join(WIRE, "pcap", name))
+        frames += read
+        strange += [name.rsplit(".")[0] in STRANGE] * len(read)
+    write_pcap(tmp_path / "all.pcap", frames)
+    rows = dissect(tmp_path / "all.pcap", "udp.dstport", "conntrackd.type", "conntrackd.attr.unknown",
+                   "conntrackd.other_version")
+    assert len(rows) == len(frames) > 500
+    of_ours = [(row, odd) for row, odd in zip(rows, strange) if row["udp.dstport"] == ["3780"]]
+    assert len(of_ours) > 500
+    assert all("conntrackd" in row["frame.protocols"][0] for row, _ in of_ours)
+    assert {kind for row, _ in of_ours for kind in row["conntrackd.type"]} >= set("0 1 2 3 5 10".split())
+    for row, odd in of_ours:
+        assert odd or not (row["conntrackd.malformed"] or row["conntrackd.attr.unknown"] or
+                           row["conntrackd.other_version"]), row
+    assert any(row["conntrackd.malformed"] for row, odd in of_ours if odd)
+
+
+def test_golden_vectors_have_their_attributes_in_order(tmp_path):
+    golden = vectors()
+    assert len(golden) > 30
+    write_pcap(tmp_path / "vectors.pcap", [udp(payload) for payload, _ in golden])
+    rows = dissect(tmp_path / "vectors.pcap", "conntrackd.attr.number", "conntrackd.seq", "conntrackd.flags")
+    for (payload, numbers), row in zip(golden, rows):
+        assert [int(number) for number in row["conntrackd.attr.number"]] == numbers, payload.hex()
+        assert int(row["conntrackd.seq"][0]) == struct.unpack_from(">I", payload, 4)[0]
+        assert int(row["conntrackd.flags"][0], 16) == payload[1]
+    assert sum(len(numbers) for _, numbers in golden) > 100
+
+
+def test_fields_of_each_type_of_message(tmp_path):
+    """The example of doc/WIRE.md 3.10, and one of each kind."""
+    with open(os.path.join(ROOT, "doc", "WIRE.md")) as f:
+        example = re.search(r"### 3.10.*?```\n(.*?)```", f.read(), re.S).group(1)
+    example = bytes.fromhex("".join(re.match(r"(?:[0-9a-f]{8} ?)+", line)[0] for line in example.splitlines()))
+    assert len(example) == 76
+    attrs = (hostile.attr(0, socket.inet_aton("10.0.0.1") + socket.inet_aton("10.0.0.2")) +
+             hostile.attr(2, b"\x01") + hostile.attr(22, b"\x08") + hostile.attr(23, b"\0") +
+             hostile.attr(24, b"\x39\x30") + hostile.attr(28, struct.pack(">II", 8, 1 << 31)) +
+             hostile.attr(27, b"ftp\0") + hostile.attr(32, struct.pack(">H", 7)))
+    six = (hostile.attr(1, socket.inet_pton(socket.AF_INET6, "fd00::1") +
+                        socket.inet_pton(socket.AF_INET6, "fd00::2")) + hostile.attr(2, b"\x84") +
+           hostile.attr(17, b"\4") + hostile.attr(18, struct.pack(">I", 0xdeadbeef)))
+    expectation = (hostile.attr(4, socket.inet_aton("10.0.0.3") + socket.inet_aton("10.0.0.4")) +
+                   hostile.attr(6, b"\x06") + hostile.attr(7, struct.pack(">HH", 0, 2000)) +
+                   hostile.attr(19, b"ftp\0") + hostile.attr(20, b"nat-follow-master\0"))
+    messages = [
+        example, hostile.message(hostile.NEW, 0, 1, attrs), hostile.message(hostile.DEL, hostile.HELLO, 2, six),
+        hostile.message(3, 0, 3, expectation), hostile.control(hostile.ACK, 4, 10, 20),
+        hostile.control(hostile.NACK | hostile.HELLO_BACK, 5, 0xfffffff0, 3), hostile.control(hostile.RESYNC, 6, 0, 0),
+        hostile.control(hostile.ALIVE, 7)]
+    write_pcap(tmp_path / "each.pcap", [*map(udp, messages), udp(b"".join(messages))])
+    names = ("type seq flags.hello flags.hello_back flags.nack from to ip.src ip.dst ip6.src proto orig.sport "
+             "orig.dport tcp.state status status.bit timeout snat.ip spat icmp.type icmp.id label helper zone "
+             "sctp.state sctp.vtag.orig expect.ip.dst expect.dport expect.fn").split()
+    rows = [{key.replace("conntrackd.", ""): value for key, value in row.items()} for row in
+            dissect(tmp_path / "each.pcap", *("conntrackd." + name for name in names))]
+    assert not any(row["malformed"] for row in rows)
+    update, new, delete, expect, ack, nack, resync, alive, together = rows
+
+    def has(row, **values):
+        for name, wanted in values.items():
+            assert row[name.replace("__", ".")] == wanted, (name, row)
+
+    has(update, type=["1"], seq=["1795401904"], ip__src=["10.1.0.2"], ip__dst=["10.2.0.2"], proto=["6"],
+        orig__sport=["33003"], orig__dport=["8081"], tcp__state=["3"], timeout=["432000"], snat__ip=["10.2.0.100"],
+        spat=["40002"], status=["0x0000019e"],
+        status__bit=["SEEN_REPLY", "ASSURED", "CONFIRMED", "SRC_NAT", "SRC_NAT_DONE", "DST_NAT_DONE"])
+    has(new, type=["0"], icmp__type=["8"], icmp__id=["12345"], label=["3", "63"], helper=["ftp"], zone=["7"])
+    has(delete, type=["2"], ip6__src=["fd00::1"], sctp__state=["4"], sctp__vtag__orig=["0xdeadbeef"],
+        flags__hello=["1"], flags__hello_back=["0"])
+    has(expect, type=["3"], expect__ip__dst=["10.0.0.4"], expect__dport=["2000"], helper=["ftp"],
+        expect__fn=["nat-follow-master"])
+    has(ack, type=["10"], seq=["4"], **{"from": ["10"]}, to=["20"])
+    has(nack, flags__nack=["1"], flags__hello_back=["1"], to=["3"], **{"from": ["4294967280"]})
+    has(resync, **{"from": ["0"]})
+    has(alive, seq=["7"], to=[])
+    assert together["seq"] == [row["seq"][0] for row in rows[:-1]]
+
+
+def test_what_is_malformed_is_said_and_breaks_nothing(tmp_path):
+    """Every beginning of the golden vectors, what has wrong sizes, and noise: seeds, so that it is the same each time."""
+    random = Random(7)
+    whole = [payload for payload, _ in vectors()]
+    cut = [payload[:length] for payload in whole for length in range(1, len(payload))]
+    bent = [bytes(byte if random.random() < 0.97 else random.randrange(256) for byte in payload)
+            for payload in whole for _ in range(20)]
+    noise = [bytes([0x10 | random.choice((0, 1, 2, 3, 10)), random.randrange(256)]) +
+             struct.pack(">H", length) + random.randbytes(length - 4) for length in range(8, 200)]
+    wrong = [hostile.message(hostile.NEW, hostile.ACK, 1), hostile.control(hostile.ACK, 1, 5, 4),
+             hostile.message(7, 0, 1), hostile.message(hostile.NEW, 0, 1, hostile.attr(2, b"\1\1")),
+             hostile.message(hostile.NEW, 0, 1, hostile.attr(27, b"no end")),
+             hostile.message(hostile.NEW, 0, 1, struct.pack(">HHI", 9, 0, 0)),
+             hostile.message(hostile.NEW, 0, 1, length=7), hostile.message(hostile.NEW, 0, 1, length=0),
+             hostile.message(hostile.CTL, hostile.ACK, 1)]
+    write_pcap(tmp_path / "bad.pcap", [udp(payload) for payload in (*cut, *wrong, *bent, *noise)])
+    rows = dissect(tmp_path / "bad.pcap")
+    assert len(rows) == len(cut) + len(wrong) + len(bent) + len(noise)
+    # Of several messages in one datagram the first may be whole.
+    for payload, row in zip(cut, rows):
+        ends, at = [], 0
+        while at + 4 <= len(payload):
+            at += struct.unpack_from(">H", payload, at + 2)[0]
+            ends.append(at)
+        assert len(payload) in ends or row["conntrackd.malformed"], payload.hex()
+    assert all(row["conntrackd.malformed"] for row in rows[len(cut):len(cut) + len(wrong)])
+
+
+def test_a_stream_is_put_together(tmp_path):
+    """TCP cuts where it likes."""
+    messages = [payload for payload, numbers in vectors() if len(payload) == struct.unpack_from(">H", payload, 2)[0]]
+    stream = b"".join(messages)
+    frames = tcp(stream, range(37, len(stream), 37))
+    write_pcap(tmp_path / "stream.pcap", frames)
+    rows = dissect(tmp_path / "stream.pcap", "conntrackd.seq")
+    assert not any(row["conntrackd.malformed"] for row in rows)
+    assert [int(seq) for row in rows for seq in row["conntrackd.seq"]] == \
+        [struct.unpack_from(">I", payload, 4)[0] for payload in messages]
