@@ -101,6 +101,16 @@ severity_name(enum severity s)
 	return s == SEVERITY_ERROR ? "error" : s == SEVERITY_WARNING ? "warning" : "note";
 }
 
+/* Names in it may be a peer's choice: nothing that a terminal obeys, or that is no UTF-8, gets through. */
+static void
+only_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}
+
 struct finding *
 found(struct findings *fs, enum finding_code code, const char *subject, const char *fmt, ...)
 {
@@ -117,6 +127,8 @@ found(struct findings *fs, enum finding_code code, const char *subject, const ch
 	va_start(ap, fmt);
 	vsnprintf(f->text, sizeof(f->text), fmt, ap);
 	va_end(ap);
+	only_printable(f->subject);
+	only_printable(f->text);
 	return f;
 }
 
@@ -128,6 +140,7 @@ advise_do(struct finding *f, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(f->advice, sizeof(f->advice), fmt, ap);
 	va_end(ap);
+	only_printable(f->advice);
 }
 
 void

@@ -282,6 +282,20 @@ there_is_an_end_to_findings(void **state)
 	assert_int_equal(findings.left_out, 3);
 }
 
+static void
+what_a_peer_names_does_not_reach_the_terminal(void **state)
+{
+	struct finding *f;
+
+	(void)state;
+	memset(&findings, 0, sizeof(findings));
+	f = found(&findings, FOUND_HELPER_MISSING, "ftp-\x1b[2J", "a\nb\xff %s", "\x7f");
+	advise_do(f, "%s", "\x9b" "1m");
+	assert_string_equal(f->subject, "ftp-?[2J");
+	assert_string_equal(f->text, "a?b? ?");
+	assert_string_equal(f->advice, "?1m");
+}
+
 /* ---- two files ---- */
 
 struct pair_row {
@@ -409,6 +423,7 @@ main(void)
 	    cmocka_unit_test(each_finding_has_its_reason),
 	    cmocka_unit_test(names_are_words_and_differ),
 	    cmocka_unit_test(there_is_an_end_to_findings),
+	    cmocka_unit_test(what_a_peer_names_does_not_reach_the_terminal),
 	    cmocka_unit_test(two_files_are_compared),
 	    cmocka_unit_test(each_end_speaks_to_the_other),
 	};
