@@ -158,7 +158,7 @@ facts_init(struct facts *f)
 	f->tcp_loose = f->tcp_be_liberal = f->helper_auto = UNKNOWN;
 	f->rmem_max = f->ip_forward = f->ip6_forward = f->memory_available = UNKNOWN;
 	f->rt_runtime_us = INT64_MIN; /* -1 is one of its values */
-	f->module_conntrack = f->module_netlink = f->module_nfnetlink = UNKNOWN;
+	f->module_conntrack = f->module_netlink = f->module_nfnetlink = f->module_tables = UNKNOWN;
 	f->fifo_named = f->name_named = f->track_file_named = UNKNOWN;
 	f->flowtables = f->clock_synchronised = f->config_mode = UNKNOWN;
 	f->log_free_percent = f->events_buffer = UNKNOWN;

@@ -204,7 +204,7 @@ struct facts {
 	int64_t conntrack_max, conntrack_count, conntrack_buckets, events, tcp_loose, tcp_be_liberal, helper_auto;
 	int64_t rmem_max, rt_runtime_us, ip_forward, ip6_forward;
 	int64_t memory_available; /* bytes */
-	int module_conntrack, module_netlink, module_nfnetlink; /* 1, 0, UNKNOWN */
+	int module_conntrack, module_netlink, module_nfnetlink, module_tables; /* 1, 0, UNKNOWN */
 
 	/* the kernel's table, if it could be read */
 	bool table_read;

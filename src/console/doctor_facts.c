@@ -134,6 +134,7 @@ gather_kernel(struct facts *f, const char *root)
 	f->module_conntrack = module_present(root, "nf_conntrack");
 	f->module_netlink = module_present(root, "nf_conntrack_netlink");
 	f->module_nfnetlink = module_present(root, "nfnetlink");
+	f->module_tables = module_present(root, "nf_tables");
 	read_release(root, release, sizeof(release));
 	if (sscanf(release, "%d.%d", &f->major, &f->minor) != 2)
 		f->major = f->minor = 0;

@@ -297,8 +297,14 @@ gather_ruleset(struct facts *f, const struct config *cfg)
 	json_t *ruleset = NULL;
 	json_error_t wrong;
 	size_t len = 0;
-	char *text = list_ruleset(&len);
+	char *text;
 
+	/* nft would load it; without it there are no rules. */
+	if (f->module_tables == 0) {
+		f->flowtables = 0;
+		return;
+	}
+	text = list_ruleset(&len);
 	if (text == NULL) {
 		facts_unknown(f, "the ruleset: %s", errno == ENOENT ? "nft is not installed" : "nft does not show it");
 		return;

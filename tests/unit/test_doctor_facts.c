@@ -121,6 +121,12 @@ modules_are_loaded_or_built_in(void **state)
 	gather_kernel(&facts, root);
 	assert_int_equal(facts.module_nfnetlink, 1);
 	assert_int_equal(facts.module_netlink, 0);
+	/* Nor is there a ruleset then, and nobody is asked for it. */
+	assert_int_equal(facts.module_tables, 0);
+	facts.flowtables = UNKNOWN;
+	gather_ruleset(&facts, &conf);
+	assert_int_equal(facts.flowtables, 0);
+	assert_int_equal(facts.unknowns_count, 0);
 }
 
 static void
