@@ -203,6 +203,53 @@ def test_what_keepalived_is_told(node):
         assert codes(node) & known == wanted
 
 
+def test_limits_and_windows(node):
+    known = {"table-small", "hash-limit", "window-tracking"}
+
+    def said(text):
+        node.configure(text)
+        return set(examine(node)) & known
+    limit = int(node.space.read("/proc/sys/net/netfilter/nf_conntrack_max"))
+    windows = conf(in_sync="Options { TCPWindowTracking on }")
+    assert said(conf(in_general="HashLimit %d" % (limit - 1))) == {"hash-limit"}
+    assert said(conf(in_general="HashLimit %d" % limit)) == set()
+    assert said(conf(in_general="HashLimit %d" % (limit + 1))) == {"table-small"}
+    node.space.sysctl(netfilter__nf_conntrack_tcp_be_liberal=1)
+    assert said(windows) == {"hash-limit", "window-tracking"}
+    node.space.sysctl(netfilter__nf_conntrack_tcp_be_liberal=0)
+    assert said(windows) == {"hash-limit"}
+
+
+def test_remarks_about_the_configuration(node):
+    node.configure(conf())
+    (remarks,) = examine(node)["config-remarks"]
+    assert remarks["numbers"] == {"warnings": 2}
+    node.configure(conf(in_general="NetlinkBufferSize 2097152", in_filter="Protocol Ignore { UDP }"))
+    assert "config-remarks" not in examine(node)
+
+
+def test_a_log_without_room(node):
+    node.configure(conf())
+    sh(node, "mount -t tmpfs -o size=400k lab /var/log")
+    assert "log-disk" not in examine(node)
+    sh(node, "head -c 390000 /dev/zero > /var/log/other.log")
+    (full,) = examine(node)["log-disk"]
+    assert full["numbers"]["free_percent"] < 5 and full["subject"] == "/var/log/conntrackd.log"
+
+
+def test_events_that_are_lost(node):
+    node.configure(conf(in_general="NetlinkBufferSize 4096\nHashLimit 60000"))
+    assert node.start_daemon().returncode == 0
+    assert "events-lost" not in examine(node)
+    for burst in range(20):
+        node.create(*[tcp(i, src="10.%d.0.1" % burst) for i in range(500)])
+        if "events-lost" in examine(node):
+            break
+    (lost,) = examine(node)["events-lost"]
+    assert lost["numbers"]["overruns"] > 0 and lost["numbers"]["buffer"] <= 8192
+    assert "NetlinkBufferSize" in lost["advice"]
+
+
 def test_nothing_comes(node):
     """Ten seconds are what a peer is given."""
     node.configure(conf())
