@@ -173,8 +173,12 @@ draw_role(struct pen *pen)
 			put(pen, pen->row, col, quieter(pen, TOP_DIM), ", by %s", t->role_by);
 	}
 	pen->row += t->role[0] != '\0' || t->has_ready;
-	for (size_t i = 0; i < t->reasons_count; i++)
-		put_wrapped(pen, 2, quieter(pen, t->reasons[i].blocking ? TOP_WARN : TOP_DIM), t->reasons[i].text);
+	for (size_t i = 0; i < t->reasons_count; i++) {
+		if (!t->reasons[i].blocking && left(pen) > 0)
+			put(pen, pen->row, 2, quieter(pen, TOP_DIM), "note:");
+		put_wrapped(pen, t->reasons[i].blocking ? 2 : 8,
+		    quieter(pen, t->reasons[i].blocking ? TOP_WARN : TOP_PLAIN), t->reasons[i].text);
+	}
 }
 
 /* ---- bars ---- */

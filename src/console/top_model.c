@@ -20,7 +20,6 @@ static const struct {
     {"kernel_overruns", "overruns"},
     {"local_full", "internal full"},
     {"remote_full", "external full"},
-    {"local_create_failed", "not entered"},
     {"seq_lost", "messages missing"},
     {"send_resent", "resent"},
     {"nack_unknown", "resend too late"},

@@ -481,14 +481,19 @@ readiness_comes_with_its_reasons(void **state)
 	assert_int_equal(style_of(s, "NO,"), TOP_BAD);
 	assert_int_equal(row_of(s, "in the way"), 2);
 	assert_int_equal(style_of(s, "in the way"), TOP_WARN);
-	assert_int_equal(row_of(s, "only mentioned"), 3);
+	assert_int_equal(row_of(s, "  note: only mentioned"), 3);
 	/* In rows, if it is long. */
+	s->v.cols = 12;
+	draw(s);
+	assert_int_equal(row_of(s, "  in the way"), 2);
+	assert_int_equal(row_of(s, "  note: only"), 3);
+	assert_int_equal(row_of(s, "        ment"), 4);
+	assert_int_equal(row_of(s, "        ione"), 5);
+	assert_int_equal(row_of(s, "        d"), 6);
 	s->v.cols = 9;
 	draw(s);
 	assert_int_equal(row_of(s, "  in the"), 2);
 	assert_int_equal(row_of(s, "  way"), 3);
-	assert_int_equal(row_of(s, "  mention"), 5);
-	assert_int_equal(row_of(s, "  ed"), 6);
 	s->v.cols = 80;
 	feed(&s->t, &(struct said){.uptime_s = 10, .more = ",\"role\":{\"is\":\"master\",\"since_s\":0,\"by\":null},"
 	    "\"ready\":{\"ready\":true,\"until_s\":0,\"reasons\":[]}"}, 3000);
