@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Line and bar charts as SVG text, with nothing but the standard library."""
+"""Line and bar charts, and timelines, as SVG text, with nothing but the standard library."""
 
 import math
 from html import escape
@@ -154,3 +154,49 @@ def bars(title, y_label, groups, series, log_y=False):
     chart.frame()
     chart.legend([(name, color, False) for name, color, _ in series])
     return chart.svg()
+
+
+def timeline(title, panels, marks, unit="s"):
+    """
+    What several things were over the same time, one panel above the other.  panels: [(label, [(name, color,
+    [(x, value)])])], a value of None is a gap; marks: [(x, words, color)], lines through all panels.
+    """
+    xs = [p[0] for _, series in panels for _, _, data in series for p in data]
+    first, last = min(xs), max(xs)
+    room = (HEIGHT - BOTTOM - TOP - 24) / len(panels)
+
+    def place(x):
+        return LEFT + (x - first) / ((last - first) or 1) * (WIDTH - RIGHT - LEFT)
+
+    chart = Chart(title, "seconds" if unit == "s" else unit, "")
+    for i, (label, series) in enumerate(panels):
+        top, bottom = TOP + i * (room + 24), TOP + i * (room + 24) + room
+        values = [v for _, _, data in series for _, v in data if v is not None]
+        y = Scale(values or [0], bottom, top + 6)
+        chart.y_axis(y)
+        chart.parts += [line(LEFT, bottom, WIDTH - RIGHT, bottom), line(LEFT, top, LEFT, bottom),
+                        text(16, (top + bottom) / 2, label, 12,
+                             more="transform='rotate(-90 16 %.1f)'" % ((top + bottom) / 2))]
+        for _, color, data in series:
+            for part in parts(data):
+                chart.parts.append("<polyline points='%s' fill='none' stroke='%s' stroke-width='2'/>" % (
+                    " ".join("%.1f,%.1f" % (place(x), y.at(v)) for x, v in part), color))
+    step = Scale.step(last - first)
+    for k in range(math.ceil(first / step), math.floor(last / step) + 1):
+        chart.x_mark(place(k * step), short(k * step))
+    for k, (x, words, color) in enumerate(marks):
+        chart.parts += [line(place(x), TOP, place(x), HEIGHT - BOTTOM, color, 1.5),
+                        text(place(x) + 4, TOP + 12 + 14 * k, words, 11, "start", color)]
+    chart.legend([(name, color, False) for _, series in panels for name, color, _ in series])
+    return chart.svg()
+
+
+def parts(data):
+    """The stretches of a line between its gaps."""
+    found = [[]]
+    for x, value in data:
+        if value is None:
+            found.append([])
+        else:
+            found[-1].append((x, value))
+    return [part for part in found if part]

@@ -8,6 +8,7 @@ import sys
 import time
 
 import lab as lab_module
+from demo_record import Record
 from lab import Lab, LabError
 from space import wait_until
 
@@ -29,6 +30,10 @@ PLAIN = """
                       | .1.2           .0.2 |
                       +-------- fw2 --------+
 """
+
+
+STEPS = 10      # in which connections are opened, so that their way to the backup can be seen
+AROUND_S = 1.0  # that the picture shows before and after
 
 
 class Screen:
@@ -108,14 +113,16 @@ class Story:
         time.sleep(0.5)
         return next(fw for fw in lab.fws if fw.has_vips())
 
-    def open(self, lab, tcp, udp):
-        traffic = lab.start_traffic()
+    @staticmethod
+    def open(traffic, tcp, udp):
         for proto, n in (("tcp", tcp), ("udp", udp)):
-            if n and traffic.ask("open", n=n, proto=proto)["opened"] != n:
-                raise LabError("could not open %d %s flows through the firewall" % (n, proto))
-        return traffic
+            while n > 0:
+                some = min(n, max(1, tcp // STEPS))
+                if traffic.ask("open", n=some, proto=proto)["opened"] != some:
+                    raise LabError("could not open %d %s flows through the firewall" % (some, proto))
+                n -= some
 
-    def watch(self, lab, traffic, backup, killed, limit_s, on_tick=lambda t: None):
+    def watch(self, traffic, backup, killed, limit_s, on_tick=lambda t: None):
         """Follow the recovery until every flow has answered something sent after the new master
         took over, or limit_s.  Returns the last stats and the time of the take-over."""
         taken = None
@@ -141,7 +148,8 @@ class Story:
         with Lab((self.options.binary,) * 2) as lab:
             master = self.start_pair(lab, replicate=False)
             backup = lab.other(master)
-            traffic = self.open(lab, n, 0)
+            traffic = lab.start_traffic()
+            self.open(traffic, n, 0)
             self.screen.step("%d TCP connections through %s, data flowing" % (n, master.name))
             time.sleep(0.5)
             killed = time.monotonic()
@@ -149,7 +157,7 @@ class Story:
             self.screen.event(0, "%s: links down, every process killed (SIGKILL)" % master.name,
                               "31")
             takeover_s = 13 if self.options.seed else 2
-            stats, taken = self.watch(lab, traffic, backup, killed, takeover_s + 4)
+            stats, taken = self.watch(traffic, backup, killed, takeover_s + 4)
             alive = stats["tcp"]["alive"] if taken else 0
             fresh = traffic.ask("open", n=1)["opened"] if taken else 0
         self.screen.step("survived: %s   (a new connection through %s: %s)" % (
@@ -167,16 +175,18 @@ class Story:
         with Lab((options.binary,) * 2) as lab:
             master = self.start_pair(lab, replicate=True)
             backup = lab.other(master)
-            traffic = self.open(lab, tcp, udp)
-            screen.step("%d TCP and %d UDP flows through %s, data flowing" % (tcp, udp,
-                                                                             master.name))
-            want = tcp + (0 if options.seed else udp)  # the seed ignores UDP
-            wait_until(lambda: self.cached(backup, want), 20, "the backup knows the flows")
-            screen.step("%s knows %d of them" % (backup.name, want))
-            time.sleep(1)
-            traffic.ask("reset")
-            seen = [0]
-            with backup.table() as table:
+            traffic = lab.start_traffic()
+            with backup.table() as table, Record(backup, traffic) as record:
+                time.sleep(AROUND_S / 2)
+                self.open(traffic, tcp, udp)
+                screen.step("%d TCP and %d UDP flows through %s, data flowing" % (tcp, udp, master.name))
+                want = tcp + (0 if options.seed else udp)  # the seed ignores UDP
+                wait_until(lambda: self.cached(backup, want), 20, "the backup knows the flows")
+                screen.step("%s knows %d of them" % (backup.name, want))
+                time.sleep(AROUND_S)
+                traffic.ask("reset")
+                marks, seen = [], [0]
+
                 def committed(now):
                     # The backup's kernel knows TCP flows only after the commit.
                     if seen[0] is None:
@@ -185,17 +195,36 @@ class Story:
                     seen[0], before = (n, seen[0])
                     if n and (n == tcp or n == before):
                         seen[0] = None
+                        marks.append((time.monotonic(), "commit", True))
                         screen.event(time.monotonic() - killed,
                                      "%s commits: %d TCP flows in its kernel" % (backup.name, n))
                 killed = time.monotonic()
                 master.crash()
+                marks.append((killed, "%s dies" % master.name, False))
                 screen.event(0, "%s: links down, every process killed (SIGKILL)" % master.name,
                              "31")
-                stats, taken = self.watch(lab, traffic, backup, killed, 45, committed)
-            whole = bool(taken) and stats["alive"] == stats["total"]
-            if whole:
-                screen.event(stats["now"] - killed, "the last flow answers again", "32")
+                stats, taken = self.watch(traffic, backup, killed, 45, committed)
+                whole = bool(taken) and stats["alive"] == stats["total"]
+                if taken:
+                    marks.append((taken, "%s takes over" % backup.name, True))
+                if whole:
+                    marks.append((stats["now"], "all answer", True))
+                    screen.event(stats["now"] - killed, "the last flow answers again", "32")
+                time.sleep(AROUND_S)
+            self.draw(record, killed, marks, stats)
         return self.verdict(stats, whole)
+
+    def draw(self, record, killed, marks, stats):
+        """The picture, if it is wanted."""
+        path = self.options.picture
+        if not path:
+            return
+        title = "%d of %d connections survive the end of their firewall" % (stats["alive"], stats["total"])
+        try:
+            with open(path, "w") as f:
+                f.write(record.picture(title, killed, sorted(marks)))
+        except OSError as error:
+            raise LabError("picture: %s" % error) from error
 
     @staticmethod
     def cached(backup, want):
@@ -227,6 +256,7 @@ def main():
     parser.add_argument("--binary", required=True, help="conntrackd to run on both firewalls")
     parser.add_argument("--connections", type=int, default=200, metavar="N",
                         help="TCP connections (default 200); a tenth as many UDP flows are added")
+    parser.add_argument("--picture", metavar="FILE", help="what was measured, as SVG")
     parser.add_argument("--plain", action="store_true", help="no colour, no moving line")
     options = parser.parse_args()
     if not 1 <= options.connections <= 5000:
@@ -243,6 +273,8 @@ def main():
     except LabError as error:
         screen.line("failed: %s" % error)
         return 1
+    if options.picture:
+        screen.step("picture: " + options.picture)
     screen.line()
     if not died:
         screen.line("The control run did not show dying connections: nothing is proven.")

@@ -14,6 +14,7 @@ Client commands ({"do": NAME, ...}); times are seconds on CLOCK_MONOTONIC, gaps 
     close n                         close n connections (idle ones first), orderly
     stats since                     counts: total, alive (an echo to something sent after since),
                                     failures by reason, largest and median gap
+    answers since                   [[time, echoes in the 50 ms from then on]]
     wait since wait_s               stats, as soon as all are alive or wait_s has passed
     reset                           forget the gaps
 """
@@ -35,6 +36,7 @@ PAD = bytes(range(40))
 SIZE = MESSAGE.size + len(PAD)
 PEER = struct.Struct("!4sH")      # what the UDP server appends: the source it saw
 IN_FLIGHT_MAX = 8
+BIN_S = 0.05
 SPOKES = 10                       # an interval is cut in as many ticks
 
 now = time.monotonic
@@ -119,6 +121,7 @@ class Client:
         self.target = (address, port)
         self.conns = {}
         self.closed = 0
+        self.answers = collections.Counter()  # echoes by when they came, in BIN_S
         self.next_number = 0
         self.interval = 0.1
         self.running = True
@@ -183,6 +186,7 @@ class Client:
 
     def note_echo(self, conn, sent, began):
         """began: when this echo's wait began."""
+        self.answers[int(now() / BIN_S)] += 1
         gap = now() - began
         if gap > conn.gap:
             conn.gap, conn.gap_at = gap, began
@@ -371,6 +375,10 @@ class Client:
                 "last_echo": max((c.last_echo for c in own), default=0)}
         answer["alive"] = answer["tcp"]["alive"] + answer["udp"]["alive"]
         return answer
+
+    def do_answers(self, since):
+        first, last = int(since / BIN_S), int(now() / BIN_S)
+        return {"answers": [[n * BIN_S, self.answers[n]] for n in range(first, last)], "bin_s": BIN_S}
 
     def do_wait(self, since, wait_s):
         self.spin(now() + wait_s, lambda: all(c.echoed >= since or c.failed
