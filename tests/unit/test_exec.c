@@ -30,7 +30,7 @@ beside_is_the_same_directory(void **state)
 	assert_string_equal(out, "/x");
 	assert_false(exec_beside(out, sizeof(out), "(unreachable)/conntrackd", "x"));
 	assert_false(exec_beside(out, sizeof(out), "", "x"));
-	assert_false(exec_beside(out, 10, "/usr/sbin/conntrackd", "x"));
+	assert_false(exec_beside(out, 11, "/usr/sbin/conntrackd", "x"));
 	assert_true(exec_beside(out, 12, "/usr/sbin/conntrackd", "x"));
 }
 
