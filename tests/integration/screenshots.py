@@ -2,6 +2,7 @@
 """What tools/screenshots takes: the screens of `conntrackd status' and `conntrackd top', as SVG."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -107,6 +108,11 @@ def on(fw, *command):
                           *command])
 
 
+def settled(fw):
+    doc = json.loads(fw.ct("status", "--json").stdout)
+    return doc["ready"]["ready"] and doc["peers"] and all(peer["in_sync"] for peer in doc["peers"])
+
+
 def take_top(fw):
     with Terminal(on(fw, "conntrackd", "top"), 24, 80) as term:
         term.wait(lambda t: "per second" in t and "history" in t, 15, "the screen of top")
@@ -138,10 +144,10 @@ def scene(binary, out):
             if traffic.ask("open", n=n, proto=proto, idle=idle)["opened"] != n:
                 raise LabError("could not open %d %s flows" % (n, proto))
         wait_until(lambda: lab.fw2.count("-e") >= TCP + TCP_IDLE + UDP, 30, "fw2 knows the flows", 0.2)
+        # What was asked for at the start has to be over.
+        wait_until(lambda: all(settled(fw) for fw in lab.fws), 90, "both nodes have compared their flows", 0.5)
         busy = Busy(traffic)
         try:
-            # What was asked for at the start has to be over.
-            wait_until(lambda: "\"ready\": true" in lab.fw2.ct("status", "--json").stdout, 90, "fw2 is ready", 0.5)
             pictures = {"top.svg": take_top(lab.fw1), "status.svg": take_status(lab.fw2)}
         finally:
             busy.end()
