@@ -37,6 +37,8 @@ look(struct console *c, struct top *t, bool history)
 		top_feed_history(t, doc);
 	else if (doc != NULL)
 		top_feed(t, doc, monotonic());
+	/* What the daemon thinks of its answer is for others to judge by. */
+	code = doc != NULL ? CONSOLE_OK : code != CONSOLE_OK ? code : CONSOLE_FAILED;
 	json_decref(doc);
 	return code;
 }
