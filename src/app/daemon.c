@@ -116,7 +116,7 @@ grow_buffer(struct daemon *d, ms_t now)
 	uint32_t before = ctnl_rcvbuf(d->ctnl);
 
 	if (ctnl_rcvbuf_grow(d->ctnl)) {
-		log_write(d->log, LOG_LV_NOTICE,
+		log_event(d, HISTORY_BUFFER, LOG_LV_NOTICE,
 		    "netlink event socket buffer size has been %s to %u bytes",
 		    ctnl_rcvbuf(d->ctnl) == 2 * before ? "doubled" : "increased",
 		    ctnl_rcvbuf(d->ctnl));
@@ -127,7 +127,7 @@ grow_buffer(struct daemon *d, ms_t now)
 	d->growth_overruns++;
 	if (d->growth_told.ms != 0 && ms_since(now, d->growth_told) < GROWTH_TOLD_MS)
 		return;
-	log_write(d->log, LOG_LV_WARNING,
+	log_event(d, HISTORY_BUFFER, LOG_LV_WARNING,
 	    "netlink event socket buffer size cannot be doubled further since it will exceed "
 	    "NetlinkBufferSizeMaxGrowth (%u bytes now); events were lost %llu times since this was "
 	    "last said",
@@ -233,6 +233,7 @@ handle_timers(struct daemon *d, ms_t now)
 	if (ms_reached(now, node_deadline(d->node)))
 		node_tick(d->node, now);
 	gatekeeper_step(d, now);
+	debug_expire(d, now);
 	links_check(d, now);
 	vrrp_check(d, now);
 }
@@ -253,6 +254,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	at = ms_earlier(at, vrrp_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
 	at = ms_earlier(at, d->poll_at);
+	at = ms_earlier(at, d->debug.until);
 	at = ms_earlier(at, d->watchdog_at);
 	at = ms_earlier(at, gatekeeper_deadline(d));
 	return ms_earlier(at, d->purge_at);
@@ -270,7 +272,7 @@ become_ready(struct daemon *d)
 {
 	const char zero = 0;
 
-	log_write(d->log, LOG_LV_NOTICE, "initialization completed");
+	log_event(d, HISTORY_READY, LOG_LV_NOTICE, "initialization completed");
 	history_add(d, HISTORY_READY, "initialization completed: %u flows in the kernel's table",
 	    node_table_view(d->node, TABLE_LOCAL).active);
 	if (d->cfg->startup_resync)
@@ -637,6 +639,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .loop = {.signal_fd = -1},
 	    .overrun_read_at = MS_NEVER,
 	    .purge_at = MS_NEVER,
+	    .debug = {.until = MS_NEVER},
 	    .drain_until = MS_NEVER,
 	    .poll_at = MS_NEVER,
 	    .watchdog_at = MS_NEVER,

@@ -84,5 +84,6 @@ history_put(struct history *h, enum history_code code, const struct history_fact
 	e->times++;
 	memcpy(e->text, text, len);
 	e->text[len] = '\0';
+	h->touched = e;
 	return e;
 }

@@ -97,6 +97,7 @@ struct history_entry {
 /* Begins as zeros. */
 struct history {
 	uint64_t count; /* entries ever added: the newest is entries[(count - 1) % HISTORY_MAX] */
+	const struct history_entry *touched; /* the one last added to, or counted in */
 	struct history_entry entries[HISTORY_MAX];
 };
 

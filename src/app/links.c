@@ -102,7 +102,7 @@ tell_of_strangers(struct daemon *d, size_t i, ms_t now)
 		return;
 	text_init(&t, addr, sizeof(addr));
 	text_addr(&t, from.l3, &from.addr);
-	log_write(d->log, LOG_LV_WARNING,
+	log_event(d, HISTORY_STRANGERS, LOG_LV_WARNING,
 	    "device `%s': %llu datagrams or connections refused as they are not the peer's, the last "
 	    "from %s",
 	    link_config(d->links[i])->ifname, (unsigned long long)(count - w->strangers_told),
@@ -126,13 +126,13 @@ tell_of_drops(struct daemon *d, size_t i, ms_t now)
 	    (c->recv_dropped == w->dropped_told && c->recv_shut_out == w->shut_out_told))
 		return;
 	if (c->recv_dropped != w->dropped_told)
-		log_write(d->log, LOG_LV_WARNING,
+		log_event(d, HISTORY_LINK_LOSS, LOG_LV_WARNING,
 		    "device `%s': %llu datagrams were lost, as the receive buffer of %zu bytes was full "
 		    "(RcvSocketBuffer), or damaged",
 		    name, (unsigned long long)(c->recv_dropped - w->dropped_told),
 		    link_rcvbuf(d->links[i]));
 	if (c->recv_shut_out != w->shut_out_told)
-		log_write(d->log, LOG_LV_WARNING,
+		log_event(d, HISTORY_LINK_LOSS, LOG_LV_WARNING,
 		    "device `%s': a flood of datagrams that are no messages, or not the peer's: %llu "
 		    "were dropped in the kernel",
 		    name, (unsigned long long)(c->recv_shut_out - w->shut_out_told));
@@ -169,6 +169,7 @@ check_all(struct daemon *d, ms_t now)
 		tell_of_drops(d, i, now);
 	}
 	report_left_out(d, now);
+	debug_tick(d, now);
 }
 
 /* The kernel tells when a carrier comes or goes.  The rest is looked at once a second. */

@@ -69,6 +69,8 @@ run_daemon(const struct config *cfg, const char *config_path, struct log *log, b
 	/* A script that starts us wants to hear of trouble only; the log has the rest. */
 	if (background)
 		log_quieten(log);
+	else
+		(void)log_open_journal(log, LOG_JOURNAL_PATH);
 	if (load_log(cfg, log))
 		code = background ? run_in_background(cfg, path, log)
 				  : daemon_run(cfg, path, log, -1);

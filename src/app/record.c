@@ -102,9 +102,56 @@ add_commit(struct daemon *d, const struct commit_tally *c)
 		    c->expects_failed);
 }
 
+/* Those whose entry is made by who reacts to them. */
+static const char *
+late_code(enum notice_type type)
+{
+	return type == NOTE_KERNEL_READ_NEEDED ? history_name(HISTORY_OVERRUN)
+	    : type == NOTE_KERNEL_READ_DONE    ? history_name(HISTORY_READ)
+	    : type == NOTE_LINK_ACTIVE	       ? history_name(HISTORY_LINK)
+	    : type == NOTE_LINK_NONE	       ? history_name(HISTORY_NO_LINK)
+					       : NULL;
+}
+
+void
+record_facts(const struct daemon *d, const struct notice *note, struct log_facts *facts,
+    char addr[ADDR_TEXT])
+{
+	const struct history_entry *e = d->history.touched;
+	struct text t;
+
+	*facts = (struct log_facts){.event = late_code(note->type)};
+	if (e == NULL)
+		return;
+	facts->event = history_name((enum history_code)e->code);
+	facts->counted = e->facts.counted;
+	facts->flows = e->facts.flows;
+	facts->timed = e->facts.timed;
+	facts->took_ms = e->facts.took_ms;
+	if (!e->has_peer)
+		return;
+	text_init(&t, addr, ADDR_TEXT);
+	text_addr(&t, e->peer.l3, &e->peer.addr);
+	facts->peer = addr;
+}
+
+void
+log_event(struct daemon *d, enum history_code code, enum log_level level, const char *fmt, ...)
+{
+	const struct log_facts facts = {.event = history_name(code)};
+	const struct log_facts before = log_about(d->log, &facts);
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(d->log, level, fmt, ap);
+	va_end(ap);
+	log_about(d->log, &before);
+}
+
 void
 record_notice(struct daemon *d, const struct notice *note)
 {
+	d->history.touched = NULL;
 	switch (note->type) {
 	case NOTE_PEER_NEW:
 		add_peer(d, HISTORY_PEER_NEW, note, false, "first heard");

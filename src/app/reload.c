@@ -187,7 +187,7 @@ take_over(struct daemon *d, struct config *cfg)
 	d->cfg_own = cfg;
 	if (helpers)
 		helpers_warn(d);
-	log_write(d->log, LOG_LV_NOTICE, "configuration reloaded: %s%s",
+	log_event(d, HISTORY_RELOAD, LOG_LV_NOTICE, "configuration reloaded: %s%s",
 	    lives > 0 ? "changed are " : "nothing has changed", live);
 	history_add(d, HISTORY_RELOAD, "configuration reloaded: %s%s",
 	    lives > 0 ? "changed are " : "nothing has changed", live);
@@ -210,7 +210,7 @@ reload(struct daemon *d)
 	if (cfg != NULL && load_config(cfg, d->cfg_path, d->log, true)) {
 		take_over(d, cfg);
 	} else {
-		log_write(d->log, LOG_LV_ERROR,
+		log_event(d, HISTORY_RELOAD_FAILED, LOG_LV_ERROR,
 		    "configuration not reloaded%s: the one before stays in force",
 		    cfg == NULL ? " for want of memory" : "");
 		history_add(d, HISTORY_RELOAD_FAILED,

@@ -8,8 +8,6 @@
 #include "state.h"
 #include "render.h"
 
-enum { ADDR_TEXT = 64 };
-
 static const char *
 peer_text(const struct peer_addr *peer, char buf[ADDR_TEXT])
 {
@@ -127,6 +125,19 @@ commit_done(struct daemon *d, const struct commit_tally *c)
 	}
 }
 
+/* Of lines of one kind so many a minute are enough; what is left out is counted. */
+static bool
+is_one_too_many(struct said *s, ms_t now)
+{
+	if (s->lines < SAID_LINES) {
+		if (s->lines++ == 0)
+			s->since = now;
+		return false;
+	}
+	s->left_out++;
+	return true;
+}
+
 /*
  * The kernel's table is to be read again.  Soon, for a failover does not wait; but not without end in a
  * storm that goes on: after such a read the next one waits as long as NetlinkOverrunResync says.
@@ -156,8 +167,9 @@ read_again(struct daemon *d, enum read_why why)
 	earliest = ms_add(d->overrun_read_last, (int64_t)d->cfg->overrun_resync_s * 1000);
 	if (d->overrun_read_last.ms != 0 && at.ms < earliest.ms)
 		at = earliest;
-	log_write(d->log, LOG_LV_WARNING, "%s: the table will be read again in %lld ms", words[why],
-	    (long long)ms_since(at, now));
+	if (!is_one_too_many(&d->said[NOTE_KERNEL_READ_NEEDED], now))
+		log_write(d->log, LOG_LV_WARNING, "%s: the table will be read again in %lld ms",
+		    words[why], (long long)ms_since(at, now));
 	history_add(d, HISTORY_OVERRUN, "%s: the table will be read again in %lld ms", words[why],
 	    (long long)ms_since(at, now));
 	d->overrun_read_at = at;
@@ -217,7 +229,7 @@ kernel_read_done(struct daemon *d, unsigned long long count)
 	note_read(d, why, count);
 	if (why & READ_START)
 		d->ready = true;
-	if (why & READ_OVERRUN)
+	if ((why & READ_OVERRUN) && !is_one_too_many(&d->said[NOTE_KERNEL_READ_DONE], loop_now()))
 		log_write(d->log, LOG_LV_NOTICE,
 		    "the table has been read again: %llu flows are known, what differed was told", count);
 	if (why & READ_RESYNC)
@@ -288,8 +300,6 @@ log_words(struct daemon *d, const struct notice *note)
 static bool
 is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
 {
-	struct said *s = &d->said[type];
-
 	switch (type) {
 	case NOTE_PEER_NEW:
 	case NOTE_PEER_RESTARTED:
@@ -307,6 +317,7 @@ is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
 	case NOTE_RESYNC_DONE:
 	case NOTE_RESYNC_UNANSWERED:
 	case NOTE_LINK_ACTIVE:
+	case NOTE_LINK_NONE:
 		break;
 	case NOTE_COMMIT_DONE:
 	case NOTE_COMMIT_ERROR:
@@ -319,16 +330,9 @@ is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
 	case NOTE_REMOTE_FULL:
 	case NOTE_EXPECTS_FULL:
 	case NOTE_EVICTED:
-	case NOTE_LINK_NONE:
 		return false;
 	}
-	if (s->lines < SAID_LINES) {
-		if (s->lines++ == 0)
-			s->since = now;
-		return false;
-	}
-	s->left_out++;
-	return true;
+	return is_one_too_many(&d->said[type], now);
 }
 
 void
@@ -351,6 +355,9 @@ report_left_out(struct daemon *d, ms_t now)
 	    [NOTE_RESYNC_DONE] = "resync complete",
 	    [NOTE_RESYNC_UNANSWERED] = "asked for everything",
 	    [NOTE_LINK_ACTIVE] = "becomes dedicated link",
+	    [NOTE_LINK_NONE] = "no dedicated links available",
+	    [NOTE_KERNEL_READ_NEEDED] = "the table will be read again",
+	    [NOTE_KERNEL_READ_DONE] = "the table has been read again",
 	};
 
 	for (size_t i = 0; i < NOTICE_TYPES; i++) {
@@ -366,15 +373,13 @@ report_left_out(struct daemon *d, ms_t now)
 	}
 }
 
-void
-report_notice(struct daemon *d, const struct notice *note)
+/* What has to be done about it, and the lines about it. */
+static void
+react(struct daemon *d, const struct notice *note)
 {
 	unsigned long long count = note->count;
 	char addr[ADDR_TEXT];
 
-	record_notice(d, note);
-	if (is_said_too_often(d, note->type, loop_now()))
-		return;
 	switch (note->type) {
 	case NOTE_PEER_NEW:
 	case NOTE_PEER_RESTARTED:
@@ -454,6 +459,21 @@ report_notice(struct daemon *d, const struct notice *note)
 		    count);
 		break;
 	}
+}
+
+void
+report_notice(struct daemon *d, const struct notice *note)
+{
+	char addr[ADDR_TEXT];
+	struct log_facts facts;
+
+	record_notice(d, note);
+	if (is_said_too_often(d, note->type, loop_now()))
+		return;
+	record_facts(d, note, &facts, addr);
+	log_about(d->log, &facts);
+	react(d, note);
+	log_about(d->log, NULL);
 }
 
 void

@@ -45,7 +45,7 @@ become(struct daemon *d, enum role role, const char *by)
 
 	if (r->is == role)
 		return false;
-	log_write(d->log, LOG_LV_NOTICE, "role: %s, by %s (was %s for %lld s): %u own flows, %u of peers",
+	log_event(d, HISTORY_ROLE, LOG_LV_NOTICE, "role: %s, by %s (was %s for %lld s): %u own flows, %u of peers",
 	    role_name(role), by, role_name(r->is), (long long)ms_since(now, r->since) / 1000,
 	    node_table_view(d->node, TABLE_LOCAL).active,
 	    node_table_view(d->node, TABLE_REMOTE).active);

@@ -10,6 +10,7 @@
  *   status.c    of these, how the daemon is
  *   check.c     of these, what is compared with the kernel
  *   record.c    what it went through, for history.h
+ *   debug.c     the level of the log
  *   report.c    what the node notices, as log lines
  *   role.c      master or backup, and what follows from it, see role.h
  *   readiness.c  how good the replica is, in words
@@ -26,6 +27,7 @@
 #include "config.h"
 #include "ctl.h"
 #include "ctnl.h"
+#include "debug.h"
 #include "gate.h"
 #include "history.h"
 #include "json.h"
@@ -200,6 +202,7 @@ struct daemon {
 	struct vrrp vrrp;
 	struct said said[NOTICE_TYPES];
 	struct history history;
+	struct debug debug;
 
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
@@ -295,6 +298,13 @@ const char *daemon_status(const struct daemon *d);
 /* record.c */
 /* What the node notices and the flight recorder keeps. */
 void record_notice(struct daemon *d, const struct notice *note);
+/* The same for machines that read the log; texts are in `addr', or stay for ever. */
+enum { ADDR_TEXT = 64 };
+void record_facts(const struct daemon *d, const struct notice *note, struct log_facts *facts,
+    char addr[ADDR_TEXT]);
+/* A line of the log that carries this code. */
+void log_event(struct daemon *d, enum history_code code, enum log_level level, const char *fmt, ...)
+    ATTR_PRINTF(4, 5);
 /* A client has ordered something: an entry with its name. */
 void record_order(struct daemon *d, const struct ctl_job *job, enum history_code code,
     const char *fmt, ...) ATTR_PRINTF(4, 5);

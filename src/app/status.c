@@ -212,8 +212,8 @@ write_kernel(struct json *j, const struct daemon *d, ms_t now)
 
 /* ---- peers ---- */
 
-static const char *
-resync_name(enum resync_view r)
+const char *
+status_resync_name(enum resync_view r)
 {
 	switch (r) {
 	case RESYNC_VIEW_WANTED:
@@ -260,7 +260,7 @@ write_peer(struct json *j, const struct daemon *d, const struct peer_view *v)
 	json_u64(j, "flows", v->flows);
 	json_bool(j, "in_sync", v->in_sync);
 	json_object(j, "resync");
-	json_str(j, "state", resync_name(v->resync));
+	json_str(j, "state", status_resync_name(v->resync));
 	write_known(j, "ms_ago", v->resync_ms_ago);
 	json_u64(j, "tries", v->resync_tries);
 	json_bool(j, "unanswered", v->unanswered);
@@ -586,6 +586,9 @@ write_status(struct json *j, const struct daemon *d)
 	write_commit(j, d, now);
 	write_bulk(j, d, now);
 	gatekeeper_write(j, d);
+	json_object(j, "log");
+	debug_write(j, d, now);
+	json_object_end(j);
 	write_recent(j, &d->history);
 	write_control(j, ctl_counters(d->ctl));
 	write_counters(j, d);

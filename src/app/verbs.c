@@ -22,6 +22,7 @@ static const struct verb verbs[] = {
     {"expectations", answer_expectations, more_expectations},
     {"flows", answer_flows, more_flows},
     {"history", answer_history, more_history},
+    {"log", answer_log, NULL},
     {"status", answer_status, NULL},
 };
 

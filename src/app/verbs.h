@@ -38,6 +38,13 @@ void more_doctor(const struct verb_call *v);
 
 /* status.c */
 void answer_status(const struct verb_call *v);
+/* "none", "asked", ... */
+const char *status_resync_name(enum resync_view resync);
+
+/* debug.c */
+void answer_log(const struct verb_call *v);
+/* The members of object "log". */
+void debug_write(struct json *j, const struct daemon *d, ms_t now);
 
 /* check.c */
 void answer_check(const struct verb_call *v);

@@ -47,6 +47,12 @@ static const struct console_verb verbs[] = {
 	"  --last N  the last N entries only\n"
 	"Exit code: 0 shown, 1 nobody answers.",
 	verb_history, false},
+    {"log", "[LEVEL [--for SECONDS]]",
+	"Shows the level of the log, or changes it while the daemon runs.\n"
+	"  LEVEL          error, warning, notice, info or debug\n"
+	"  --for SECONDS  so long; without it, until the daemon ends\n"
+	"Exit code: 0 done, 1 it could not be done, or nobody answers.",
+	verb_log, false},
     {"metrics", "[--format openmetrics|prometheus] [--output FILE] | --listen WHERE [--any-address]",
 	"Shows numbers for a time series database: OpenMetrics, or Prometheus' text format.\n"
 	"  --format      prometheus is what node_exporter's textfile collector reads; the default for a\n"

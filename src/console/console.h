@@ -90,6 +90,7 @@ int verb_doctor(struct console *c);
 int verb_expectations(struct console *c);
 int verb_flows(struct console *c);
 int verb_history(struct console *c);
+int verb_log(struct console *c);
 int verb_metrics(struct console *c);
 int verb_status(struct console *c);
 int verb_top(struct console *c);

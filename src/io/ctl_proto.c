@@ -52,6 +52,7 @@ ctl_verb_find(const char *name)
 	    {"expectations", true},
 	    {"flows", true},
 	    {"history", true},
+	    {"log", false},
 	    {"status", true},
 	};
 

@@ -8,14 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "text.h"
+
 /* The text, and before it date, pid and level. */
-enum { LINE_MAX_LEN = LOG_TEXT_MAX + 100 };
+enum { LINE_MAX_LEN = LOG_TEXT_MAX + 100, JOURNAL_FIELDS_MAX = 512 };
 
 struct log {
 	bool terminal;
@@ -27,6 +31,10 @@ struct log {
 	int lost_why;
 	bool failing; /* the last one was among them */
 	int facility; /* -1: no syslog */
+	enum log_level level; /* lower ones are left out */
+	int journal;  /* a socket of the journal's, -1 for none */
+	struct sockaddr_un journal_addr;
+	struct log_facts about;
 };
 
 static const struct {
@@ -34,6 +42,7 @@ static const struct {
 	int priority; /* syslog's */
 	int terminal_fd;
 } levels[] = {
+    [LOG_LV_DEBUG] = {"debug", LOG_DEBUG, STDOUT_FILENO},
     [LOG_LV_INFO] = {"info", LOG_INFO, STDOUT_FILENO},
     [LOG_LV_NOTICE] = {"notice", LOG_NOTICE, STDOUT_FILENO},
     [LOG_LV_WARNING] = {"warning", LOG_WARNING, STDERR_FILENO},
@@ -49,6 +58,8 @@ log_open_terminal(void)
 		return NULL;
 	l->terminal = true;
 	l->fd = -1;
+	l->journal = -1;
+	l->level = LOG_LV_INFO;
 	l->facility = -1;
 	return l;
 }
@@ -168,6 +179,8 @@ log_close(struct log *l)
 	if (l == NULL)
 		return;
 	close_file(l);
+	if (l->journal >= 0)
+		close(l->journal);
 	free(l->path);
 	free(l);
 }
@@ -293,21 +306,142 @@ write_terminal(int fd, const char *line, size_t len)
 		return;
 }
 
+/* ---- levels ---- */
+
+void
+log_set_level(struct log *l, enum log_level level)
+{
+	l->level = level;
+}
+
+enum log_level
+log_level(const struct log *l)
+{
+	return l->level;
+}
+
+const char *
+log_level_name(enum log_level level)
+{
+	return level == LOG_LV_ERROR ? "error" : levels[level].name;
+}
+
+bool
+log_level_find(const char *name, enum log_level *level)
+{
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+		if (strcasecmp(name, levels[i].name) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- the journal ---- */
+
+/* Is it standard error that JOURNAL_STREAM is about? */
+static bool
+is_journal_stream(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	return stream != NULL && sscanf(stream, "%llu:%llu", &dev, &ino) == 2 &&
+	    fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
+}
+
+static bool
+connect_journal(struct log *l)
+{
+	return connect(l->journal, (const struct sockaddr *)&l->journal_addr, sizeof(l->journal_addr)) == 0;
+}
+
+bool
+log_open_journal(struct log *l, const char *path)
+{
+	size_t len = strlen(path);
+
+	if (!is_journal_stream() || len >= sizeof(l->journal_addr.sun_path))
+		return false;
+	l->journal = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l->journal < 0)
+		return false;
+	l->journal_addr.sun_family = AF_UNIX;
+	memcpy(l->journal_addr.sun_path, path, len);
+	if (connect_journal(l))
+		return true;
+	close(l->journal);
+	l->journal = -1;
+	return false;
+}
+
+struct log_facts
+log_about(struct log *l, const struct log_facts *facts)
+{
+	struct log_facts before = l->about;
+
+	l->about = facts != NULL ? *facts : (struct log_facts){0};
+	return before;
+}
+
+/* A record of fields, each on a line; none of them has a line break in it.  False if nobody took it. */
+static bool
+write_journal(struct log *l, enum log_level level, const char *text)
+{
+	char record[LINE_MAX_LEN + JOURNAL_FIELDS_MAX];
+	const struct log_facts *f = &l->about;
+	struct text t;
+
+	text_init(&t, record, sizeof(record));
+	text_add(&t, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_IDENTIFIER=conntrackd\n", text,
+	    levels[level].priority);
+	if (f->event != NULL)
+		text_add(&t, "CONNTRACKD_EVENT=%s\n", f->event);
+	if (f->peer != NULL)
+		text_add(&t, "CONNTRACKD_PEER=%s\n", f->peer);
+	if (f->counted)
+		text_add(&t, "CONNTRACKD_FLOWS=%llu\n", (unsigned long long)f->flows);
+	if (f->timed)
+		text_add(&t, "CONNTRACKD_TOOK_MS=%lld\n", (long long)f->took_ms);
+	/* It may have been started anew. */
+	for (int tries = 0; tries < 2; tries++) {
+		if (send(l->journal, record, t.len, MSG_NOSIGNAL) == (ssize_t)t.len)
+			return true;
+		if ((errno != ECONNREFUSED && errno != ENOTCONN) || !connect_journal(l))
+			return false;
+	}
+	return false;
+}
+
+/* ---- lines ---- */
+
 void
 log_write(struct log *l, enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_vwrite(l, level, fmt, ap);
+	va_end(ap);
+}
+
+void
+log_vwrite(struct log *l, enum log_level level, const char *fmt, va_list ap)
 {
 	char line[LINE_MAX_LEN];
 	int saved_errno = errno;
 	size_t start, len;
-	va_list ap;
+	bool told;
 	int n;
 
 	ASSERT((size_t)level < ARRAY_LEN(levels));
+	if (level < l->level)
+		return;
 	start = write_prefix(line, sizeof(line) - LOG_TEXT_MAX - 1, level);
 	errno = saved_errno; /* for %m */
-	va_start(ap, fmt);
 	n = vsnprintf(line + start, LOG_TEXT_MAX + 1, fmt, ap);
-	va_end(ap);
 	len = n < 0 ? 0 : (size_t)n;
 	if (len > LOG_TEXT_MAX)
 		len = LOG_TEXT_MAX;
@@ -315,10 +449,11 @@ log_write(struct log *l, enum log_level level, const char *fmt, ...)
 
 	if (l->facility >= 0)
 		syslog(l->facility | levels[level].priority, "%s", line + start);
+	told = l->terminal && l->journal >= 0 && write_journal(l, level, line + start);
 	line[start + len] = '\n';
 	if (l->fd >= 0)
 		write_lines(l, line, start + len + 1);
-	if (l->terminal && !(l->quiet && level < LOG_LV_WARNING))
+	if (l->terminal && !told && !(l->quiet && level < LOG_LV_WARNING))
 		write_terminal(levels[level].terminal_fd, line, start + len + 1);
 	errno = saved_errno;
 }

@@ -95,11 +95,12 @@ expect_line(char *out, size_t cap, time_t t, const char *level, const char *text
 static void
 a_line_has_date_pid_level_and_text(void **state)
 {
-	static const char *const names[] = {"info", "notice", "warning", "ERROR"};
+	static const char *const names[] = {"debug", "info", "notice", "warning", "ERROR"};
 	struct env *e = *state;
 
 	open_file_only(e);
-	for (int level = 0; level < 4; level++) {
+	log_set_level(e->log, LOG_LV_DEBUG);
+	for (int level = 0; level < 5; level++) {
 		char before[256], after[256];
 		const char *got;
 
@@ -478,7 +479,7 @@ open_dev_log(void)
 static void
 log_to_syslog(void)
 {
-	static const int priorities[] = {LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERR};
+	static const int priorities[] = {LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERR};
 	const struct log_cfg cfg = {.path = NULL, .syslog_facility = LOG_LOCAL3};
 	const struct log_cfg records = {.path = NULL, .syslog_facility = LOG_LOCAL5};
 	struct log *l = log_open_terminal(), *other;
@@ -489,7 +490,8 @@ log_to_syslog(void)
 	log_detach(l);
 	if (l == NULL || log_open(l, &cfg) != 0)
 		_exit(1);
-	for (int level = 0; level < 4; level++) {
+	log_set_level(l, LOG_LV_DEBUG);
+	for (int level = 0; level < 5; level++) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		char got[256] = "", start[16], end[64];
 		ssize_t n;
@@ -573,6 +575,92 @@ syslog_gets_the_text_with_ident_pid_and_priority(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void
+lines_below_the_level_are_left_out(void **state)
+{
+	struct env *e = *state;
+	enum log_level level;
+
+	open_file_only(e);
+	assert_int_equal(log_level(e->log), LOG_LV_INFO);
+	log_write(e->log, LOG_LV_DEBUG, "one");
+	log_set_level(e->log, LOG_LV_DEBUG);
+	log_write(e->log, LOG_LV_DEBUG, "two");
+	log_set_level(e->log, LOG_LV_ERROR);
+	log_write(e->log, LOG_LV_WARNING, "three");
+	log_write(e->log, LOG_LV_ERROR, "four");
+	slurp(e, e->path);
+	assert_null(strstr(e->text, "one"));
+	assert_non_null(strstr(e->text, "[debug] two\n"));
+	assert_null(strstr(e->text, "three"));
+	assert_non_null(strstr(e->text, "[ERROR] four\n"));
+	for (int i = LOG_LV_DEBUG; i <= LOG_LV_ERROR; i++) {
+		assert_true(log_level_find(log_level_name((enum log_level)i), &level));
+		assert_int_equal(level, i);
+	}
+	assert_true(log_level_find("Error", &level));
+	assert_false(log_level_find("", &level));
+	assert_false(log_level_find("loud", &level));
+}
+
+/* A journal's socket at e->other; JOURNAL_STREAM is about standard error if `right'. */
+static int
+begin_journal(struct env *e, bool right)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	char stream[64];
+	struct stat st;
+
+	strcpy(addr.sun_path, e->other);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + !right);
+	setenv("JOURNAL_STREAM", stream, 1);
+	assert_int_equal(log_open_journal(e->log, e->other), right);
+	unsetenv("JOURNAL_STREAM");
+	return fd;
+}
+
+static void
+the_journal_gets_fields(void **state)
+{
+	const struct log_facts facts = {.event = "bulk-done", .peer = "192.0.2.1", .counted = true, .flows = 7};
+	struct env *e = *state;
+	int fd = begin_journal(e, true);
+	char got[1024];
+	ssize_t len;
+
+	assert_null(log_about(e->log, &facts).event);
+	log_write(e->log, LOG_LV_WARNING, "seven\nMESSAGE=forged");
+	assert_string_equal(log_about(e->log, NULL).event, "bulk-done");
+	len = recv(fd, got, sizeof(got) - 1, 0);
+	assert_true(len > 0);
+	got[len] = '\0';
+	assert_string_equal(got, "MESSAGE=seven MESSAGE=forged\nPRIORITY=4\nSYSLOG_IDENTIFIER=conntrackd\n"
+				 "CONNTRACKD_EVENT=bulk-done\nCONNTRACKD_PEER=192.0.2.1\nCONNTRACKD_FLOWS=7\n");
+	log_write(e->log, LOG_LV_INFO, "plain");
+	len = recv(fd, got, sizeof(got) - 1, 0);
+	assert_true(len > 0);
+	got[len] = '\0';
+	assert_string_equal(got, "MESSAGE=plain\nPRIORITY=6\nSYSLOG_IDENTIFIER=conntrackd\n");
+	close(fd);
+}
+
+static void
+a_stream_of_somebody_else_is_no_journal(void **state)
+{
+	struct env *e = *state;
+	int fd = begin_journal(e, false);
+	char got[16];
+
+	log_quieten(e->log);
+	log_write(e->log, LOG_LV_INFO, "plain");
+	assert_int_equal(recv(fd, got, sizeof(got), 0), -1);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -602,6 +690,9 @@ main(void)
 	    cmocka_unit_test_setup_teardown(syslog_without_a_listener_is_survived, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		syslog_gets_the_text_with_ident_pid_and_priority, setup, teardown),
+	    cmocka_unit_test_setup_teardown(lines_below_the_level_are_left_out, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_journal_gets_fields, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_stream_of_somebody_else_is_no_journal, setup, teardown),
 	};
 
 	alarm(60);
