@@ -12,7 +12,7 @@
 #include "verbs.h"
 
 enum {
-	SLICE_FLOWS = 2048,
+	SLICE_FLOWS = 512,
 	SLICE_SUMS = 48, /* different addresses, or names, of a slice */
 	SUM_TEXT = 48,
 };

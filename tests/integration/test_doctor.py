@@ -297,13 +297,15 @@ def test_addresses_of_translated_flows(make_lab):
     lab = make_lab()
     lab.configure("FTFW")
     lab.start_daemons()
-    flow = {**tcp(1), "snat": ("203.0.113.5", 0), "status": ctnl.SEEN_REPLY | ctnl.ASSURED}
+    # More than one slice of them.
+    flows = [{**tcp(i), "snat": ("203.0.113.5", 0), "status": ctnl.SEEN_REPLY | ctnl.ASSURED} for i in range(700)]
     with lab.fw1.table() as table:
-        table.create(flow)
-    wait_until(lambda: "dport=80" in lab.fw2.ct("-e").stdout, 10, "the flow is replicated", 0.1)
+        for flow in flows:
+            table.create(flow)
+    wait_until(lambda: lab.fw2.ct("-e").stdout.count("dport=80") == 700, 10, "the flows are replicated", 0.1)
     assert not {"nat-address", "nat-address-perhaps"} & codes(lab.fw1)
     (perhaps,) = examine(lab.fw2)["nat-address-perhaps"]
-    assert perhaps["subject"] == "203.0.113.5" and perhaps["numbers"] == {"flows": 1}
+    assert perhaps["subject"] == "203.0.113.5" and perhaps["numbers"] == {"flows": 700}
     sh(lab.fw2, "mkdir -p /tmp/keepalived /etc/keepalived && mount --bind /tmp/keepalived /etc/keepalived")
 
     def keepalived(address):
