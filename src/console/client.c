@@ -19,6 +19,8 @@ enum {
 	CLIENT_CONNECT_S_MAX = 10,
 	/* What a pipe that is reported writable takes without making us wait. */
 	PIECE_MAX = 4096,
+	/* More than this does not wait as long as its reader takes some. */
+	SPOOL_EASE_MAX = 1024 * 1024,
 };
 
 /*
@@ -77,11 +79,27 @@ spool_write(struct copy *c, size_t max)
 		s->head = s->tail = 0;
 }
 
+/* A reader who is fast enough for it keeps what waits small; who is not is not waited for. */
+static void
+spool_ease(struct copy *c)
+{
+	struct pollfd pfd = {.fd = c->out_fd, .events = POLLOUT};
+
+	while (c->out_fd >= 0 && c->error == 0 && c->spool.tail - c->spool.head > SPOOL_EASE_MAX &&
+	    poll(&pfd, 1, 0) > 0 && (pfd.revents & POLLOUT))
+		spool_write(c, PIECE_MAX);
+}
+
 static void
 spool_add(struct copy *c, const void *data, size_t len)
 {
 	struct spool *s = &c->spool;
 
+	if (s->head > 0 && len > s->cap - s->tail && s->head >= s->tail - s->head) {
+		memmove(s->data, s->data + s->head, s->tail - s->head);
+		s->tail -= s->head;
+		s->head = 0;
+	}
 	if (len > s->cap - s->tail) {
 		size_t cap = s->cap * 2 > s->tail + len ? s->cap * 2 : s->tail + len;
 		char *more = realloc(s->data, cap);
@@ -220,6 +238,7 @@ client_copy(int fd, struct ctl_reader *reader, struct copy *copy)
 			ctl_reader_feed(reader, buf, (size_t)n, copy_frame, copy);
 		else
 			copy_frame(copy, CTL_FRAME_OUT, buf, (size_t)n);
+		spool_ease(copy);
 	}
 	if (copy->out_fd >= 0)
 		spool_write(copy, SIZE_MAX);

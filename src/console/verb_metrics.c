@@ -43,13 +43,12 @@ choose_format(const char *name, const char *file, enum metrics_format *format)
 {
 	static const char ending[] = ".prom";
 	size_t len = file != NULL ? strlen(file) : 0;
+	bool is_prom = len > sizeof(ending) - 1 && strcmp(file + len - (sizeof(ending) - 1), ending) == 0;
 
-	*format = METRICS_OPENMETRICS;
-	if (name == NULL && len >= sizeof(ending) - 1 && strcmp(file + len - (sizeof(ending) - 1), ending) == 0)
-		*format = METRICS_PROMETHEUS;
-	else if (name != NULL && strcmp(name, "prometheus") == 0)
-		*format = METRICS_PROMETHEUS;
-	return name == NULL || strcmp(name, "openmetrics") == 0 || *format == METRICS_PROMETHEUS;
+	if (name == NULL)
+		name = is_prom ? "prometheus" : "openmetrics";
+	*format = strcmp(name, "prometheus") == 0 ? METRICS_PROMETHEUS : METRICS_OPENMETRICS;
+	return *format == METRICS_PROMETHEUS || strcmp(name, "openmetrics") == 0;
 }
 
 /* Takes fd.  0 or an errno. */

@@ -356,6 +356,7 @@ main(int argc, char *argv[])
 	e = calloc(1, sizeof(*e));
 	if (e == NULL || (e->log = log_open_terminal()) == NULL) {
 		fputs("conntrackd-exporter: no memory\n", stderr);
+		free(e);
 		return 1;
 	}
 	for (size_t i = 0; i < CONNECTIONS_MAX; i++)

@@ -185,6 +185,19 @@ def test_readiness_and_role(two):
     assert value(found, "conntrackd_ready_reason", reason="no-link") == 1
 
 
+def test_other_modes_have_what_they_have(node):
+    """Nobody acknowledges in ALARM; in Stats mode there is nobody at all."""
+    stats = "Stats { LogFile off }\n"
+    for text, mode in ((node_module.conf(mode="ALARM"), "ALARM"), (node_module.conf(sync="", top=stats), "Stats")):
+        node.configure(text)
+        assert node.start_daemon().returncode == 0
+        opened = node.ct("metrics", check=True).stdout
+        assert value(samples(opened), "conntrackd_mode", conntrackd_mode=mode) == 1
+        assert families(opened)["conntrackd_peer_lag_seconds"].samples == []
+        assert promtool(node.ct("metrics", "--format", "prometheus", check=True).stdout) == ""
+        node.stop_daemon()
+
+
 def test_losses_by_reason(two):
     """Messages of another version, of a type that there is not, and the half of one."""
     sender = two.fw2.space.socket(socket.AF_INET, socket.SOCK_DGRAM)
