@@ -118,11 +118,14 @@ def kernel_count(fw):
         return int(f.read().splitlines()[1].split()[0], 16)
 
 
+def address(fw, dev):
+    return json.loads(fw.space.run("ip", "-json", "link", "show", dev).stdout)[0]["address"]
+
+
 def point_at(lab, fw):
     """The ends find the virtual addresses at fw."""
     for space, dev, vip in ((lab.client, "eth0", VIP_CLIENT), (lab.server, "eth1", VIP_SERVER)):
-        mac = json.loads(fw.space.run("ip", "-json", "link", "show", dev).stdout)[0]["address"]
-        space.run("ip", "neigh", "replace", vip, "lladdr", mac, "dev", "eth0", "nud", "permanent")
+        space.run("ip", "neigh", "replace", vip, "lladdr", address(fw, dev), "dev", "eth0", "nud", "permanent")
         fw.space.run("ip", "addr", "replace", vip + "/24", "dev", dev)
 
 
