@@ -8,9 +8,11 @@
 when the other one takes over.  All of them have NAT, which chooses ports at random.  The ruleset answers TCP that it does
 not know with a reset, on behalf of either end.
 
-    crash     the old master dies; keepalived runs its notify script, which runs `conntrackd -c'
-    planned   keepalived is stopped on the old master; the same script
-    in time   the commit has begun before packets come to the new master, and packets come at once
+    crash, script     the old master dies; keepalived runs its notify script, which runs `conntrackd -c'
+    crash, FIFO       the same; the daemon reads keepalived's FIFO
+    planned, script   keepalived is stopped on the old master
+    planned, FIFO
+    in time           the commit has begun before packets come to the new master, and packets come at once
 
 A connection is broken if it was reset, or if UDP comes from another port than before.  A line for each kind: the median
 of the runs, and the smallest and the largest figure.
@@ -18,6 +20,7 @@ of the runs, and the smallest and the largest figure.
 
 import argparse
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -31,6 +34,8 @@ from space import wait_until  # noqa: E402
 from test_gate import address, kernel_count, point_at, status  # noqa: E402
 
 TCP, UDP = 200, 100
+FIFO = "/run/conntrackd/vrrp.fifo"
+WAYS = ("crash, script", "crash, FIFO", "planned, script", "planned, FIFO", "in time")
 GATES = {"no gate": "", "gate": "TakeoverGate { }", "gate, HoldUDP": "TakeoverGate { HoldUDP on }"}
 STRICT_NFT = """
 table inet strict {
@@ -66,6 +71,15 @@ def strict(fw):
                  "192.168.0.100 fully-random\n")
 
 
+def without_scripts(lab):
+    for fw in lab.fws:
+        text = fw.space.read("/etc/conntrackd/keepalived.conf")
+        text = re.sub(r"\tnotify_.*\n", "", text)
+        fw.space.write("/etc/conntrackd/keepalived.conf",
+                       text.replace("global_defs {", "global_defs {\n\tvrrp_notify_fifo " + FIFO, 1))
+        fw.space.run("rm", "/etc/conntrackd/notify.sh")
+
+
 def switch(lab):
     """A function that turns both ends to fw2 at once."""
     waiting = []
@@ -92,13 +106,13 @@ def in_time(lab):
     committing.wait(30)
 
 
-args_debug = os.environ.get("DEBUG")
-
-
 def run(binary, way, gate, flows):
     """(broken TCP, broken UDP, object "gate") of one takeover."""
     with lab_module.Lab([binary, binary]) as lab:
         for fw in lab.fws:
+            if "FIFO" in way:
+                fw.space.run("mkdir", "-p", "/run/conntrackd")
+                gate += " VRRP { NotifyFifo %s Group G1 }" % FIFO
             fw.configure(conntrackd_conf(fw.name, sync_options=gate))
             strict(fw)
         lab.start_daemons()
@@ -106,18 +120,20 @@ def run(binary, way, gate, flows):
             point_at(lab, lab.fw1)
         else:
             lab.vrrp()
+            if "FIFO" in way:
+                without_scripts(lab)
             lab.start_vrrp()
         flows = other_flows(lab.fw1, 0, flows)
         traffic = lab.start_traffic()
         assert traffic.ask("open", n=TCP, interval_ms=50) == {"opened": TCP}
         assert traffic.ask("open", n=UDP, proto="udp") == {"opened": UDP}
         wait_until(lambda: status(lab.fw2)["external"]["flows"] >= flows + TCP + UDP, 60, "all is told", 0.1)
-        {"crash": lambda: crash(lab, lab.fw1), "planned": lambda: graceful(lab, lab.fw1),
-         "in time": lambda: in_time(lab)}[way]()
+        if way == "in time":
+            in_time(lab)
+        else:
+            (crash if "crash" in way else graceful)(lab, lab.fw1)
         wait_until(lambda: "commit has taken" in lab.fw2.log(), 60, "the commit is over", 0.05)
         stats = traffic.ask("wait", timeout_s=30, since=time.monotonic(), wait_s=20)
-        if args_debug:
-            print(stats["failed"], [line for line in lab.fw2.log().splitlines() if "ommit" in line or "gate" in line])
         return (TCP - stats["tcp"]["alive"], UDP - stats["udp"]["alive"], status(lab.fw2)["gate"])
 
 
@@ -129,15 +145,15 @@ def main():
     args = argparse.ArgumentParser(description="Connections that a takeover breaks.")
     args.add_argument("--runs", type=int, default=5)
     args.add_argument("--flows", type=int, default=60000)
-    args.add_argument("--ways", default="crash,planned,in time")
+    args.add_argument("--way", action="append", choices=WAYS, help="only this one; may be given again")
     args = args.parse_args()
     binary = os.path.realpath(os.environ.get("CONNTRACKD") or
                               os.path.join(lab_module.ROOT, "build", "conntrackd"))
     lab_module.terminate_cleanly()
-    for way in args.ways.split(","):
+    for way in args.way or WAYS:
         for name, gate in GATES.items():
             done = [run(binary, way, gate, args.flows) for _ in range(args.runs)]
-            print("%-8s %-14s TCP %s, UDP %s of %d and %d; closed for %s ms, held back %s packets" % (
+            print("%-16s %-14s TCP %s, UDP %s of %d and %d; closed for %s ms, held back %s packets" % (
                 way, name, figure([d[0] for d in done]), figure([d[1] for d in done]), TCP, UDP,
                 figure([d[2]["last_closed_ms"] for d in done]),
                 figure([d[2]["last_held_packets"] for d in done])), flush=True)

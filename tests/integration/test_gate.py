@@ -193,6 +193,11 @@ def waiting(fw, number):
     return left[::len(left) // SAMPLES][:SAMPLES]
 
 
+def committed(fw, number):
+    """Ports of flows that are in the kernel."""
+    return [flow[3:5] for (flow, _) in fw.flows() if flow[2] == number][:SAMPLES]
+
+
 def status(fw):
     return json.loads(fw.ct("status", "--json").stdout)
 
@@ -235,7 +240,8 @@ def test_flows_that_wait_for_their_commit_are_not_reset(takeover, loose):
     assert client.reset() == set()
     assert counted(fw) == 3 * SAMPLES
     assert entries(fw, 6, ports) == set(), "entries were made"
-    # Whoever begins something need not wait, and UDP does not.
+    # What is committed passes, whoever begins something need not wait, and UDP does not.
+    client.tcp(committed(fw, 6))
     fresh = [(60000 + i, 99) for i in range(5)]
     client.tcp(fresh, SYN)
     udp = waiting(fw, 17)
@@ -302,6 +308,11 @@ def test_the_kernel_opens_it_if_the_daemon_does_not(takeover):
     resume(lab.fw2)
     assert "takeover gate opened by its Timeout after 1000 ms, before all flows were committed" in \
         lab.fw2.log()
+    # And as soon as it comes to it, it does so itself.
+    entries = json.loads(lab.fw2.ct("history", "--json", check=True).stdout)["entries"]
+    opened = [e for e in entries if e["event"] == "gate" and "by its Timeout" in e["text"]]
+    over = [e for e in entries if e["event"] == "commit-done"]
+    assert opened[-1]["monotonic_ms"] + 5 <= over[-1]["monotonic_ms"]
     gate = status(lab.fw2)["gate"]
     assert gate["timeouts"] == 1 and gate["last_closed_ms"] == 1000
 

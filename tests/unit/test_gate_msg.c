@@ -100,6 +100,22 @@ the_counter_is_found_in_an_answer(void **state)
 	assert_false(gate_msg_counter(nlh, &packets));
 }
 
+static void
+a_number_of_another_size_is_none(void **state)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *data;
+	uint64_t packets;
+
+	(void)state;
+	nlh->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWOBJ;
+	mnl_nlmsg_put_extra_header(nlh, sizeof(struct nfgenmsg));
+	data = mnl_attr_nest_start(nlh, NFTA_OBJ_DATA);
+	mnl_attr_put_u32(nlh, NFTA_COUNTER_PACKETS, htobe32(1));
+	mnl_attr_nest_end(nlh, data);
+	assert_false(gate_msg_counter(nlh, &packets));
+}
+
 /* Each in memory of its own, so that a sanitizer sees a read past its end. */
 static void
 an_answer_that_is_cut_off_has_none(void **state)
@@ -146,6 +162,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(batches_are_whole),
 	    cmocka_unit_test(the_counter_is_found_in_an_answer),
+	    cmocka_unit_test(a_number_of_another_size_is_none),
 	    cmocka_unit_test(an_answer_that_is_cut_off_has_none),
 	    cmocka_unit_test(lengths_that_lie_are_not_believed),
 	};
