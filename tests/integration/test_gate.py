@@ -337,6 +337,16 @@ def test_each_commit_of_flows_closes_it_once(node):
     assert TABLE not in rules(node)
 
 
+def test_a_promotion_closes_it_as_a_commit_does(node):
+    node.space.run("mkdir", "-p", "/run/conntrackd")
+    with_gate(node, GATE % (2, "off") + " VRRP { NotifyFifo /run/conntrackd/vrrp.fifo Group G1 }")
+    node.space.run("sh", "-c", "echo 'GROUP \"G1\" MASTER 0' >/run/conntrackd/vrrp.fifo")
+    wait_until(lambda: status(node)["role"]["is"] == "master", 5, "it is master", 0.05)
+    assert status(node)["gate"]["closings"] == 1
+    said = [e["text"] for e in json.loads(node.ct("history", "--json").stdout)["entries"] if e["event"] == "gate"]
+    assert said == ["takeover gate closed, for 2000 ms at the most", "takeover gate opened, held back 0 packets"]
+
+
 def test_without_the_keyword_there_is_none(node):
     node.configure(conf())
     assert node.start_daemon().returncode == 0
