@@ -39,6 +39,19 @@ next_expect(struct json *j, const struct verb_call *v, enum node_table table, ms
 	return true;
 }
 
+static bool
+next_unacked(struct json *j, const struct verb_call *v, enum node_table table, ms_t now)
+{
+	struct unacked_view view;
+
+	(void)table;
+	(void)now;
+	if (node_config(v->d->node)->mode != MODE_FTFW || !node_next_unacked(v->d->node, &v->job->cursor, &view))
+		return false;
+	render_unacked_json(j, &view);
+	return true;
+}
+
 /* Adds as many as fit to the client's answer, and the brackets around all. */
 static void
 more(const struct verb_call *v,
@@ -78,7 +91,7 @@ more(const struct verb_call *v,
 void
 answer_flows(const struct verb_call *v)
 {
-	if (table_of(v) == TABLE_LOCAL && v->d->cfg->disable_internal) {
+	if (!verb_has(v, "unacknowledged") && table_of(v) == TABLE_LOCAL && v->d->cfg->disable_internal) {
 		/* What the kernel has, as it has it now. */
 		want_read(v->d, READ_SHOW);
 		requests_wait(v->d, v->client, WAIT_SHOW);
@@ -90,7 +103,7 @@ answer_flows(const struct verb_call *v)
 void
 more_flows(const struct verb_call *v)
 {
-	more(v, next_flow);
+	more(v, verb_has(v, "unacknowledged") ? next_unacked : next_flow);
 }
 
 void

@@ -35,10 +35,11 @@ static const struct console_verb verbs[] = {
 	"  --json  an array with all that is known of each\n"
 	"Exit code: 0 shown, 1 nobody answers.",
 	verb_expectations, false},
-    {"flows", "[internal|external]",
+    {"flows", "[internal|external|unacknowledged]",
 	"Shows the flows of a table, as -i and -e do.\n"
 	"  internal  those of this node's kernel, if nothing is said\n"
 	"  external  those of the peers\n"
+	"  unacknowledged  what was sent and is not acknowledged, as -s rsqueue does\n"
 	"  --json    an array with all that is known of each, a line each\n"
 	"Exit code: 0 shown, 1 nobody answers.",
 	verb_flows, false},

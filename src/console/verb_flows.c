@@ -8,25 +8,33 @@
 
 #include "console.h"
 
+/* What a verb shows: a name, and the number of the request for it as text. */
+struct shown {
+	const char *name;
+	uint32_t request;
+};
+
 static int
-show(struct console *c, uint32_t internal, uint32_t external)
+show(struct console *c, const struct shown *what, size_t count)
 {
 	struct client_words words = {.len = 0};
+	const char *name;
 	char why[256];
-	const char *table;
+	size_t i = 0;
 	int code;
 
 	if (!console_args(c, 0, 1))
 		return CONSOLE_FAILED;
-	table = c->args_count > 0 ? c->args[0] : "internal";
-	if (strcmp(table, "internal") != 0 && strcmp(table, "external") != 0) {
-		console_error(c, "%s: neither internal nor external: %s", c->verb->name, table);
+	name = c->args_count > 0 ? c->args[0] : what[0].name;
+	while (i < count && strcmp(name, what[i].name) != 0)
+		i++;
+	if (i == count) {
+		console_error(c, "%s: there is no table of this name: %s", c->verb->name, name);
 		return CONSOLE_FAILED;
 	}
 	if (!c->json)
-		code = client_run(c->cfg->unix_path, strcmp(table, "internal") == 0 ? internal : external,
-		    STDOUT_FILENO, STDERR_FILENO, why, sizeof(why));
-	else if (client_word(&words, c->verb->name) && client_word(&words, table))
+		code = client_run(c->cfg->unix_path, what[i].request, STDOUT_FILENO, STDERR_FILENO, why, sizeof(why));
+	else if (client_word(&words, c->verb->name) && client_word(&words, name))
 		code = client_verb_run(c->cfg->unix_path, &words, STDOUT_FILENO, STDERR_FILENO, why, sizeof(why));
 	else
 		return CONSOLE_FAILED;
@@ -38,11 +46,17 @@ show(struct console *c, uint32_t internal, uint32_t external)
 int
 verb_flows(struct console *c)
 {
-	return show(c, CTL_DUMP_INTERNAL, CTL_DUMP_EXTERNAL);
+	static const struct shown what[] = {{"internal", CTL_DUMP_INTERNAL}, {"external", CTL_DUMP_EXTERNAL},
+	    {"unacknowledged", CTL_STATS_RSQUEUE}};
+
+	return show(c, what, ARRAY_LEN(what));
 }
 
 int
 verb_expectations(struct console *c)
 {
-	return show(c, CTL_DUMP_INTERNAL_EXP, CTL_DUMP_EXTERNAL_EXP);
+	static const struct shown what[] = {
+	    {"internal", CTL_DUMP_INTERNAL_EXP}, {"external", CTL_DUMP_EXTERNAL_EXP}};
+
+	return show(c, what, ARRAY_LEN(what));
 }

@@ -326,3 +326,14 @@ render_expect_json(struct json *j, enum node_table table, const struct expect_vi
 	put_entry(j, table, &v->peer, v->age_s, v->expires_s);
 	json_object_end(j);
 }
+
+void
+render_unacked_json(struct json *j, const struct unacked_view *v)
+{
+	json_object(j, NULL);
+	json_str(j, "is", v->control ? "control" : "flow");
+	json_u64(j, "number", v->seq);
+	if (v->control)
+		json_u64(j, "flags", v->flags);
+	json_object_end(j);
+}

@@ -22,4 +22,7 @@ void render_flow_members(struct json *j, const struct flow *f);
 
 void render_expect_json(struct json *j, enum node_table table, const struct expect_view *v);
 
+/* One element of what was sent and is not acknowledged. */
+void render_unacked_json(struct json *j, const struct unacked_view *v);
+
 #endif

@@ -40,7 +40,7 @@ def test_lines_are_those_of_the_old_commands(fw):
     assert len(without_ages(fw.ct("flows", "internal", check=True).stdout)) == 21
     assert fw.ct("flows", "external", check=True).stdout == fw.ct("-e", check=True).stdout == ""
     done = fw.ct("flows", "both")
-    assert done.returncode == 1 and "both" in done.stderr and done.stdout == ""
+    assert done.returncode == 1 and "no table of this name: both" in done.stderr and done.stdout == ""
 
 
 def test_json_has_all_that_the_kernel_says(fw):
@@ -87,6 +87,28 @@ def test_a_peers_flows_are_the_same_and_say_whose_they_are(make_lab):
         for key in ("original", "reply", "state", "status", "flags", "mark", "zone", "timeout_s"):
             assert flow.get(key) == mine[port].get(key), key
     assert flows(lab.fw2, "internal") is not None and ours(flows(lab.fw2)) == []
+
+
+def test_what_is_not_acknowledged(make_lab):
+    """The list of -s rsqueue, while the peer cannot be reached."""
+    lab = make_lab()
+    lab.configure("FTFW")
+    lab.start_daemons()
+    wait_until(lambda: len(json.loads(lab.fw1.ct("status", "--json").stdout)["peers"]) == 1, 10, "a peer", 0.1)
+    wait_until(lambda: flows(lab.fw1, "unacknowledged") == [], 10, "all is acknowledged", 0.1)
+    lab.link("fw2", "eth2", False)
+    with lab.fw1.table() as table:
+        for i in range(5):
+            table.create(node_module.tcp(i))
+    wait_until(lambda: sum(each["is"] == "flow" for each in flows(lab.fw1, "unacknowledged")) == 5, 10,
+               "they are not acknowledged", 0.1)
+    text = lab.fw1.ct("flows", "unacknowledged", check=True).stdout
+    listed = flows(lab.fw1, "unacknowledged")
+    for each in listed:
+        if each["is"] == "flow":
+            assert "object -> seq:%d\n" % each["number"] in text
+    done = lab.fw1.ct("expectations", "unacknowledged")
+    assert done.returncode == 1 and "no table" in done.stderr
 
 
 def test_expectations_where_there_are_none(fw):

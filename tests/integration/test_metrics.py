@@ -426,6 +426,11 @@ def test_connections_that_say_little_end_too(fw):
     exporter.stop()
 
 
+def test_an_exporter_that_is_not_there_is_said(fw):
+    done = fw.ct("metrics", "--listen", "127.0.0.1:9730")
+    assert done.returncode == 1 and "conntrackd-exporter is neither beside conntrackd nor in" in done.stderr
+
+
 def test_the_daemon_has_nothing_of_an_http_server():
     done = subprocess.run(["ldd", OURS], stdout=subprocess.PIPE, text=True, check=True)
     assert "microhttpd" not in done.stdout and "gnutls" not in done.stdout
