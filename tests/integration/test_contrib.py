@@ -62,6 +62,23 @@ def test_rules_are_valid_and_say_what_to_do():
             assert re.search(r"^ +%s: ." % word, text, re.M), (alert, word)
 
 
+def test_the_part_of_a_configuration_is_valid():
+    done = run("promtool", "check", "config", os.path.join(os.path.dirname(RULES), "prometheus.yml"))
+    assert done.returncode == 0 and "SUCCESS: %d rules found" % len(rule_texts()) in done.stdout, done.stdout
+
+
+def test_the_units_for_the_textfile_collector_are_valid(tmp_path):
+    """As far as systemd tells without the program being where it will be."""
+    for name in ("service", "timer"):
+        with open(os.path.join(ROOT, "contrib", "textfile", "conntrackd-metrics." + name)) as f:
+            text = f.read()
+        with open(tmp_path / ("conntrackd-metrics." + name), "w") as f:
+            f.write(text.replace("/usr/sbin/conntrackd metrics", "/bin/true metrics"))
+    done = run("systemd-analyze", "verify", "--man=no", str(tmp_path / "conntrackd-metrics.service"),
+               str(tmp_path / "conntrackd-metrics.timer"))
+    assert done.returncode == 0 and "conntrackd-metrics" not in done.stdout, done.stdout
+
+
 def series(**labels):
     return "{%s}" % ",".join('%s="%s"' % pair for pair in labels.items())
 

@@ -51,6 +51,8 @@ FILES = """
 /usr/share/doc/conntrackd/examples/systemd/notify-reload.conf
 /usr/share/doc/conntrackd/examples/systemd/own-user.conf
 /usr/share/doc/conntrackd/examples/systemd/readers.conf
+/usr/share/doc/conntrackd/examples/textfile/conntrackd-metrics.service
+/usr/share/doc/conntrackd/examples/textfile/conntrackd-metrics.timer
 /usr/share/doc/conntrackd/examples/wireshark/conntrackd.lua
 /usr/share/man/man5/conntrackd.conf.5.gz
 /usr/share/man/man8/conntrackd.8.gz
