@@ -253,6 +253,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	at = ms_earlier(at, links_deadline(d));
 	at = ms_earlier(at, vrrp_deadline(d));
 	at = ms_earlier(at, d->overrun_read_at);
+	at = ms_earlier(at, trace_deadline(d));
 	at = ms_earlier(at, d->poll_at);
 	at = ms_earlier(at, d->debug.until);
 	at = ms_earlier(at, d->watchdog_at);
@@ -374,6 +375,7 @@ turn(struct daemon *d)
 	write_kernel(d, now);
 	links_send(d, now);
 	take_notices(d);
+	trace_turn(d, now);
 }
 
 /* ---- start and stop ---- */

@@ -46,6 +46,7 @@ gone(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	size_t kept = 0;
 
 	(void)job;
+	trace_gone(d, c);
 	for (size_t i = 0; i < d->waiters_count; i++) {
 		if (d->waiters[i].client != c)
 			d->waiters[kept++] = d->waiters[i];

@@ -8,6 +8,7 @@
  *   verbs.c     what they ask for in words, see verbs.h
  *   flows.c     of these, the tables
  *   status.c    of these, how the daemon is
+ *   trace.c     of these, flows that somebody looks at
  *   check.c     of these, what is compared with the kernel
  *   record.c    what it went through, for history.h
  *   debug.c     the level of the log
@@ -83,6 +84,15 @@ struct said {
 	ms_t since;
 	unsigned int lines;
 	unsigned long long left_out;
+};
+
+/* A client who follows a flow. */
+struct follower {
+	struct ctl_client *client; /* NULL: nobody */
+	int which;     /* as the node has it */
+	bool streams;  /* the document is out: steps come next */
+	ms_t until;
+	uint64_t lost; /* steps that it did not get */
 };
 
 /* The last full read of the kernel's table; why is 0 before the first. */
@@ -206,6 +216,7 @@ struct daemon {
 
 	struct waiter waiters[CTL_CLIENTS_MAX];
 	size_t waiters_count;
+	struct follower followers[FOLLOW_MAX];
 
 	struct outbox out;
 	uint8_t in[DATAGRAM_MAX];
@@ -262,6 +273,13 @@ void stats_log_event(struct daemon *d, const struct kernel_event *ev);
 /* Passes the answer to the node, which may find that a flow has ended without an event. */
 void stats_log_vanished(struct daemon *d, const struct kernel_op *op,
     const struct kernel_result *res, ms_t now);
+
+/* trace.c */
+/* What has happened to flows that are followed goes to whoever follows them. */
+void trace_turn(struct daemon *d, ms_t now);
+ms_t trace_deadline(const struct daemon *d);
+/* This client is gone, or has heard all. */
+void trace_gone(struct daemon *d, const struct ctl_client *c);
 
 /* check.c */
 /* This turn has read events: are those read that clients wait for? */

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"history", answer_history, more_history},
     {"log", answer_log, NULL},
     {"status", answer_status, NULL},
+    {"trace", answer_trace, more_trace},
 };
 
 static const struct verb *

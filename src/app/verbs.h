@@ -46,6 +46,10 @@ void answer_log(const struct verb_call *v);
 /* The members of object "log". */
 void debug_write(struct json *j, const struct daemon *d, ms_t now);
 
+/* trace.c */
+void answer_trace(const struct verb_call *v);
+void more_trace(const struct verb_call *v);
+
 /* check.c */
 void answer_check(const struct verb_call *v);
 void more_check(const struct verb_call *v);

@@ -40,10 +40,13 @@ set_bool(json_t *o, const char *key, bool value)
 static void
 flow_line(char *buf, size_t cap, const struct flow *f)
 {
+	struct flow whole = *f;
 	struct text t;
 
+	/* That of a peer's flow was made from its mapping. */
+	whole.has |= HAS_REPLY;
 	text_init(&t, buf, cap);
-	render_flow_brief(&t, f);
+	render_flow_brief(&t, &whole);
 }
 
 /* What one side has of this. */

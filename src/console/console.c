@@ -65,6 +65,14 @@ static const struct console_verb verbs[] = {
 	"  --json        the status document of which the numbers are made\n"
 	"Exit code: 0 shown, 1 nobody answers (conntrackd_up is 0 then) or it cannot be written.",
 	verb_metrics, false},
+    {"status", "", "Shows how this node is.", verb_status, false},
+    {"trace", "[--follow [--seconds N]] TUPLE",
+	"Shows what this node knows of a flow, and what happens to it.\n"
+	"  TUPLE          as conntrack(8) prints it: tcp src=A dst=B sport=N dport=M; A:N->B:M; or -p tcp -s A ...\n"
+	"  --follow       shows each step as it happens; the whole tuple is needed\n"
+	"  --seconds N    for so many seconds (60; up to 3600)\n"
+	"Exit status: 0 something is known, 2 nothing is, 1 failed.",
+	verb_trace, false},
     {"status", "[--short]",
 	"Shows how this node is, and whether a failover now would be safe.\n"
 	"  --short  the verdict alone, in one line\n"

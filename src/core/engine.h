@@ -21,6 +21,8 @@
  *   expect_local.c   the kernel's expectations, and what of them leaves
  *   records.c    how flows wait in, and leave, the two tables
  *   notice.c     what there is to say
+ *   follow.c     what happens to flows that somebody looks at
+ *   view.c       what is kept of a flow
  */
 #ifndef CORE_ENGINE_H
 #define CORE_ENGINE_H
@@ -33,6 +35,7 @@
 
 enum {
 	NOTICES_MAX = 64,
+	FOLLOW_NOTES_MAX = 64,
 	CONTROLS_MAX = 2048,         /* control messages waiting to be sent: every one of those */
 	CONTROLS_BUSY = 256,         /* below, sent again, and what may come beside */
 	CONTROL_DONE = 0xff,         /* all peers' bits */
@@ -369,6 +372,7 @@ struct node {
 	uint8_t intros_left;  /* so often we still show ourselves on all links */
 	uint8_t intro_links;  /* bit set: those on which that is to be done now */
 
+	uint8_t followed;     /* bit set of follow[]: flows of which every step is noted */
 	uint32_t next_seq;
 	uint32_t seq_then[UNACKED_S]; /* next_seq of the last seconds; a ring */
 	uint32_t seconds;
@@ -441,6 +445,9 @@ struct node {
 	bool flush_internal;  /* -f internal, likewise; unless a read begins before that */
 	struct notice notices[NOTICES_MAX]; /* ring */
 	uint32_t notices_head, notices_count;
+	struct flow_tuple follow[FOLLOW_MAX];
+	struct follow_note notes[FOLLOW_NOTES_MAX]; /* ring */
+	uint32_t notes_head, notes_count;
 };
 
 static inline uint8_t
@@ -470,6 +477,19 @@ void settings_complete(struct node_cfg *cfg);
 /* A place in the notice ring with its type set.  If the ring is full, an older notice goes that
  * nobody waits for. */
 struct notice *node_notice(struct node *n, enum notice_type type);
+
+/* follow.c: steps of flows that somebody looks at; for callers who have seen that n->followed is not 0 */
+/* NULL if it is not followed, or there is no room. */
+struct follow_note *follow_flow(struct node *n, enum follow_step step, const struct flow *f);
+struct follow_note *follow_entry(struct node *n, enum follow_step step, const struct table *t, uint32_t id);
+void follow_event(struct node *n, const struct kernel_event *ev);
+void follow_sent(struct node *n, uint32_t id, enum wire_type type);
+void follow_acked(struct node *n, uint32_t id, uint8_t bit);
+void follow_op(struct node *n, enum follow_step step, const struct kernel_op *op, int error);
+/* Before the answer is judged, which may free its slot. */
+void follow_answer(struct node *n, const struct kernel_result *res);
+struct heard;
+void follow_heard(struct node *n, enum follow_step step, const struct peer *p, const struct heard *h);
 
 /* records.c: how flows wait in, and leave, the two tables */
 /* The flow is to be sent in its present state. */

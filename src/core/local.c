@@ -342,8 +342,12 @@ node_kernel_event(struct node *n, const struct kernel_event *ev, ms_t now)
 	if (!filter_passes(&n->cfg.filter, f) &&
 	    (ev->type != KEV_DESTROY || id == ENTRY_NONE)) {
 		n->stats.kernel_filtered++;
+		if (n->followed != 0)
+			follow_flow(n, STEP_FILTERED, f);
 		return;
 	}
+	if (n->followed != 0)
+		follow_event(n, ev);
 	if (ev->own) {
 		own_event(n, id, ev, now);
 		return;
@@ -493,6 +497,8 @@ node_kernel_read_flow(struct node *n, const struct flow *flow, ms_t now)
 	n->stats.dump_flows++;
 	if (!is_readable(n, &f))
 		return;
+	if (n->followed != 0)
+		follow_flow(n, STEP_READ, &f);
 	id = table_find(&n->local, &f.key);
 	known.has = 0;
 	if (id != ENTRY_NONE && table_entry(&n->local, id)->gen == n->read_gen) {

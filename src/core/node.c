@@ -222,6 +222,8 @@ node_kernel_read_end(struct node *n, bool complete, ms_t now)
 void
 node_kernel_result(struct node *n, const struct kernel_result *res, ms_t now)
 {
+	if (n->followed != 0)
+		follow_answer(n, res);
 	request_answered(n, res, now);
 }
 
@@ -336,7 +338,11 @@ node_tick(struct node *n, ms_t now)
 bool
 node_pull_kernel_op(struct node *n, struct kernel_op *op, ms_t now)
 {
-	return request_pull(n, op, now);
+	bool any = request_pull(n, op, now);
+
+	if (any && n->followed != 0)
+		follow_op(n, STEP_ASKED, op, 0);
+	return any;
 }
 
 ms_t

@@ -12,6 +12,7 @@
 
 #include "filter.h"
 #include "flow.h"
+#include "follow.h"
 #include "kernel.h"
 #include "stats.h"
 
@@ -239,6 +240,16 @@ struct notice {
 
 /* Fills *out with the next notice; false if there is none. */
 bool node_pull_notice(struct node *n, struct notice *out);
+
+/*
+ * Follows the flows that a tuple names: from now on node_pull_step() gives what happens to them.  Returns which of
+ * those that are followed it is, less than FOLLOW_MAX; -1 if there are so many already.
+ */
+int node_follow(struct node *n, const struct flow_tuple *t);
+/* No more. */
+void node_unfollow(struct node *n, int which);
+/* The next step; false if there is none.  What nobody fetches for long is counted as lost. */
+bool node_pull_step(struct node *n, struct follow_note *out);
 
 /* ---- views ---- */
 

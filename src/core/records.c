@@ -127,6 +127,8 @@ remote_remove(struct node *n, uint32_t id)
 	struct entry *e = table_entry(&n->remote, id);
 	struct peer *owner = owner_of(n, e);
 
+	if (n->followed != 0)
+		follow_entry(n, STEP_REPLICA_GONE, &n->remote, id);
 	if (e->queue == Q_INJECT) {
 		queue_remove(&n->remote, &n->inject, id);
 		remote_injected(n);

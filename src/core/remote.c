@@ -56,6 +56,8 @@ remote_upsert(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 
 	if (id != ENTRY_NONE && is_overtaken(n, table_entry(&n->remote, id), p, m->seq, now)) {
 		n->stats.remote_overtaken++;
+		if (n->followed != 0)
+			follow_heard(n, STEP_OVERTAKEN, p, h);
 		return;
 	}
 	first = id == ENTRY_NONE || table_entry(&n->remote, id)->peer != (uint8_t)(p - n->peers);
@@ -69,6 +71,8 @@ remote_upsert(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 				n->remote_full_since = now;
 			}
 			n->remote_full_told = true;
+			if (n->followed != 0)
+				follow_heard(n, STEP_NO_ROOM, p, h);
 			return;
 		}
 		n->stats.remote_created++;
@@ -146,16 +150,22 @@ remote_delete(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 
 	if (id == ENTRY_NONE || (table_entry(&n->remote, id)->flags & ENTRY_DEAD)) {
 		n->stats.remote_destroy_failed++;
+		if (n->followed != 0)
+			follow_heard(n, STEP_UNKNOWN_END, p, h);
 		return;
 	}
 	e = table_entry(&n->remote, id);
 	if (is_overtaken(n, e, p, seq, now)) {
 		n->stats.remote_overtaken++;
+		if (n->followed != 0)
+			follow_heard(n, STEP_OVERTAKEN, p, h);
 		return;
 	}
 	/* Its old copy has expired there; whoever told us last still has the flow. */
 	if (e->peer != PEER_NONE && e->peer != (uint8_t)(p - n->peers)) {
 		n->stats.remote_destroy_not_owner++;
+		if (n->followed != 0)
+			follow_heard(n, STEP_NOT_OWNER, p, h);
 		return;
 	}
 	n->stats.remote_destroyed++;
@@ -217,6 +227,8 @@ remote_state(struct node *n, struct peer *p, const struct heard *h, ms_t now)
 		n->stats.recv_incomplete++;
 		return;
 	}
+	if (n->followed != 0)
+		follow_heard(n, STEP_RECEIVED, p, h);
 	if (m->type == WIRE_CT_DEL)
 		remote_delete(n, p, h, now);
 	else

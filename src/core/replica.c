@@ -204,6 +204,8 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 		break;
 	}
 	count(s, &n->stats.commit_current, &n->tally.current);
+	if (n->followed != 0)
+		follow_flow(n, STEP_LEFT, &s->op.flow);
 	return false;
 }
 
@@ -269,6 +271,8 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 		if (s->job != JOB_COMMIT || !has_run_out(n, s->id, now))
 			return choose(n, s, NULL, AGE_UNKNOWN);
 		count(s, &n->stats.commit_expired, &n->tally.expired);
+		if (n->followed != 0)
+			follow_flow(n, STEP_RUN_OUT, &s->op.flow);
 		return false;
 	}
 	table_load(&n->local, local, &kernel);

@@ -19,6 +19,7 @@
 	X(kernel_stale_destroy, "destroy events of an earlier flow on the same tuple")              \
 	X(kernel_overruns, "times the kernel dropped events because our buffer was full")           \
 	X(kernel_resyncs, "full reads of the kernel table, the first left out")                     \
+	X(follow_lost, "steps of followed flows that nobody fetched in time")                       \
 	X(kernel_result_stray, "answers to requests that were not under way")                      \
 	X(dump_flows, "flows that reads of the kernel table named")                                \
 	X(dump_filtered, "of these, left out by the filter")                                       \

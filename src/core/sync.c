@@ -252,6 +252,8 @@ queue_acked(struct node *n, struct queue *q, uint8_t bit, uint32_t from, uint32_
 		walked(n);
 		if (entry_age(n, id) < age_of(n, to))
 			break;
+		if (n->followed != 0)
+			follow_acked(n, id, bit);
 		e->acked |= bit;
 		if ((e->acked & all) == all)
 			settled(n, id);
@@ -353,6 +355,8 @@ queue_nacked(struct node *n, struct queue *q, uint32_t from, uint32_t to)
 		walked(n);
 		if (entry_age(n, id) < age_of(n, to))
 			break;
+		if (n->followed != 0)
+			follow_entry(n, STEP_NACKED, &n->local, id);
 		local_pending(n, id);
 		n->stats.send_resent++;
 		n->bulk_resent = true;
@@ -633,12 +637,14 @@ attr_mask(struct node *n, const struct flow *f)
 }
 
 static void
-flow_sent(struct node *n, uint32_t id, ms_t now)
+flow_sent(struct node *n, uint32_t id, enum wire_type type, ms_t now)
 {
 	struct entry *e = table_entry(&n->local, id);
 
 	e->seq = sync_message_sent(n);
 	e->acked = 0;
+	if (n->followed != 0)
+		follow_sent(n, id, type);
 	e->flags |= ENTRY_ANNOUNCED;
 	if (n->mode->tracked && (e->flags & (ENTRY_DEAD | ENTRY_ENDED))) {
 		/* Also if nobody is known: who hears us may not be heard yet, and missed this. */
@@ -686,7 +692,7 @@ put_flow(struct node *n, struct wbuf *wb, uint32_t id, ms_t now)
 		f.timeout_s = left_s;
 	if (!wire_put_flow(wb, type, hello_flags(n), n->next_seq, &f, mask))
 		return false;
-	flow_sent(n, id, now);
+	flow_sent(n, id, type, now);
 	return true;
 }
 

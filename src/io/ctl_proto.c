@@ -54,6 +54,7 @@ ctl_verb_find(const char *name)
 	    {"history", true},
 	    {"log", false},
 	    {"status", true},
+	    {"trace", true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import ctnl
 import pytest
@@ -287,3 +288,31 @@ def test_numbers_of_examples_that_are_none(node, bad):
     start(node)
     done = node.ct("check", "--examples=" + bad)
     assert done.returncode == 1 and "--examples" in done.stderr
+
+
+def test_what_is_still_to_be_read_is_no_difference(node):
+    """The daemon reads few events at a time, and has many to read when it is asked."""
+    start(node, "EventIterationLimit 1\n\tNetlinkBufferSize 134217728\n\tNetlinkBufferSizeMaxGrowth 134217728")
+    asked, flows = {}, [tcp(i) for i in range(100)]
+    make(node, flows)
+    known(node, 100)
+
+    def ask():
+        asked["done"] = node.ct("check", "--json")
+    asker = threading.Thread(target=ask)
+
+    def act():
+        with node.table() as table:
+            marked = [b"".join(table.message(ctnl.CT_NEW, 0, socket.AF_INET, ctnl.build_flow(
+                {"orig": flow["orig"], "mark": mark})) for flow in flows) for mark in (1, 2, 3)]
+            for _ in range(300):
+                table.sock.sendall(marked[0])
+                table.sock.sendall(marked[1])
+            table.sock.sendall(marked[2])
+        asker.start()
+        # Until it waits for the daemon.
+        time.sleep(0.5)
+    deaf(node, act)
+    asker.join(20)
+    doc = json.loads(asked["done"].stdout)
+    assert doc["agree"] and doc["looks"] == 1 and doc["events_drained"], doc

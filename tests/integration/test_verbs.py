@@ -8,7 +8,7 @@ from conftest import OURS
 
 pytestmark = pytest.mark.skipif(not OURS, reason="verbs are ours")
 
-VERBS = ("check", "config", "doctor", "expectations", "flows", "history", "log", "metrics", "status", "top")
+VERBS = ("check", "config", "doctor", "expectations", "flows", "history", "log", "metrics", "status", "top", "trace")
 
 
 @pytest.fixture
