@@ -260,6 +260,18 @@ draw_rate_row(struct pen *pen, const char *name, const int *ends, double events,
 	pen->row++;
 }
 
+/* What waits, at the end of the row above. */
+static void
+draw_queue(struct pen *pen, const char *name, uint64_t count)
+{
+	char number[NUMBER_MAX];
+
+	if (count == 0)
+		return;
+	top_count(number, sizeof(number), count);
+	put(pen, pen->row - 1, 66, quieter(pen, TOP_PLAIN), "%s %s", name, number);
+}
+
 static void
 draw_rates(struct pen *pen)
 {
@@ -273,7 +285,9 @@ draw_rates(struct pen *pen)
 	draw_rate_row(pen, "from kernel", ends, r->events, TOP_NO_RATE, TOP_NO_RATE, TOP_NO_RATE);
 	if (pen->t->links_count == 0)
 		return;
+	draw_queue(pen, "to send", pen->t->to_send);
 	draw_rate_row(pen, "sent", ends, TOP_NO_RATE, r->sent_messages, r->sent_datagrams, r->sent_bytes);
+	draw_queue(pen, "unacked", pen->t->unacknowledged);
 	draw_rate_row(pen, "received", ends, TOP_NO_RATE, r->recv_messages, r->recv_datagrams, r->recv_bytes);
 }
 

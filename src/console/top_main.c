@@ -241,20 +241,12 @@ catch_signals(sigset_t *open)
 		sigdelset(open, ends[i]);
 }
 
-int
-main(int argc, char *argv[])
+static int
+run_on_terminal(struct session *s)
 {
-	struct session *s = calloc(1, sizeof(*s));
-	int64_t interval_ms = argc == 3 ? strtoll(argv[2], NULL, 10) : 0;
 	const char *term = getenv("TERM");
 	sigset_t open;
 
-	if (s == NULL || interval_ms < TOP_INTERVAL_MS_MIN || interval_ms > TOP_INTERVAL_MS_MAX) {
-		fputs("conntrackd-top: this is a part of `conntrackd top'\n", stderr);
-		return 1;
-	}
-	s->path = argv[1];
-	s->interval_ms = interval_ms;
 	s->view = (struct top_view){.live = true, .why = s->why, .since = s->since, .clock = s->clock,
 	    .host = s->host};
 	gethostname(s->host, sizeof(s->host) - 1);
@@ -271,6 +263,28 @@ main(int argc, char *argv[])
 	top_screen_close();
 	top_ask_end(&s->ask);
 	top_free(&s->top);
-	free(s);
 	return 0;
+}
+
+int
+main(int argc, char *argv[])
+{
+	int64_t interval_ms = argc == 3 ? strtoll(argv[2], NULL, 10) : 0;
+	struct session *s;
+	int code;
+
+	if (interval_ms < TOP_INTERVAL_MS_MIN || interval_ms > TOP_INTERVAL_MS_MAX) {
+		fputs("conntrackd-top: this is a part of `conntrackd top'\n", stderr);
+		return 1;
+	}
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		fputs("conntrackd-top: no memory\n", stderr);
+		return 1;
+	}
+	s->path = argv[1];
+	s->interval_ms = interval_ms;
+	code = run_on_terminal(s);
+	free(s);
+	return code;
 }

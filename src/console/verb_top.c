@@ -51,15 +51,15 @@ print_screen(const struct top *t)
 	time_t now = time(NULL);
 	struct top_view v = {.rows = ONCE_ROWS, .cols = ONCE_COLS, .why = "", .since = "", .clock = clock,
 	    .host = host, .time_s = now};
-	struct tm *local = localtime(&now);
+	struct tm local;
 	int rows;
 
 	if (page == NULL)
 		return CONSOLE_FAILED;
 	gethostname(host, sizeof(host) - 1);
-	if (local != NULL) {
-		strftime(clock, sizeof(clock), "%H:%M:%S", local);
-		v.utc_offset_s = local->tm_gmtoff;
+	if (localtime_r(&now, &local) != NULL) {
+		strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+		v.utc_offset_s = local.tm_gmtoff;
 	}
 	rows = top_draw(t, &v, page);
 	for (int row = 0; row < rows; row++) {

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import OURS
-from lab import LabError
+from lab import ROOT, LabError
 from node import conf, tcp
 from space import wait_until
 from terminal import Terminal
@@ -225,6 +225,28 @@ def test_one_document(fw):
     assert 300 <= doc["interval_ms"] < 5000
     assert doc["per_second"]["events"] == 0 and doc["per_second"]["links"][0]["interface"] == "eth2"
     assert doc["status"]["internal"]["flows"] == FLOWS
+
+
+# What top reads of the status, and is silent about if it is not there.
+READ = """version mode uptime_s role.is role.since_s role.by ready.ready ready.until_s ready.reasons internal.flows
+internal.limit external.flows external.limit kernel.flows kernel.flows_max kernel.read.running commit.running
+commit.done commit.total commit.ms commit.eta_ms bulk.running bulk.sent bulk.total bulk.ms bulk.eta_ms peers
+queues.to_send queues.unacknowledged links.0.interface links.0.state links.0.in_use""".split()
+
+
+def test_all_that_it_reads_is_in_the_status(fw):
+    doc = status(fw)
+    with open(os.path.join(ROOT, "src/console/top_model.c")) as f:
+        source = f.read()
+    counters = re.findall(r'^    \{"(\w+)", "', source, re.M)
+    paths = ["counters." + name for name in counters + re.findall(r'"counters\.((?:kernel|send|recv)_\w+)"', source)
+             if not name.endswith(("_bytes", "_errors", "_dropped"))]
+    paths += ["links.0.counters." + name for name in re.findall(r'from, "counters\.(\w+)"', source)]
+    assert len(counters) > 10 and len(paths) > 20
+    for path in paths + READ:
+        at = doc
+        for part in path.split("."):
+            at = at[int(part) if part.isdigit() else part]
 
 
 def test_what_is_wrong_is_said(fw):

@@ -297,7 +297,7 @@ all_that_matters_is_on_a_small_terminal(void **state)
 	static const char *const there[] = {
 	    "conntrackd 2.0.0  fw1  FT-FW  up 11 s", "12:34:56", "internal            850        1,000  [", "85.0 %",
 	    "external              7", "kernel               90          100", "from kernel         500", "sent                              10",
-	    "eth2", "192.168.100.200 eth2    in sync", "120 ms", "losses  overruns 2 (+2)", "q quit"};
+	    "to send 3", "unacked 5", "eth2", "192.168.100.200 eth2    in sync", "120 ms", "losses  overruns 2 (+2)", "q quit"};
 
 	(void)state;
 	feed(&s->t, &(struct said){.uptime_s = 10, .flows = 850, .limit = 1000}, 1000);
