@@ -180,7 +180,8 @@ def test_exporter_is_a_package_of_its_own_and_answers(machine, package):
 
     # As it comes, only root reads the daemon's socket.
     assert "\nconntrackd_up 0\n" in numbers()
-    assert "appropriate permissions" in machine.run("journalctl", "-u", "conntrackd-exporter").stdout
+    wait_until(lambda: "appropriate permissions" in machine.run(
+        "journalctl", "--no-pager", "-u", "conntrackd-exporter").stdout, 10, "the journal has why", 0.2)
     text = machine.run("cat", CONF).stdout
     machine.inside.write(CONF, re.sub(r"UNIX \{", "UNIX {\n\t\tGroup _conntrackd-exporter", text))
     machine.run("systemctl", "restart", "conntrackd")
