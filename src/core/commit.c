@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Flows that are looked ahead at, so that waits for memory overlap. */
-enum { AHEAD_MAX = 16 };
+enum { AHEAD_MAX = 16, AHEAD_STEPS_MAX = 256 };
 
 static bool
 is_related(const struct node *n, uint32_t id)
@@ -30,13 +30,14 @@ commit_passed(const struct node *n, uint32_t id)
 {
 	const struct job *job = &n->jobs[JOB_COMMIT];
 
-	if (!job->running || job->phase == PHASE_LAST)
+	if (!job->running || job->phase >= PHASE_LAST)
 		return false;
 	if (job->phase >= PHASE_OWN)
 		return true;
 	if (is_related(n, id))
 		return job->phase == PHASE_RELATED && id <= job->cursor;
-	return job->phase == PHASE_RELATED || id <= job->cursor;
+	return table_entry(&n->remote, id)->turn == TURN_NOW &&
+	    (job->phase == PHASE_RELATED || job->turn > TURN_NOW || id <= job->cursor);
 }
 
 void
@@ -71,7 +72,7 @@ end_expects(struct node *n)
 		job->phase = PHASE_LAST;
 		job->count = n->inject.count + n->rewrites + n->jobs[JOB_INJECT].out;
 	}
-	return job->phase == PHASE_LAST && expect_committed(n);
+	return job->phase >= PHASE_LAST && expect_committed(n);
 }
 
 void
@@ -85,6 +86,7 @@ commit_start(struct node *n, bool flows, bool expects, ms_t now)
 	memset(&n->tally, 0, sizeof(n->tally));
 	n->commit_errors_told = 0;
 	n->commit_conflicts_told = 0;
+	n->failures_count = 0;
 	job->running = true;
 	job->started = now;
 	job->expects = expects && n->cfg.expects > 0;
@@ -93,6 +95,22 @@ commit_start(struct node *n, bool flows, bool expects, ms_t now)
 	n->stats.commits++;
 	if (!flows)
 		begin_expects(n);
+}
+
+void
+commit_adopts(struct node *n)
+{
+	/* One that is about expectations only is followed by another, which whoever ordered this begins. */
+	n->jobs[JOB_COMMIT].adopts |= n->tally.flows;
+}
+
+void
+commit_adopts_not(struct node *n)
+{
+	n->jobs[JOB_COMMIT].adopts = false;
+	n->jobs[JOB_COMMIT].cursor = n->jobs[JOB_COMMIT].phase == PHASE_OURS
+	    ? n->remote.high
+	    : n->jobs[JOB_COMMIT].cursor;
 }
 
 bool
@@ -148,16 +166,85 @@ waits_for_master(const struct node *n, uint32_t id)
 	return local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD);
 }
 
+/*
+ * Does the kernel, for all that the peer told, see packets of it go both ways?  Where a state is kept it
+ * is the first byte.
+ */
+static bool
+is_whole(const struct entry *e)
+{
+	if (e->key.l4 == L4_TCP)
+		return (entry_has(e) & HAS_STATE) && e->l4[0] == TCP_ESTABLISHED;
+	return entry_status(e) & (ST_SEEN_REPLY | ST_ASSURED);
+}
+
+/* What was only told in a full resend is as old as its timeout says. */
+static int64_t
+idle_ms(const struct entry *e)
+{
+	struct flow f = {.key.l4 = e->key.l4, .has = entry_has(e), .status = entry_status(e)};
+	uint32_t whole_s, left_s = entry_timeout(e);
+
+	if (!(e->flags & ENTRY_RETOLD) || !(f.has & HAS_TIMEOUT))
+		return 0;
+	f.l4.tcp.state = e->key.l4 == L4_TCP ? e->l4[0] : 0;
+	whole_s = commit_default_timeout(&f);
+	return left_s < whole_s ? (int64_t)(whole_s - left_s) * 1000 : 0;
+}
+
+/* Its age is that of when its owner was last heard, however long it took to find that one dead. */
+static uint8_t
+turn_of(const struct node *n, const struct job *job, const struct entry *e)
+{
+	ms_t last = job->started;
+
+	if (e->peer < NODE_PEERS_MAX)
+		last = ms_earlier(last, n->peers[e->peer].heard);
+	return (uint8_t)commit_turn(is_whole(e), ms_since(last, entry_changed(e)) + idle_ms(e));
+}
+
+/* The first walk gives each its turn; those whose turn it is not yet have it in a later one. */
+static bool
+is_its_turn(const struct node *n, struct job *job, struct entry *e)
+{
+	if (job->turn == TURN_NOW) {
+		e->turn = turn_of(n, job, e);
+		job->turn_left[e->turn]++;
+		return e->turn == TURN_NOW;
+	}
+	if (e->turn != job->turn)
+		return false;
+	e->turn = TURN_NOW;
+	job->turn_left[job->turn]--;
+	return true;
+}
+
+/* The next walk of this phase that finds something; false if there is none. */
+static bool
+next_turn(struct job *job)
+{
+	while (job->phase == PHASE_MASTERS && ++job->turn < COMMIT_TURNS) {
+		if (job->turn_left[job->turn] == 0)
+			continue;
+		job->cursor = job->foreseen = 0;
+		return true;
+	}
+	return false;
+}
+
 /* The walk has come to this replica: is it to be written now? */
 static bool
 has_its_turn(struct node *n, struct job *job, uint32_t id)
 {
 	struct entry *e = table_entry(&n->remote, id);
 
+	/* One that has died since does not keep the turn that it was given. */
+	if (job->phase == PHASE_MASTERS && job->turn > TURN_NOW && !is_its_turn(n, job, e))
+		return false;
 	if ((e->flags & ENTRY_DEAD) || is_related(n, id) != (job->phase == PHASE_RELATED))
 		return false;
 	if (job->phase == PHASE_MASTERS)
-		return true;
+		return job->turn > TURN_NOW || is_its_turn(n, job, e);
 	/* From the second walk on only those that were put off. */
 	if (job->walks > 0 && !(e->flags & ENTRY_PUT_OFF))
 		return false;
@@ -191,14 +278,19 @@ static void
 foresee(const struct node *n, struct job *job, uint32_t id)
 {
 	uint32_t buckets[AHEAD_MAX];
+	uint32_t last = id + AHEAD_STEPS_MAX;
 	size_t count = 0;
 
-	for (; count < AHEAD_MAX && id != ENTRY_NONE; id = table_next(&n->remote, id)) {
+	for (; count < AHEAD_MAX && id != ENTRY_NONE; id = table_next_until(&n->remote, id, last)) {
+		const struct entry *e = table_entry(&n->remote, id);
 		struct flow_key key;
 
+		job->foreseen = id;
+		if (job->phase == PHASE_MASTERS &&
+		    (job->turn > TURN_NOW ? e->turn : turn_of(n, job, e)) != job->turn)
+			continue;
 		table_key(&n->remote, id, &key);
 		buckets[count++] = table_foresee(&n->local, &key);
-		job->foreseen = id;
 	}
 	for (size_t i = 0; i < count; i++)
 		table_foresee_entry(&n->local, buckets[i]);
@@ -216,6 +308,8 @@ commit_pull(struct node *n, struct kernel_op *op, ms_t now)
 		if (id == ENTRY_NONE) {
 			if (n->scan_paused)
 				return false;
+			if (next_turn(job))
+				continue;
 			/* Related flows need their masters in place. */
 			if (job->out > 0)
 				return false;
@@ -322,6 +416,70 @@ commit_pull_own(struct node *n, struct kernel_op *op)
 	return false;
 }
 
+/*
+ * What the kernel has now, written or left as it was, is ours: as a peer's it would be committed again
+ * after it has ended here, if that peer is not there to say so.  What could not be written stays.
+ */
+static void
+adopt(struct node *n, uint32_t id)
+{
+	const struct entry *e = table_entry(&n->remote, id);
+	struct flow_key key;
+	uint32_t local;
+
+	if ((e->flags & (ENTRY_DEAD | ENTRY_REWRITE)) || e->queue != 0 || slot_of_replica(n, id) != NULL)
+		return;
+	table_key(&n->remote, id, &key);
+	local = table_find(&n->local, &key);
+	if (local != ENTRY_NONE && !(table_entry(&n->local, local)->flags & ENTRY_DEAD))
+		remote_remove(n, id);
+}
+
+bool
+commit_adopts_now(const struct node *n)
+{
+	return n->jobs[JOB_COMMIT].running && n->jobs[JOB_COMMIT].phase == PHASE_OURS;
+}
+
+void
+commit_adopt(struct node *n)
+{
+	struct job *job = &n->jobs[JOB_COMMIT];
+	uint32_t id;
+
+	if (!commit_adopts_now(n))
+		return;
+	while ((id = walk_next(n, &n->remote, &job->cursor)) != ENTRY_NONE)
+		adopt(n, id);
+}
+
+void
+commit_failed(struct node *n, int error, const struct flow *f, const struct expect *e)
+{
+	struct commit_failure *last = &n->failures[n->failures_count];
+
+	for (size_t i = 0; i < n->failures_count; i++) {
+		if (n->failures[i].error == error && n->failures[i].of_expects == (e != NULL)) {
+			n->failures[i].count++;
+			return;
+		}
+	}
+	if (n->failures_count == COMMIT_FAILURES_MAX)
+		return;
+	n->failures_count++;
+	*last = (struct commit_failure){.error = error, .count = 1, .of_expects = e != NULL};
+	if (e != NULL)
+		last->expect = *e;
+	else
+		last->flow = *f;
+}
+
+const struct commit_failure *
+node_commit_failure(const struct node *n, size_t i)
+{
+	return i < n->failures_count ? &n->failures[i] : NULL;
+}
+
 void
 commit_settle(struct node *n, ms_t now)
 {
@@ -329,6 +487,15 @@ commit_settle(struct node *n, ms_t now)
 	struct notice *note;
 
 	if (!job->running || !end_expects(n) || job->count > 0)
+		return;
+	if (job->adopts && job->phase == PHASE_LAST) {
+		job->phase = PHASE_OURS;
+		job->cursor = 0;
+		/* No answer comes that would have us asked again. */
+		n->scan_paused = true;
+		return;
+	}
+	if (job->phase == PHASE_OURS && job->cursor < n->remote.high)
 		return;
 	job->running = false;
 	if (n->flush_external)

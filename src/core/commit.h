@@ -46,4 +46,21 @@ bool commit_is_further(const struct flow *kernel, const struct flow *known);
  * peer did not tell. */
 uint32_t commit_default_timeout(const struct flow *f);
 
+/*
+ * A commit comes to flows in this order: where packets are likely to be on their way, first.  Data that flows
+ * raises no event, so that all there is to go by is the last news; connections that go on for hours are
+ * among the last of those that are whole.
+ */
+enum commit_turn {
+	TURN_NOW,      /* whole, and of a few seconds ago */
+	TURN_LATELY,   /* whole, and of less than a minute ago */
+	TURN_A_WHILE,  /* whole, and of less than ten */
+	TURN_LONG_AGO, /* whole */
+	TURN_PARTIAL,  /* half open, closing, or never answered */
+	COMMIT_TURNS,
+};
+
+/* age_ms: of the last news of it. */
+enum commit_turn commit_turn(bool whole, int64_t age_ms);
+
 #endif

@@ -87,6 +87,17 @@ commit_makes_way(const struct flow *other, const struct flow *replica, enum comm
 	return age == AGE_REPLICA_NEWER || age == AGE_COPY || age == AGE_FOUND || is_stray(other, replica);
 }
 
+enum commit_turn
+commit_turn(bool whole, int64_t age_ms)
+{
+	if (!whole)
+		return TURN_PARTIAL;
+	return age_ms < 10 * 1000 ? TURN_NOW
+	    : age_ms < 60 * 1000 ? TURN_LATELY
+	    : age_ms < 600 * 1000 ? TURN_A_WHILE
+				  : TURN_LONG_AGO;
+}
+
 uint32_t
 commit_default_timeout(const struct flow *f)
 {

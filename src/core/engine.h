@@ -283,8 +283,8 @@ struct peer {
 };
 
 /* Of a commit: flows on their own, flows that need a master, the kernel's own flows, expectations, what
- * changed behind the walk. */
-enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_EXPECTS, PHASE_LAST };
+ * changed behind the walk; and what has become ours by it. */
+enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_EXPECTS, PHASE_LAST, PHASE_OURS };
 
 /* The jobs that write to or ask the kernel. */
 enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
@@ -299,6 +299,9 @@ struct job {
 	uint32_t put_off, put_off_before; /* flows whose master comes first: in this walk, in the last */
 	bool last_walk; /* nothing is put off any more */
 	bool expects;   /* commit: expectations, too */
+	bool adopts;    /* commit: what is in the kernel then is no peer's any more */
+	uint8_t turn;   /* commit, PHASE_MASTERS: the walks are one for each turn */
+	uint32_t turn_left[COMMIT_TURNS]; /* flows that wait for it */
 	uint64_t count; /* flush: entries deleted; commit: changes still to be followed at its end */
 	ms_t started;
 };
@@ -434,6 +437,8 @@ struct node {
 	bool scan_paused;   /* they have passed so many, and go on at once */
 	struct commit_tally tally;
 	unsigned int commit_errors_told, commit_conflicts_told;
+	struct commit_failure failures[COMMIT_FAILURES_MAX];
+	size_t failures_count;
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
@@ -723,11 +728,20 @@ void replica_answered(struct node *n, struct op_slot *s, const struct kernel_res
 
 /* commit.c: which replica goes to the kernel when */
 void commit_start(struct node *n, bool flows, bool expects, ms_t now);
+/* The commit that has been started, or runs already, makes ours what it writes. */
+void commit_adopts(struct node *n);
+/* It does not after all. */
+void commit_adopts_not(struct node *n);
+/* The same error once more; what it is about, if it is the first. */
+void commit_failed(struct node *n, int error, const struct flow *f, const struct expect *e);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
 /* The next request of the commit's walk; of its care for the kernel's own flows; for what changed. */
 bool commit_pull(struct node *n, struct kernel_op *op, ms_t now);
 bool commit_pull_own(struct node *n, struct kernel_op *op);
+/* A step of its last walk, which asks for nothing; is it at that? */
+bool commit_adopts_now(const struct node *n);
+void commit_adopt(struct node *n);
 bool commit_pull_changed(struct node *n, struct kernel_op *op, ms_t now);
 void commit_answered(struct node *n, struct op_slot *s, const struct kernel_result *res, ms_t now);
 /* Notices that a commit has nothing left to do. */
@@ -735,6 +749,8 @@ void commit_settle(struct node *n, ms_t now);
 
 /* request.c: what is asked of the kernel, in which order, and whose the answers are */
 void kernel_flush_start(struct node *n, ms_t now);
+/* A flush ends here, unfinished: who waits for it hears so. */
+void kernel_flush_stop(struct node *n);
 void kernel_verify_start(struct node *n, ms_t now);
 bool request_pull(struct node *n, struct kernel_op *op, ms_t now);
 void request_answered(struct node *n, const struct kernel_result *res, ms_t now);

@@ -237,6 +237,12 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 	case CMD_COMMIT_FLOWS:
 		commit_start(n, true, false, now);
 		return CMD_PENDING;
+	case CMD_TAKE_OVER:
+		/* Who was to empty the kernel's table had another role. */
+		kernel_flush_stop(n);
+		commit_start(n, true, true, now);
+		commit_adopts(n);
+		return CMD_PENDING;
 	case CMD_COMMIT_EXPECTS:
 		commit_start(n, false, true, now);
 		return CMD_PENDING;
@@ -272,6 +278,8 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 	case CMD_COMPARE:
 		if (n->mode->silent)
 			return CMD_DONE;
+		/* What they tell is to be kept. */
+		commit_adopts_not(n);
 		/* Who has not been heard yet may hear us. */
 		return peer_ask_all(n, now) ? CMD_DONE : node_command(n, CMD_REQUEST_RESYNC, now);
 	case CMD_BULK:

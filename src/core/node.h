@@ -125,10 +125,12 @@ enum node_cmd {
 	                       NOTE_KERNEL_FLUSH_DONE follows.  Read the kernel first. */
 	CMD_FLUSH_EXPECTS,  /* -F expect: the same of expectations; NOTE_KERNEL_FLUSH_DONE follows */
 	CMD_REQUEST_RESYNC, /* -n */
-	CMD_COMPARE,        /* likewise, and what a peer does not name again goes: node_ready_view() tells when
-	                       that is through */
 	CMD_BULK,           /* -B */
+	CMD_TAKE_OVER,      /* as CMD_COMMIT; what is in the kernel then leaves the remote table */
+	CMD_COMPARE,        /* as CMD_REQUEST_RESYNC, and what a peer does not name again goes:
+	                       node_ready_view() tells when that is through */
 };
+enum { NODE_CMDS = CMD_COMPARE + 1 };
 
 enum cmd_result {
 	CMD_DONE,
@@ -210,6 +212,18 @@ struct commit_tally {
 	bool flows, expects; /* which of them it was about */
 	int64_t took_ms;
 };
+
+/* Why some of the last commit's could not be written. */
+struct commit_failure {
+	int error;       /* errno value that the kernel gave */
+	uint32_t count;
+	bool of_expects; /* what the first of them was: */
+	union {
+		struct flow flow;
+		struct expect expect;
+	};
+};
+enum { COMMIT_FAILURES_MAX = 8 };
 
 enum read_why {
 	READ_EVENTS_LOST, /* the kernel dropped events */
@@ -364,6 +378,10 @@ struct peer_view {
 /* Peer i of those known, false when i is past the last. */
 bool node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now);
 
+/* Failure i of the commit under way, or of the last one; NULL if there are no more.  Those beyond
+ * COMMIT_FAILURES_MAX kinds are only counted in the tally. */
+const struct commit_failure *node_commit_failure(const struct node *n, size_t i);
+
 /* What may keep a replica from being as good as it can be. */
 enum ready_reason {
 	READY_FIRST_READ,  /* the kernel table has not been read since the start, or since -f internal */
@@ -428,6 +446,7 @@ enum commit_stage {
 	STAGE_OWN,      /* what the kernel has of its own */
 	STAGE_EXPECTS,
 	STAGE_LAST,     /* what changed meanwhile */
+	STAGE_OURS,     /* what is in the kernel leaves the remote table */
 };
 
 struct commit_view {

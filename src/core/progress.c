@@ -13,7 +13,7 @@ _Static_assert((int)RESYNC_NONE == (int)RESYNC_VIEW_NONE && (int)RESYNC_WANTED =
     "states are shown as they are");
 _Static_assert((int)PHASE_MASTERS == (int)STAGE_MASTERS && (int)PHASE_RELATED == (int)STAGE_RELATED &&
 	(int)PHASE_OWN == (int)STAGE_OWN && (int)PHASE_EXPECTS == (int)STAGE_EXPECTS &&
-	(int)PHASE_LAST == (int)STAGE_LAST,
+	(int)PHASE_LAST == (int)STAGE_LAST && (int)PHASE_OURS == (int)STAGE_OURS,
     "phases are shown as they are");
 
 static const struct peer *
@@ -148,7 +148,7 @@ node_commit_view(const struct node *n, ms_t now)
 	    .running = true,
 	    .stage = (enum commit_stage)job->phase,
 	    .done = t->total,
-	    .total = n->remote.count - n->remote.dead,
+	    .total = n->remote.count - n->remote.dead > t->total ? n->remote.count - n->remote.dead : t->total,
 	    .written = t->created + t->updated + t->replaced,
 	    .failed = t->failed,
 	    .ms = ms_since(now, job->started),

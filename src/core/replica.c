@@ -126,6 +126,8 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 		n->tally.failed++;
 		n->tally.total++;
 	}
+	if (s->counted || n->jobs[JOB_COMMIT].running)
+		commit_failed(n, error, &s->op.flow, NULL);
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
 }
 

@@ -25,6 +25,17 @@ kernel_flush_start(struct node *n, ms_t now)
 }
 
 void
+kernel_flush_stop(struct node *n)
+{
+	struct job *job = &n->jobs[JOB_FLUSH];
+
+	if (!job->running)
+		return;
+	job->running = false;
+	node_notice(n, NOTE_KERNEL_FLUSH_DONE)->count = job->count;
+}
+
+void
 kernel_verify_start(struct node *n, ms_t now)
 {
 	struct job *job = &n->jobs[JOB_VERIFY];
@@ -94,6 +105,8 @@ has_an_end(const struct node *n)
 bool
 request_pull(struct node *n, struct kernel_op *op, ms_t now)
 {
+	bool paused;
+
 	for (size_t i = 0; n->ops_retry > 0 && i < OPS_MAX; i++) {
 		if (n->ops[i].state != SLOT_RETRY)
 			continue;
@@ -107,6 +120,7 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 	}
 	/* What has an end comes first: the stream of the peers' changes has none. */
 	n->scan_paused = false;
+	commit_adopt(n);
 	if (commit_pull(n, op, now) || commit_pull_own(n, op) || pull_walk(n, JOB_VERIFY, op) ||
 	    pull_walk(n, JOB_FLUSH, op))
 		return true;
@@ -114,7 +128,13 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 	    commit_pull_changed(n, op, now) || expect_pull(n, op, now)))
 		return true;
 	n->scan_left = SCAN_MAX;
+	paused = n->scan_paused;
 	settle(n, now);
+	if (commit_adopts_now(n)) {
+		n->scan_paused = paused;
+		commit_adopt(n);
+		settle(n, now);
+	}
 	return false;
 }
 

@@ -83,7 +83,10 @@ struct entry {
 
 	uint64_t changed_ms : 46; /* last news about it, see entry_changed() */
 	uint64_t resends : 2;     /* ALARM: deletes still to be sent */
-	uint8_t acked;            /* bit set of peers that acknowledged seq */
+	union {
+		uint8_t acked;    /* local flows: bit set of peers that acknowledged seq */
+		uint8_t turn;     /* remote flows: when the commit under way comes to it; 0: at once */
+	};
 	uint8_t l4[L4_HEAD_LEN];
 	struct {
 		uint32_t has; /* enum flow_has and enum ext_part */

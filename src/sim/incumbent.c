@@ -466,6 +466,7 @@ incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 	switch (cmd) {
 	case CMD_COMMIT:
 	case CMD_COMMIT_FLOWS:
+	case CMD_TAKE_OVER:
 		inc->purge_at = MS_NEVER;
 		incumbent_commit(inc, now);
 		break;

@@ -723,7 +723,7 @@ step(struct bench *b)
 		break;
 	case 18:
 	case 19:
-		node_command(side->node, (enum node_cmd)(script_u8(&b->s) % (CMD_BULK + 1)),
+		node_command(side->node, (enum node_cmd)(script_u8(&b->s) % NODE_CMDS),
 		    b->now);
 		break;
 	case 20:
