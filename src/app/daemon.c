@@ -220,7 +220,8 @@ handle_timers(struct daemon *d, ms_t now)
 	}
 	if (ms_reached(now, d->purge_at)) {
 		d->purge_at = MS_NEVER;
-		want_read(d, READ_PURGE);
+		if (role_may_purge(d))
+			want_read(d, READ_PURGE);
 	}
 	if (ms_reached(now, d->poll_at)) {
 		d->poll_at = ms_add(now, (int64_t)d->cfg->poll_s * 1000);
@@ -234,6 +235,7 @@ handle_timers(struct daemon *d, ms_t now)
 		node_tick(d->node, now);
 	gatekeeper_step(d, now);
 	debug_expire(d, now);
+	role_step(d, now);
 	links_check(d, now);
 	vrrp_check(d, now);
 }
@@ -258,6 +260,7 @@ next_deadline(const struct daemon *d, ms_t now)
 	at = ms_earlier(at, d->debug.until);
 	at = ms_earlier(at, d->watchdog_at);
 	at = ms_earlier(at, gatekeeper_deadline(d));
+	at = ms_earlier(at, d->role.look_at);
 	return ms_earlier(at, d->purge_at);
 }
 
@@ -645,6 +648,7 @@ daemon_run(const struct config *cfg, const char *path, struct log *log, int read
 	    .drain_until = MS_NEVER,
 	    .poll_at = MS_NEVER,
 	    .watchdog_at = MS_NEVER,
+	    .role = {.look_at = MS_NEVER},
 	    .gatekeeper = {.retry_at = MS_NEVER, .opens_at = MS_NEVER},
 	    .notify = {.fd = -1},
 	};

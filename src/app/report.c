@@ -236,6 +236,8 @@ kernel_read_done(struct daemon *d, unsigned long long count)
 		requests_answer(d, WAIT_READ, 0, NULL);
 	if (why & READ_SHOW)
 		requests_answer(d, WAIT_SHOW, 0, NULL);
+	if ((why & READ_PURGE) && !role_may_purge(d))
+		why &= ~(unsigned int)READ_PURGE;
 	if (why & (READ_FLUSH | READ_PURGE)) {
 		node_command(d->node, CMD_FLUSH_KERNEL, loop_now());
 		/* Nothing else wakes us for it. */

@@ -17,6 +17,31 @@ requests_wait(struct daemon *d, struct ctl_client *c, enum wait_for what)
 }
 
 void
+requests_wait_until(struct daemon *d, struct ctl_client *c, struct ctl_job *job, ms_t until)
+{
+	requests_wait(d, c, WAIT_SYNC);
+	d->waiters[d->waiters_count - 1].job = job;
+	d->waiters[d->waiters_count - 1].until = until;
+}
+
+void
+requests_answer_document(struct daemon *d, enum wait_for what, const struct text *t, int exit_code)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->waiters_count; i++) {
+		struct waiter w = d->waiters[i];
+		struct verb_call v = {.d = d, .client = w.client};
+
+		if (w.what == what)
+			verb_answer(&v, t, exit_code);
+		else
+			d->waiters[kept++] = w;
+	}
+	d->waiters_count = kept;
+}
+
+void
 requests_answer(struct daemon *d, enum wait_for what, int exit_code, const char *error)
 {
 	size_t kept = 0;
@@ -231,7 +256,8 @@ orders_commit(struct daemon *d, enum node_cmd cmd)
 	if (cmd != CMD_COMMIT_EXPECTS)
 		gatekeeper_close(d);
 	log_write(d->log, LOG_LV_NOTICE, "%s",
-	    cmd == CMD_COMMIT_FLOWS	   ? "committing conntrack cache"
+	    cmd == CMD_TAKE_OVER	   ? "committing all external caches, to take over"
+		: cmd == CMD_COMMIT_FLOWS  ? "committing conntrack cache"
 		: cmd == CMD_COMMIT_EXPECTS ? "committing expectation cache"
 					    : "committing all external caches");
 	node_command(d->node, cmd, loop_now());

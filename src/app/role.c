@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "promote.h"
 #include "role.h"
 #include "state.h"
 
@@ -36,15 +37,18 @@ tell(struct daemon *d, enum role_event event)
 		d->role.listeners[i].heard(d, event, d->role.listeners[i].ctx);
 }
 
-/* False if it is this already. */
-static bool
+static void
 become(struct daemon *d, enum role role, const char *by)
 {
 	struct role_state *r = &d->role;
 	ms_t now = loop_now();
 
-	if (r->is == role)
-		return false;
+	if (r->is == role) {
+		/* What was only concluded has been said now. */
+		if (by[0] != '-' && r->by[0] == '-')
+			snprintf(r->by, sizeof(r->by), "%s", by);
+		return;
+	}
 	log_event(d, HISTORY_ROLE, LOG_LV_NOTICE, "role: %s, by %s (was %s for %lld s): %u own flows, %u of peers",
 	    role_name(role), by, role_name(r->is), (long long)ms_since(now, r->since) / 1000,
 	    node_table_view(d->node, TABLE_LOCAL).active,
@@ -55,33 +59,122 @@ become(struct daemon *d, enum role role, const char *by)
 	r->since = now;
 	snprintf(r->by, sizeof(r->by), "%s", by);
 	tell(d, ROLE_CHANGED);
-	return true;
+}
+
+/* ---- promotion ---- */
+
+uint32_t
+promotion_in_kernel(const struct promotion *p)
+{
+	const struct commit_tally *t = &p->tally;
+	uint32_t there = t->created + t->updated + t->replaced + t->current;
+
+	return there > t->displaced ? there - t->displaced : 0;
+}
+
+enum promotion_result
+promotion_result(const struct promotion *p)
+{
+	const struct commit_tally *t = &p->tally;
+
+	if (p->broken_off || (t->failed > 0 && promotion_in_kernel(p) == 0 && !p->again))
+		return PROMOTION_FAILED;
+	if (t->failed > 0 || t->expired > 0 || t->displaced > 0 || t->degraded > 0 ||
+	    t->expects_failed > 0 || !p->ready.ready ||
+	    (p->rehearsal && p->room >= 0 && p->room < t->created))
+		return PROMOTION_EXCEPTIONS;
+	return PROMOTION_COMPLETE;
+}
+
+/* What the verdict says of what it was made from: afterwards it is no peer's any more. */
+static void
+remember_replica(struct daemon *d, struct promotion *p)
+{
+	ms_t now = loop_now();
+
+	node_ready_view(d->node, &p->ready, now);
+	while (p->peers_count < NODE_PEERS_MAX &&
+	    node_peer_view(d->node, p->peers_count, &p->peers[p->peers_count], now))
+		p->peers_count++;
+}
+
+static void
+log_verdict(struct daemon *d, const struct promotion *p)
+{
+	static const char *const results[] = {"complete", "complete with exceptions", "failed"};
+	const struct commit_tally *t = &p->tally;
+	struct history_facts facts = {.counted = true, .flows = promotion_in_kernel(p), .timed = true,
+	    .took_ms = p->took_us / 1000};
+	enum promotion_result result = promotion_result(p);
+
+	log_write(d->log, result == PROMOTION_COMPLETE ? LOG_LV_NOTICE : LOG_LV_WARNING,
+	    "%s by %s: %s: %u of %u flows in the kernel (%u created, %u updated, %u replaced, %u current, "
+	    "%u expired, %u failed), replica %s, %lld.%03lld s",
+	    p->rehearsal ? "rehearsal" : "promotion", p->by, results[result], promotion_in_kernel(p),
+	    t->total, t->created, t->updated, t->replaced, t->current, t->expired, t->failed,
+	    p->ready.ready ? "in sync" : "not in sync", (long long)(p->took_us / 1000000),
+	    (long long)(p->took_us / 1000 % 1000));
+	history_add_facts(d, HISTORY_VERDICT, &facts, "%s by %s: %s, %u of %u flows in the kernel, %u failed",
+	    p->rehearsal ? "rehearsal" : "promotion", p->by, results[result], promotion_in_kernel(p), t->total,
+	    t->failed);
+}
+
+static void
+end_promotion(struct daemon *d, struct promotion *p)
+{
+	p->running = false;
+	p->ended = true;
+	p->took_us = loop_now_us() - p->began_us;
+	log_verdict(d, p);
+	promote_answer(d, p);
 }
 
 void
 role_promote(struct daemon *d, const char *by)
 {
-	if (d->role.is != ROLE_MASTER)
-		become(d, ROLE_PROMOTING, by);
-	orders_commit(d, CMD_COMMIT);
+	struct promotion *p = &d->role.last;
+
+	if (p->running)
+		return;
+	*p = (struct promotion){.running = true, .again = d->role.is == ROLE_MASTER,
+	    .purge_cancelled = d->purge_at.ms != MS_NEVER.ms, .began_us = loop_now_us(), .room = -1};
+	snprintf(p->by, sizeof(p->by), "%s", by);
+	remember_replica(d, p);
+	become(d, p->again ? ROLE_MASTER : ROLE_PROMOTING, by);
+	d->read_wanted &= ~(unsigned int)READ_PURGE;
+	orders_commit(d, CMD_TAKE_OVER);
+	/* What events did not tell may be in the way, or be ours to tell. */
+	if (d->read_owed)
+		want_read(d, READ_OVERRUN);
+	d->read_owed = false;
 }
 
 void
 role_committed(struct daemon *d, const struct commit_tally *tally)
 {
-	char by[ROLE_BY_MAX];
+	struct promotion *p = &d->role.last;
 
-	if (!tally->flows)
-		return;
-	if (d->role.is != ROLE_PROMOTING) {
-		role_infer(d, ROLE_MASTER, "-c");
+	if (!p->running) {
+		if (tally->flows)
+			role_infer(d, ROLE_MASTER, "-c");
 		return;
 	}
-	snprintf(by, sizeof(by), "%s", d->role.by);
-	become(d, ROLE_MASTER, by);
-	node_command(d->node, CMD_BULK, loop_now());
+	/* That was one of expectations, which was under way when this was ordered. */
+	if (!tally->flows) {
+		orders_commit(d, CMD_TAKE_OVER);
+		return;
+	}
+	p->tally = *tally;
+	p->broken_off = d->role.is != ROLE_PROMOTING && d->role.is != ROLE_MASTER;
+	if (!p->broken_off) {
+		become(d, ROLE_MASTER, p->by);
+		node_command(d->node, CMD_BULK, loop_now());
+	}
+	end_promotion(d, p);
 	tell(d, ROLE_PROMOTED);
 }
+
+/* ---- the other roles ---- */
 
 void
 role_demote(struct daemon *d, const char *by)
@@ -96,6 +189,26 @@ role_fault(struct daemon *d, const char *by)
 {
 	become(d, ROLE_FAULT, by);
 	d->purge_at = MS_NEVER;
+}
+
+bool
+role_may_purge(struct daemon *d)
+{
+	if (d->role.is != ROLE_MASTER && d->role.is != ROLE_PROMOTING)
+		return true;
+	log_write(d->log, LOG_LV_WARNING,
+	    "the kernel's table is not flushed, though that was ordered: this node is %s, by %s",
+	    role_name(d->role.is), d->role.by);
+	return false;
+}
+
+void
+role_step(struct daemon *d, ms_t now)
+{
+	if (!ms_reached(now, d->role.look_at))
+		return;
+	d->role.look_at = MS_NEVER;
+	demote_look(d, now);
 }
 
 void

@@ -28,6 +28,29 @@ enum role_event {
 	ROLE_PROMOTED, /* a promotion has its verdict; also of one that was a repetition */
 };
 
+enum promotion_result {
+	PROMOTION_COMPLETE,
+	PROMOTION_EXCEPTIONS, /* complete but for what the verdict names */
+	PROMOTION_FAILED,     /* nothing could be written, or another role came in between */
+};
+
+/* A promotion, or a rehearsal of one, and its verdict. */
+struct promotion {
+	bool running;
+	bool rehearsal;
+	bool ended;       /* there is a verdict: */
+	bool again;       /* the node was master already */
+	bool purge_cancelled;
+	bool broken_off;  /* the node got another role, or a rehearsal was overtaken by a commit */
+	char by[ROLE_BY_MAX];
+	int64_t began_us, took_us;
+	int64_t room;     /* rehearsal: entries that still fit into the kernel's table; -1: not known */
+	struct ready_view ready;                 /* when it began, as of what peers had told */
+	struct peer_view peers[NODE_PEERS_MAX];  /* likewise */
+	size_t peers_count;
+	struct commit_tally tally;
+};
+
 struct role_listener {
 	void (*heard)(struct daemon *d, enum role_event event, void *ctx);
 	void *ctx;
@@ -39,6 +62,9 @@ struct role_state {
 	char by[ROLE_BY_MAX]; /* "promote", "fifo", "-c"; empty: nobody */
 	struct role_listener listeners[ROLE_LISTENERS_MAX];
 	size_t listeners_count;
+	struct promotion last; /* the one under way, or the last one */
+	struct promotion rehearsed;
+	ms_t look_at; /* when those who wait for a replica in sync look again; MS_NEVER: nobody does */
 };
 
 /* "unknown", "backup", "promoting", "master", "fault" */
@@ -72,11 +98,19 @@ void role_listen(struct daemon *d, void (*heard)(struct daemon *d, enum role_eve
  */
 void role_ready_view(const struct daemon *d, struct ready_view *out, ms_t now);
 
-/* ---- for requests.c and report.c ---- */
+/* Flows of its tally that are in the kernel. */
+uint32_t promotion_in_kernel(const struct promotion *p);
+enum promotion_result promotion_result(const struct promotion *p);
+
+/* ---- for requests.c, report.c and daemon.c ---- */
 
 /* A command of old was given, from which the role can be told. */
 void role_infer(struct daemon *d, enum role role, const char *by);
 /* The commit under way is through. */
 void role_committed(struct daemon *d, const struct commit_tally *tally);
+/* A purge is due (-t, demote): is it still right?  If not, says so. */
+bool role_may_purge(struct daemon *d);
+/* Time passes. */
+void role_step(struct daemon *d, ms_t now);
 
 #endif

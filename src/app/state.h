@@ -39,6 +39,7 @@
 #include "notify.h"
 #include "pace.h"
 #include "role.h"
+#include "text.h"
 #include "vrrp.h"
 
 enum {
@@ -69,7 +70,18 @@ enum read_reason {
 };
 
 /* What a client waits for. */
-enum wait_for { WAIT_NOTHING, WAIT_COMMIT, WAIT_READ, WAIT_SHOW, WAIT_FLUSH, WAIT_STOP, WAIT_DRAIN };
+enum wait_for {
+	WAIT_NOTHING,
+	WAIT_COMMIT,
+	WAIT_READ,
+	WAIT_SHOW,
+	WAIT_FLUSH,
+	WAIT_STOP,
+	WAIT_DRAIN,
+	WAIT_PROMOTION,
+	WAIT_REHEARSAL,
+	WAIT_SYNC, /* until the replica is in sync, or some time is over */
+};
 
 /* Datagrams on their way from the node to the link in use. */
 struct outbox {
@@ -114,6 +126,8 @@ struct bulk_last {
 struct waiter {
 	struct ctl_client *client;
 	enum wait_for what;
+	struct ctl_job *job; /* WAIT_SYNC, as the next */
+	ms_t until;
 };
 
 /* What a link waits for in this turn: its descriptors in the loop's set. */
@@ -247,6 +261,10 @@ void requests_answer(struct daemon *d, enum wait_for what, int exit_code, const 
 
 /* This client is answered when that has come. */
 void requests_wait(struct daemon *d, struct ctl_client *c, enum wait_for what);
+/* WAIT_SYNC */
+void requests_wait_until(struct daemon *d, struct ctl_client *c, struct ctl_job *job, ms_t until);
+/* Answers all clients that wait for this with a document. */
+void requests_answer_document(struct daemon *d, enum wait_for what, const struct text *t, int exit_code);
 /* Begins a commit, and cancels a purge.  One that is asked for while one runs is that one. */
 void orders_commit(struct daemon *d, enum node_cmd cmd);
 /* -t */

@@ -399,6 +399,8 @@ stage_name(enum commit_stage stage)
 		return "own flows";
 	case STAGE_EXPECTS:
 		return "expectations";
+	case STAGE_OURS:
+		return "ownership";
 	case STAGE_LAST:
 		break;
 	}

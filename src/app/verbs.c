@@ -18,11 +18,13 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"check", answer_check, more_check},
+    {"demote", answer_demote, NULL},
     {"doctor", answer_doctor, more_doctor},
     {"expectations", answer_expectations, more_expectations},
     {"flows", answer_flows, more_flows},
     {"history", answer_history, more_history},
     {"log", answer_log, NULL},
+    {"promote", answer_promote, NULL},
     {"status", answer_status, NULL},
     {"trace", answer_trace, more_trace},
 };

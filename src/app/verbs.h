@@ -54,6 +54,10 @@ void more_trace(const struct verb_call *v);
 void answer_check(const struct verb_call *v);
 void more_check(const struct verb_call *v);
 
+/* promote.c */
+void answer_promote(const struct verb_call *v);
+void answer_demote(const struct verb_call *v);
+
 /* flows.c */
 void answer_flows(const struct verb_call *v);
 void more_flows(const struct verb_call *v);

@@ -24,6 +24,12 @@ static const struct console_verb verbs[] = {
 	"Without FILE: that of -C, or the default.  Needs no daemon.\n"
 	"Exit code: 0 fine, 2 warnings, 1 errors (print: 0 unless there are errors).",
 	verb_config, true},
+    {"demote", "[--wait [SECONDS]]",
+	"Makes this node a backup: asks the peers for all they have.\n"
+	"  --wait  answers when the replica is in sync, or after so many seconds (60)\n"
+	"The kernel's table is flushed after PurgeTimeout, unless the node becomes master before.\n"
+	"Exit code: 0 in sync, 2 not (yet), 1 failed.",
+	verb_demote, false},
     {"doctor", "[--peer-config FILE]",
 	"Looks at this machine and says what would bite, and what to do about it.\n"
 	"  --peer-config FILE  compare the configuration with a copy of the peer's\n"
@@ -73,6 +79,10 @@ static const struct console_verb verbs[] = {
 	"  --seconds N    for so many seconds (60; up to 3600)\n"
 	"Exit status: 0 something is known, 2 nothing is, 1 failed.",
 	verb_trace, false},
+    {"promote", "",
+	"Makes this node master: what the peers told goes to the kernel, becomes its own, and is announced.\n"
+	"Exit code: 0 complete, 2 complete with exceptions (they are named), 1 failed.",
+	verb_promote, false},
     {"status", "[--short]",
 	"Shows how this node is, and whether a failover now would be safe.\n"
 	"  --short  the verdict alone, in one line\n"

@@ -86,11 +86,13 @@ void console_print_json(const json_t *doc);
 /* verb_*.c */
 int verb_check(struct console *c);
 int verb_config(struct console *c);
+int verb_demote(struct console *c);
 int verb_doctor(struct console *c);
 int verb_expectations(struct console *c);
 int verb_flows(struct console *c);
 int verb_history(struct console *c);
 int verb_log(struct console *c);
+int verb_promote(struct console *c);
 int verb_metrics(struct console *c);
 int verb_status(struct console *c);
 int verb_trace(struct console *c);

@@ -48,11 +48,13 @@ ctl_verb_find(const char *name)
 {
 	static const struct ctl_verb verbs[] = {
 	    {"check", true},
+	    {"demote", false},
 	    {"doctor", true},
 	    {"expectations", true},
 	    {"flows", true},
 	    {"history", true},
 	    {"log", false},
+	    {"promote", false},
 	    {"status", true},
 	    {"trace", true},
 	};

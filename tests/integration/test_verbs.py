@@ -8,7 +8,8 @@ from conftest import OURS
 
 pytestmark = pytest.mark.skipif(not OURS, reason="verbs are ours")
 
-VERBS = ("check", "config", "doctor", "expectations", "flows", "history", "log", "metrics", "status", "top", "trace")
+VERBS = ("check", "config", "demote", "doctor", "expectations", "flows", "history", "log",
+         "metrics", "promote", "status", "top", "trace")
 
 
 @pytest.fixture
