@@ -4,8 +4,8 @@
  */
 #include "engine.h"
 
-/* So many entries of a queue are passed in search of one that a peer has not acknowledged. */
-enum { LAG_WALK_MAX = 4096 };
+/* So many entries of a queue are passed, from each end, in search of one that a peer has not acknowledged. */
+enum { LAG_WALK_MAX = 1024 };
 
 _Static_assert((int)RESYNC_NONE == (int)RESYNC_VIEW_NONE && (int)RESYNC_WANTED == (int)RESYNC_VIEW_WANTED &&
 	(int)RESYNC_ASKED == (int)RESYNC_VIEW_ASKED && (int)RESYNC_ACKED == (int)RESYNC_VIEW_COMING &&
@@ -38,27 +38,37 @@ waits_ms(const struct node *n, uint32_t id, ms_t now)
 	const struct entry *e = table_entry(&n->local, id);
 	int64_t ms = ms_since(now, entry_changed(e)), bulk_ms = ms_since(now, n->bulk_began);
 
-	if (!(e->flags & ENTRY_DEAD) && n->bulk_began.ms != 0 && bulk_ms < ms)
+	/* If there was none that is the time since the clock began. */
+	if (!(e->flags & ENTRY_DEAD) && bulk_ms < ms)
 		ms = bulk_ms;
 	return ms > 0 ? ms : 0;
 }
 
 /*
- * The first of a queue that has not been acknowledged by all of `bits`; it waits longest but for what was told
- * again meanwhile.  Of those before it that the others have not, as many as the limit says are passed: beyond them
- * the one that is reached there is taken, which waits no longer.
+ * The first of a queue that this peer has not acknowledged: it waits longest, but for what was told again meanwhile.
+ * Where another peer has stopped to answer, many that only that one lacks may come before; then it is looked for
+ * from the other end, too, for what a peer that keeps up lacks is new.
  */
 static int64_t
-queue_waits_ms(const struct node *n, const struct queue *q, uint8_t bits, ms_t now)
+queue_waits_ms(const struct node *n, const struct queue *q, uint8_t bit, ms_t now)
 {
-	uint32_t id = q->head;
+	uint32_t id = q->head, found = ENTRY_NONE;
 
 	for (int i = 0; i < LAG_WALK_MAX && id != ENTRY_NONE; i++) {
-		if (!(table_entry(&n->local, id)->acked & bits))
+		if (!(table_entry(&n->local, id)->acked & bit))
 			return waits_ms(n, id, now);
 		id = table_entry(&n->local, id)->q_next;
 	}
-	return id == ENTRY_NONE ? 0 : waits_ms(n, id, now);
+	if (id == ENTRY_NONE)
+		return 0;
+	id = q->tail;
+	for (int i = 0; i < LAG_WALK_MAX; i++) {
+		if (!(table_entry(&n->local, id)->acked & bit))
+			found = id;
+		/* The other walk has passed as many, so there is one. */
+		id = table_entry(&n->local, id)->q_prev;
+	}
+	return found != ENTRY_NONE ? waits_ms(n, found, now) : 0;
 }
 
 /* When its process was first heard. */
