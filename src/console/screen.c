@@ -96,7 +96,7 @@ screen_wrap(const struct screen *s, enum screen_style style, int used, int inden
 		size_t len = strcspn(word, " ");
 		int width = columns(word, len);
 
-		if (at + !first + width > SCREEN_COLS && at > indent) {
+		if (at + !first + width > SCREEN_COLS && (!first || at > indent)) {
 			fprintf(s->out, "\n%*s", indent, "");
 			at = indent;
 			first = true;

@@ -97,3 +97,49 @@ def test_every_code_is_in_the_manual():
     section = section[:section.index("\n.Sh ", 4)]
     described = re.findall(r"^\.It Li ([a-z-]+)$", section, re.M)
     assert len(codes) > 30 and codes == described
+
+
+def wait_for(fw, event, timeout_s=10):
+    wait_until(lambda: event in events(fw), timeout_s, "the history has " + event)
+    return entry(fw, event)
+
+
+def test_what_the_kernel_and_the_operator_do_is_in_it(node):
+    node.boot()
+    # Flows beyond HashLimit are left out.
+    node.configure(conf(in_general="NetlinkOverrunResync 5").replace("HashLimit 2048", "HashLimit 20"))
+    assert node.start_daemon().returncode == 0
+    node.create(*(tcp(i) for i in range(30)))
+    assert wait_for(node, "table-full")["flows"] == 20
+    node.ct("-t", check=True)
+    assert "60 s" in wait_for(node, "purge-set")["text"]
+    node.ct("-R", check=True)
+    read = wait_for(node, "read")
+    assert "by order" in read["text"] and read["flows"] == 20 and read["took_ms"] >= 0
+    node.ct("-F", check=True)
+    assert wait_for(node, "flush-done")["flows"] == 20
+    assert entry(node, "flush")["text"] == "flush of the kernel's table ordered"
+    # The configuration, read again; and again with an error.
+    good = conf(in_general="NetlinkOverrunResync 7").replace("HashLimit 2048", "HashLimit 20")
+    node.configure(good)
+    node.space.kill("conntrackd", sig=1)
+    assert "NetlinkOverrunResync" in wait_for(node, "reload")["text"]
+    node.configure("Sync {")
+    node.space.kill("conntrackd", sig=1)
+    node.says("configuration not reloaded")
+    node.configure(good)
+    wait_for(node, "reload-failed")
+    # No carrier.
+    node.space.run("ip", "link", "set", "cable", "down")
+    assert "eth2" in wait_for(node, "no-link")["text"]
+
+
+def test_a_peer_that_comes_and_goes_is_in_it(firewalls):
+    fw1, fw2 = firewalls.fw1, firewalls.fw2
+    wait_for(fw1, "peer-new")
+    fw2.stop_daemon()
+    assert wait_for(fw1, "peer-silent", 15)["peer"] == "192.168.100.200"
+    assert fw2.start_daemon().returncode == 0
+    wait_for(fw1, "peer-restarted")
+    back = wait_for(fw1, "peer-back")
+    assert back["number"] > entry(fw1, "peer-silent")["number"]

@@ -172,6 +172,30 @@ no_line_is_too_long(void **state)
 }
 
 static void
+words_are_wrapped_where_the_line_ends(void **state)
+{
+	struct screen s = {.colours = false};
+	char *text;
+	size_t len;
+
+	(void)state;
+	s.out = open_memstream(&text, &len);
+	/* 80 columns to the last: nine words of eight letters, and one of seven. */
+	screen_wrap(&s, SCREEN_PLAIN, 0, 2,
+	    "12345678 12345678 12345678 12345678 12345678 12345678 12345678 12345678 1234567\303\244 next");
+	/* One that is longer than any line stays whole, as does an indented start. */
+	screen_wrap(&s, SCREEN_PLAIN, 0, 4, "  a 123456789012345678901234567890123456789012345678901234567890"
+					    "1234567890123456789012345678 b");
+	fclose(s.out);
+	assert_string_equal(text,
+	    "12345678 12345678 12345678 12345678 12345678 12345678 12345678 12345678 1234567\303\244\n"
+	    "  next\n"
+	    "  a\n    1234567890123456789012345678901234567890123456789012345678901234567890123456789012345678\n"
+	    "    b\n");
+	free(text);
+}
+
+static void
 nothing_steers_the_terminal(void **state)
 {
 	struct page p;
@@ -213,6 +237,7 @@ main(void)
 	    cmocka_unit_test(a_master_says_what_it_does_know),
 	    cmocka_unit_test(statistics_have_no_failover),
 	    cmocka_unit_test(no_line_is_too_long),
+	    cmocka_unit_test(words_are_wrapped_where_the_line_ends),
 	    cmocka_unit_test(nothing_steers_the_terminal),
 	    cmocka_unit_test(numbers_are_for_people),
 	};
