@@ -83,6 +83,11 @@ static const struct console_verb verbs[] = {
 	"Makes this node master: what the peers told goes to the kernel, becomes its own, and is announced.\n"
 	"Exit code: 0 complete, 2 complete with exceptions (they are named), 1 failed.",
 	verb_promote, false},
+    {"role", "[--ready]",
+	"Says in a word what this node is: unknown, backup, promoting, master or fault.\n"
+	"  --ready  whether it could take over: ready, or the code of what is in the way\n"
+	"Exit code: 0 said (--ready: it could), 2 it could not yet, 1 nobody answers.",
+	verb_role, false},
     {"status", "[--short]",
 	"Shows how this node is, and whether a failover now would be safe.\n"
 	"  --short  the verdict alone, in one line\n"

@@ -94,6 +94,7 @@ int verb_history(struct console *c);
 int verb_log(struct console *c);
 int verb_promote(struct console *c);
 int verb_metrics(struct console *c);
+int verb_role(struct console *c);
 int verb_status(struct console *c);
 int verb_trace(struct console *c);
 int verb_top(struct console *c);

@@ -96,9 +96,7 @@ vrrp_note_write(const char *path, const char *line)
 		return -errno;
 	ASSERT(len == VRRP_NOTE_MAX - 1);
 	errno = EIO; /* for a short write, which sets none */
-	if (fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode))
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
 		r = -EINVAL;
 	else if (write(fd, text, (size_t)len) != len)
 		r = -errno;

@@ -9,7 +9,7 @@ from conftest import OURS
 pytestmark = pytest.mark.skipif(not OURS, reason="verbs are ours")
 
 VERBS = ("check", "config", "demote", "doctor", "expectations", "flows", "history", "log",
-         "metrics", "promote", "status", "top", "trace")
+         "metrics", "promote", "role", "status", "top", "trace")
 
 
 @pytest.fixture

@@ -189,7 +189,7 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
+	memset(dir + strlen(dir) - 6, 'X', 6);
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/f", dir);
 	snprintf(other, sizeof(other), "%s/g", dir);
