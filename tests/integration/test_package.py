@@ -34,6 +34,7 @@ FILES = """
 /etc/init.d/conntrackd
 /etc/logrotate.d/conntrackd
 /lib/systemd/system/conntrackd.service
+/usr/lib/ocf/resource.d/conntrackd/conntrackd
 /usr/libexec/conntrackd/conntrackd-top
 /usr/sbin/conntrackd
 /usr/share/doc/conntrackd/README.Debian
@@ -43,6 +44,8 @@ FILES = """
 /usr/share/doc/conntrackd/examples/stats/conntrackd.conf
 /usr/share/doc/conntrackd/examples/sync/alarm/conntrackd.conf
 /usr/share/doc/conntrackd/examples/sync/ftfw/conntrackd.conf
+/usr/share/doc/conntrackd/examples/sync/keepalived-fifo.conf
+/usr/share/doc/conntrackd/examples/sync/keepalived-scripts.conf
 /usr/share/doc/conntrackd/examples/sync/keepalived.conf
 /usr/share/doc/conntrackd/examples/sync/notrack/conntrackd.conf
 /usr/share/doc/conntrackd/examples/sync/primary-backup.sh
@@ -57,6 +60,8 @@ FILES = """
 /usr/share/man/man5/conntrackd.conf.5.gz
 /usr/share/man/man8/conntrackd.8.gz
 """.split()
+
+FIFO, TRACK = "/run/conntrackd/vrrp.fifo", "/run/conntrackd/vrrp.track"
 
 FILES_EXPORTER = """
 /lib/systemd/system/conntrackd-exporter.service
@@ -359,6 +364,9 @@ def test_a_user_of_its_own_and_a_group_that_reads(machine, package):
     machine.run("sh", "-ec", "useradd --system --no-create-home --user-group conntrackd;"
                 "groupadd monitoring; useradd --no-create-home --groups monitoring looker")
     example = our_example("sync/ftfw/conntrackd.conf")
+    example = example.replace("\n\tMulticast {", """
+	VRRP { NotifyFifo %s Group G1 TrackFile %s }
+	Multicast {""" % (FIFO, TRACK))
     path = re.search(r"^\s*Path\s+(\S+)", example, re.M).group(1)
 
     def look(*args):
@@ -371,6 +379,8 @@ def test_a_user_of_its_own_and_a_group_that_reads(machine, package):
     machine.run("systemctl", "restart", "conntrackd")
     wait_active(machine)
     assert machine.run("stat", "-c", "%a %U %G", path).stdout == "660 root monitoring\n"
+    assert machine.run("stat", "-c", "%a %F %U", FIFO, TRACK).stdout == \
+        "600 fifo root\n600 regular file root\n"
     assert "cache internal" in look("-s").stdout
     refused = look("-f")
     assert refused.returncode == 1 and "not permitted" in refused.stderr
@@ -399,6 +409,9 @@ def test_a_user_of_its_own_and_a_group_that_reads(machine, package):
     wait_until(lambda: "sport=4000" in machine.run("conntrackd", "-i").stdout, 5, "the flow is seen")
     for order in ("-c", "-f", "-R", "-B", "-n"):
         machine.run("conntrackd", order)
+    machine.run("sh", "-c", "echo 'GROUP \"G1\" MASTER 0' >" + FIFO)
+    wait_until(lambda: machine.run("conntrackd", "role").stdout == "master\n", 5, "the FIFO is read")
+    assert machine.run("stat", "-c", "%U", FIFO, FIFO + ".state", TRACK).stdout == "conntrackd\n" * 3
     log = "/var/log/conntrackd/conntrackd.log"
     machine.run("mv", log, log + ".1")
     machine.run("systemctl", "reload", "conntrackd")
