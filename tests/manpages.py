@@ -6,7 +6,7 @@
 
 Reads from the sources every keyword of a configuration, every option, word, signal, line of `-s' and
 counter, and looks for the item of a list in man/ that is about it; then lets mandoc and groff judge
-the pages.  The list of counters is made from src/core/stats.h: --fix writes it anew.
+the pages.  The lists of counters, there and in doc/METRICS.md, are made from src/core/stats.h: --fix writes them anew.
 """
 
 import os
@@ -18,6 +18,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE_8 = "man/conntrackd.8"
 PAGE_5 = "man/conntrackd.conf.5"
+METRICS = "doc/METRICS.md"
+METRICS_HEAD = "| name | type | labels | |\n| :-- | :-- | :-- | :-- |\n"
 BEGIN = '.\\" The list of counters is made by tests/manpages.py --fix from src/core/stats.h.\n'
 END = '.\\" End of the list of counters.\n'
 STRING = r'"((?:[^"\\]|\\.)*)"'
@@ -138,7 +140,16 @@ def counter_list():
     return "".join(out) + END
 
 
+def metrics_list():
+    """The same for doc/METRICS.md, whose last table it is."""
+    return METRICS_HEAD + "".join("| `conntrackd_%s_total` | counter |  | %s |\n" % row
+                                  for _, rows in counters() for row in rows)
+
+
 def fix():
+    text = source(METRICS)
+    with open(os.path.join(ROOT, METRICS), "w") as f:
+        f.write(text[:text.index(METRICS_HEAD)] + metrics_list())
     page = source(PAGE_8)
     at, end = page.index(BEGIN), page.index(END) + len(END)
     with open(os.path.join(ROOT, PAGE_8), "w") as f:
@@ -181,6 +192,8 @@ def missing():
             yield "%s: line `%s' of the statistics" % (PAGE_8, name)
     if BEGIN not in page8 or counter_list() not in page8:
         yield "%s: the counters as they are; tests/manpages.py --fix" % PAGE_8
+    if not source(METRICS).endswith(metrics_list()):
+        yield "%s: the counters as they are; tests/manpages.py --fix" % METRICS
     # The sources have been read as they are meant to be.
     core = sum(len(rows) for _, rows in counters())
     for what, count, least in (("keywords", len(found), 80), ("options", len(letters), 15),
