@@ -240,6 +240,7 @@ print_kernel(const struct screen *s, const json_t *doc)
 	const json_t *k = console_at(doc, "kernel");
 	char buffer[SCREEN_WORD_MAX], most[SCREEN_WORD_MAX], ago[SCREEN_WORD_MAX], took[SCREEN_WORD_MAX];
 	json_int_t overruns = console_int(k, "overruns");
+	const char *why = json_string_value(json_array_get(console_at(k, "last_read.why"), 0));
 
 	heading(s, "KERNEL");
 	if (is_there(k, "poll_s"))
@@ -255,7 +256,7 @@ print_kernel(const struct screen *s, const json_t *doc)
 	if (is_there(k, "last_read"))
 		screen_wrap(s, SCREEN_PLAIN, 0, DEEP, "  table read %s ago (%s), took %s",
 		    time_at(k, "last_read.ms_ago", ago),
-		    json_string_value(json_array_get(console_at(k, "last_read.why"), 0)),
+		    why != NULL ? why : "?",
 		    time_at(k, "last_read.took_ms", took));
 	print_filter(s, console_at(k, "filter"));
 }
