@@ -71,12 +71,12 @@ write_failure(struct json *j, const struct commit_failure *f)
 }
 
 static void
-write_failures(struct json *j, const struct daemon *d)
+write_failures(struct json *j, const struct daemon *d, bool rehearsal)
 {
 	const struct commit_failure *f;
 
 	json_array(j, "failures");
-	for (size_t i = 0; (f = node_commit_failure(d->node, i)) != NULL; i++)
+	for (size_t i = 0; (f = node_commit_failure(d->node, rehearsal, i)) != NULL; i++)
 		write_failure(j, f);
 	json_array_end(j);
 }
@@ -162,7 +162,7 @@ write_verdict(struct json *j, const struct daemon *d, const struct promotion *p)
 	json_i64(j, "took_us", p->took_us);
 	json_bool(j, "purge_cancelled", p->purge_cancelled);
 	write_flows(j, p);
-	write_failures(j, d);
+	write_failures(j, d, p->rehearsal);
 	if (p->rehearsal && p->room >= 0)
 		json_i64(j, "room", p->room);
 	else
@@ -202,14 +202,13 @@ answer_promote(const struct verb_call *v)
 		verb_fail(v, "a node in statistics mode has no peers, and no role");
 		return;
 	}
-	if (rehearsal) {
-		verb_fail(v, "promote: a rehearsal is not built in");
-		return;
-	}
 	if (!rehearsal)
 		record_order(d, v->job, HISTORY_PROMOTE, "promote ordered");
 	requests_wait(d, v->client, rehearsal ? WAIT_REHEARSAL : WAIT_PROMOTION);
-	role_promote(d, "promote");
+	if (rehearsal)
+		role_rehearse(d, "promote");
+	else
+		role_promote(d, "promote");
 }
 
 /* ---- demote ---- */

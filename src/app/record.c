@@ -228,6 +228,7 @@ record_notice(struct daemon *d, const struct notice *note)
 		break;
 	case NOTE_COMMIT_ERROR:
 	case NOTE_COMMIT_EXPECT_ERROR:
+	case NOTE_REHEARSED:
 	case NOTE_COMMIT_CONFLICT:
 		/* The verdict counts them. */
 	case NOTE_KERNEL_READ_NEEDED:

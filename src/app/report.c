@@ -324,6 +324,7 @@ is_said_too_often(struct daemon *d, enum notice_type type, ms_t now)
 	case NOTE_COMMIT_DONE:
 	case NOTE_COMMIT_ERROR:
 	case NOTE_COMMIT_EXPECT_ERROR:
+	case NOTE_REHEARSED:
 	case NOTE_COMMIT_CONFLICT:
 	case NOTE_KERNEL_READ_NEEDED:
 	case NOTE_KERNEL_READ_DONE:
@@ -429,6 +430,9 @@ react(struct daemon *d, const struct notice *note)
 		break;
 	case NOTE_COMMIT_EXPECT_ERROR:
 		log_expect(d, "commit-create", &note->expect, note->error);
+		break;
+	case NOTE_REHEARSED:
+		role_rehearsed(d, note);
 		break;
 	case NOTE_COMMIT_CONFLICT:
 		log_flow(d, LOG_LV_WARNING, "commit: an older kernel entry stood in the way, replaced",

@@ -174,6 +174,39 @@ role_committed(struct daemon *d, const struct commit_tally *tally)
 	tell(d, ROLE_PROMOTED);
 }
 
+void
+role_rehearse(struct daemon *d, const char *by)
+{
+	struct promotion *p = &d->role.rehearsed;
+	int64_t have = ctnl_flows_count(), max = ctnl_flows_max();
+
+	if (p->running)
+		return;
+	*p = (struct promotion){.running = true, .rehearsal = true, .again = d->role.is == ROLE_MASTER,
+	    .began_us = loop_now_us(), .room = have >= 0 && max > 0 ? (max > have ? max - have : 0) : -1};
+	snprintf(p->by, sizeof(p->by), "%s", by);
+	remember_replica(d, p);
+	if (d->commit_began_us != 0) {
+		p->broken_off = true;
+		end_promotion(d, p);
+		return;
+	}
+	node_command(d->node, CMD_REHEARSE, loop_now());
+	d->more_kernel_work = true;
+}
+
+void
+role_rehearsed(struct daemon *d, const struct notice *note)
+{
+	struct promotion *p = &d->role.rehearsed;
+
+	if (!p->running)
+		return;
+	p->tally = note->commit;
+	p->broken_off = note->count > 0;
+	end_promotion(d, p);
+}
+
 /* ---- the other roles ---- */
 
 void

@@ -102,12 +102,17 @@ void role_ready_view(const struct daemon *d, struct ready_view *out, ms_t now);
 uint32_t promotion_in_kernel(const struct promotion *p);
 enum promotion_result promotion_result(const struct promotion *p);
 
+/* What role_promote() would do, without doing it; those who wait for it are answered.  `broken_off' if a commit is
+ * under way, or begins. */
+void role_rehearse(struct daemon *d, const char *by);
+
 /* ---- for requests.c, report.c and daemon.c ---- */
 
 /* A command of old was given, from which the role can be told. */
 void role_infer(struct daemon *d, enum role role, const char *by);
 /* The commit under way is through. */
 void role_committed(struct daemon *d, const struct commit_tally *tally);
+void role_rehearsed(struct daemon *d, const struct notice *note);
 /* A purge is due (-t, demote): is it still right?  If not, says so. */
 bool role_may_purge(struct daemon *d);
 /* Time passes. */

@@ -71,7 +71,6 @@ static const struct console_verb verbs[] = {
 	"  --json        the status document of which the numbers are made\n"
 	"Exit code: 0 shown, 1 nobody answers (conntrackd_up is 0 then) or it cannot be written.",
 	verb_metrics, false},
-    {"status", "", "Shows how this node is.", verb_status, false},
     {"trace", "[--follow [--seconds N]] TUPLE",
 	"Shows what this node knows of a flow, and what happens to it.\n"
 	"  TUPLE          as conntrack(8) prints it: tcp src=A dst=B sport=N dport=M; A:N->B:M; or -p tcp -s A ...\n"
@@ -79,8 +78,9 @@ static const struct console_verb verbs[] = {
 	"  --seconds N    for so many seconds (60; up to 3600)\n"
 	"Exit status: 0 something is known, 2 nothing is, 1 failed.",
 	verb_trace, false},
-    {"promote", "",
+    {"promote", "[--dry-run]",
 	"Makes this node master: what the peers told goes to the kernel, becomes its own, and is announced.\n"
+	"  --dry-run  a rehearsal: says what would come of it; nothing is written\n"
 	"Exit code: 0 complete, 2 complete with exceptions (they are named), 1 failed.",
 	verb_promote, false},
     {"role", "[--ready]",

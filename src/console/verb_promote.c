@@ -70,6 +70,14 @@ print_flows(const json_t *doc)
 	print_count(doc, "expectations.created", "expectations created");
 	print_count(doc, "expectations.failed", "expectations failed");
 	print_failures(doc);
+	if (!would)
+		return;
+	if (json_is_integer(console_at(doc, "room")) &&
+	    console_int(doc, "room") < console_int(doc, "flows.created"))
+		printf("  ! the kernel's table has room for %lld more only: raise net.netfilter.nf_conntrack_max\n",
+		    (long long)console_int(doc, "room"));
+	printf("  What nobody knows before: whether the kernel takes each helper, label and extension; what changes "
+	       "until then\n");
 }
 
 static void
@@ -98,7 +106,9 @@ print_verdict(const json_t *doc)
 	    strcmp(result, "complete") == 0		     ? "complete"
 		: strcmp(result, "complete-with-exceptions") == 0 ? "complete, with exceptions"
 								  : "FAILED");
-	if (console_bool(doc, "broken_off"))
+	if (console_bool(doc, "broken_off") && console_bool(doc, "rehearsal"))
+		printf("  it was broken off: flows are being committed\n");
+	else if (console_bool(doc, "broken_off"))
 		printf("  it was broken off: the role is %s now, by %s\n", console_str(doc, "role.is"),
 		    console_str(doc, "role.by"));
 	else if (console_bool(doc, "already_master"))

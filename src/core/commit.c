@@ -86,7 +86,7 @@ commit_start(struct node *n, bool flows, bool expects, ms_t now)
 	memset(&n->tally, 0, sizeof(n->tally));
 	n->commit_errors_told = 0;
 	n->commit_conflicts_told = 0;
-	n->failures_count = 0;
+	n->failures.count = 0;
 	job->running = true;
 	job->started = now;
 	job->expects = expects && n->cfg.expects > 0;
@@ -454,30 +454,32 @@ commit_adopt(struct node *n)
 }
 
 void
-commit_failed(struct node *n, int error, const struct flow *f, const struct expect *e)
+commit_failed(struct failures *all, int error, const struct flow *f, const struct expect *e)
 {
-	struct commit_failure *last = &n->failures[n->failures_count];
+	struct commit_failure *next;
 
-	for (size_t i = 0; i < n->failures_count; i++) {
-		if (n->failures[i].error == error && n->failures[i].of_expects == (e != NULL)) {
-			n->failures[i].count++;
+	for (size_t i = 0; i < all->count; i++) {
+		if (all->list[i].error == error && all->list[i].of_expects == (e != NULL)) {
+			all->list[i].count++;
 			return;
 		}
 	}
-	if (n->failures_count == COMMIT_FAILURES_MAX)
+	if (all->count == COMMIT_FAILURES_MAX)
 		return;
-	n->failures_count++;
-	*last = (struct commit_failure){.error = error, .count = 1, .of_expects = e != NULL};
+	next = &all->list[all->count++];
+	*next = (struct commit_failure){.error = error, .count = 1, .of_expects = e != NULL};
 	if (e != NULL)
-		last->expect = *e;
+		next->expect = *e;
 	else
-		last->flow = *f;
+		next->flow = *f;
 }
 
 const struct commit_failure *
-node_commit_failure(const struct node *n, size_t i)
+node_commit_failure(const struct node *n, bool rehearsed, size_t i)
 {
-	return i < n->failures_count ? &n->failures[i] : NULL;
+	const struct failures *all = rehearsed ? &n->rehearsed_failures : &n->failures;
+
+	return i < all->count ? &all->list[i] : NULL;
 }
 
 void

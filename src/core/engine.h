@@ -14,7 +14,9 @@
  *   request.c    what is asked of the kernel, and whose the answers are
  *   expect_remote.c  peers' expectations, to the kernel too
  *   commit.c     which replica goes to the kernel when
+ *   rehearse.c   what a commit would do
  *   replica.c    one replica to the kernel, and what the answers make of it
+ *   wanted.c     what of a replica is to be in the kernel
  *   local.c      kernel events and reads into the local table
  *   slot.c       the requests to the kernel under way
  *   sync.c       what leaves this node, and when
@@ -287,7 +289,7 @@ struct peer {
 enum commit_phase { PHASE_MASTERS, PHASE_RELATED, PHASE_OWN, PHASE_EXPECTS, PHASE_LAST, PHASE_OURS };
 
 /* The jobs that write to or ask the kernel. */
-enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT };
+enum job_id { JOB_COMMIT, JOB_VERIFY, JOB_FLUSH, JOB_INJECT, JOB_REHEARSE };
 
 struct job {
 	bool running;
@@ -332,6 +334,12 @@ struct expect_op {
 	enum kernel_op_type type;
 	uint32_t id, birth;
 	struct expect e;
+};
+
+/* Why the kernel refused some, or would. */
+struct failures {
+	struct commit_failure list[COMMIT_FAILURES_MAX];
+	size_t count;
 };
 
 struct node {
@@ -427,7 +435,7 @@ struct node {
 	uint16_t read_gen;    /* number of the last one, see struct entry */
 	uint32_t tombs;       /* flows that ended while the table is being read, see local_end() */
 
-	struct job jobs[4];   /* by enum job_id */
+	struct job jobs[5];   /* by enum job_id */
 	struct op_slot ops[OPS_MAX];
 	uint32_t op_replica[OPS_MAX]; /* the replica that a slot writes or removes, or ENTRY_NONE */
 	uint16_t op_hint[OPS_MAX];    /* slots in use whose op_replica has this remainder */
@@ -437,8 +445,8 @@ struct node {
 	bool scan_paused;   /* they have passed so many, and go on at once */
 	struct commit_tally tally;
 	unsigned int commit_errors_told, commit_conflicts_told;
-	struct commit_failure failures[COMMIT_FAILURES_MAX];
-	size_t failures_count;
+	struct failures failures, rehearsed_failures;
+	struct commit_tally rehearsed;
 
 	bool local_full_told, remote_full_told;
 	ms_t local_full_since, remote_full_since;
@@ -717,7 +725,28 @@ uint32_t slot_local(const struct node *n, const struct op_slot *s);
  */
 uint32_t walk_next(struct node *n, const struct table *t, uint32_t *cursor);
 
+/* wanted.c: what of a replica is to be in the kernel, and for how long */
+void replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now);
+/* Has nothing been heard of its owner for longer than it lasts?  Then it is not made as if it were fresh. */
+bool replica_has_run_out(const struct node *n, uint32_t id, ms_t now);
+
+/* rehearse.c: what a commit would do; nothing is written */
+void rehearse_start(struct node *n, ms_t now);
+/* It ends here, unfinished, as things are about to change. */
+void rehearse_stop(struct node *n);
+bool rehearse_pull(struct node *n, struct kernel_op *op, ms_t now);
+void rehearse_answered(struct node *n, struct op_slot *s, const struct kernel_result *res);
+void rehearse_settle(struct node *n, ms_t now);
+
 /* replica.c: one replica to the kernel, and what the answers make of it */
+/* The rule of commit.h for this replica; but nothing is deleted for the sake of what is not there. */
+enum commit_verdict replica_decide(const struct node *n, const struct flow *replica,
+    const struct flow *kernel, enum commit_age age);
+/* How old is the kernel's entry, `local` in our table, beside the slot's replica? */
+enum commit_age replica_age_beside(const struct node *n, const struct op_slot *s, uint32_t local);
+/* The same of an entry that the kernel has just shown. */
+enum commit_age replica_age_of_found(const struct node *n, const struct op_slot *s,
+    const struct flow *kernel);
 /* Fills in the first request for the slot's replica; false if none is needed. */
 bool replica_prepare(struct node *n, struct op_slot *s, ms_t now);
 /* The same where it died while (or after) we wrote it: out of the kernel, unless it lives there. */
@@ -733,7 +762,7 @@ void commit_adopts(struct node *n);
 /* It does not after all. */
 void commit_adopts_not(struct node *n);
 /* The same error once more; what it is about, if it is the first. */
-void commit_failed(struct node *n, int error, const struct flow *f, const struct expect *e);
+void commit_failed(struct failures *all, int error, const struct flow *f, const struct expect *e);
 /* A remote flow changed or died: the kernel has to follow if it already has it. */
 void commit_follow(struct node *n, uint32_t id);
 /* The next request of the commit's walk; of its care for the kernel's own flows; for what changed. */

@@ -408,7 +408,7 @@ refused(struct node *n, const struct expect_op *o, int error)
 	n->stats.expect_failed++;
 	n->tally.expects_failed += o->counted;
 	if (o->counted)
-		commit_failed(n, error, NULL, &o->e);
+		commit_failed(&n->failures, error, NULL, &o->e);
 	if (++n->expect_errors_told > TOLD_MAX)
 		return;
 	note = node_notice(n, NOTE_COMMIT_EXPECT_ERROR);

@@ -232,18 +232,22 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 {
 	switch (cmd) {
 	case CMD_COMMIT:
+		rehearse_stop(n);
 		commit_start(n, true, true, now);
 		return CMD_PENDING;
 	case CMD_COMMIT_FLOWS:
+		rehearse_stop(n);
 		commit_start(n, true, false, now);
 		return CMD_PENDING;
 	case CMD_TAKE_OVER:
 		/* Who was to empty the kernel's table had another role. */
 		kernel_flush_stop(n);
+		rehearse_stop(n);
 		commit_start(n, true, true, now);
 		commit_adopts(n);
 		return CMD_PENDING;
 	case CMD_COMMIT_EXPECTS:
+		rehearse_stop(n);
 		commit_start(n, false, true, now);
 		return CMD_PENDING;
 	case CMD_FLUSH_EXPECTS:
@@ -275,6 +279,9 @@ node_command(struct node *n, enum node_cmd cmd, ms_t now)
 		node_notice(n, NOTE_RESYNC_SENT);
 		peer_asked(n, now);
 		return CMD_DONE;
+	case CMD_REHEARSE:
+		rehearse_start(n, now);
+		return CMD_PENDING;
 	case CMD_COMPARE:
 		if (n->mode->silent)
 			return CMD_DONE;

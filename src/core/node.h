@@ -129,8 +129,10 @@ enum node_cmd {
 	CMD_TAKE_OVER,      /* as CMD_COMMIT; what is in the kernel then leaves the remote table */
 	CMD_COMPARE,        /* as CMD_REQUEST_RESYNC, and what a peer does not name again goes:
 	                       node_ready_view() tells when that is through */
+	CMD_REHEARSE,       /* what CMD_TAKE_OVER would do: the kernel is asked, and nothing is written;
+	                       NOTE_REHEARSED follows */
 };
-enum { NODE_CMDS = CMD_COMPARE + 1 };
+enum { NODE_CMDS = CMD_REHEARSE + 1 };
 
 enum cmd_result {
 	CMD_DONE,
@@ -178,6 +180,7 @@ enum notice_type {
 	NOTE_COMMIT_DONE,       /* commit */
 	NOTE_COMMIT_ERROR,      /* flow, error: one flow that could not be committed (rate-limited) */
 	NOTE_COMMIT_EXPECT_ERROR, /* expect, error: one that could not be committed (rate-limited) */
+	NOTE_REHEARSED,         /* commit: what one would do; count: 1 if it was cut short by one */
 	NOTE_COMMIT_CONFLICT,   /* flow: an older kernel entry was in its way, replaced (rate-limited) */
 	NOTE_KERNEL_READ_NEEDED, /* read_why: read the kernel table */
 	NOTE_KERNEL_READ_DONE,  /* count: flows in the local table */
@@ -378,9 +381,9 @@ struct peer_view {
 /* Peer i of those known, false when i is past the last. */
 bool node_peer_view(const struct node *n, size_t i, struct peer_view *out, ms_t now);
 
-/* Failure i of the commit under way, or of the last one; NULL if there are no more.  Those beyond
+/* Failure i of the commit under way, or of the last one; or of a rehearsal; NULL if there are no more.  Those beyond
  * COMMIT_FAILURES_MAX kinds are only counted in the tally. */
-const struct commit_failure *node_commit_failure(const struct node *n, size_t i);
+const struct commit_failure *node_commit_failure(const struct node *n, bool rehearsed, size_t i);
 
 /* What may keep a replica from being as good as it can be. */
 enum ready_reason {

@@ -16,7 +16,7 @@ notice_at(struct node *n, uint32_t i)
 static bool
 is_awaited(enum notice_type type)
 {
-	return type == NOTE_COMMIT_DONE || type == NOTE_KERNEL_READ_NEEDED ||
+	return type == NOTE_COMMIT_DONE || type == NOTE_REHEARSED || type == NOTE_KERNEL_READ_NEEDED ||
 	    type == NOTE_KERNEL_READ_DONE || type == NOTE_KERNEL_FLUSH_DONE;
 }
 

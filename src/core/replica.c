@@ -13,79 +13,6 @@ enum {
 	TOLD_MAX = 10,
 };
 
-/* ---- what is to be written ---- */
-
-/* Seconds for which nothing was heard of the replica's owner; 0 if it is there. */
-static int64_t
-owner_silent_s(const struct node *n, const struct entry *e, ms_t now)
-{
-	int64_t silent_ms = PEER_GONE_MS;
-
-	/* In ALARM nobody speaks without need, and what is not named runs out by itself. */
-	if (!n->mode->alive)
-		return 0;
-	if (e->peer < NODE_PEERS_MAX)
-		silent_ms = ms_since(now, n->peers[e->peer].heard);
-	return silent_ms >= PEER_SILENT_MS ? silent_ms / 1000 : 0;
-}
-
-/*
- * The most that can be left of it.  Its owner would have told its end, and it lived when that one was last
- * heard; packets may have renewed it a moment before.
- */
-static int64_t
-most_left(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
-{
-	uint32_t whole_s = commit_default_timeout(f);
-
-	if ((f->has & HAS_TIMEOUT) && f->timeout_s > whole_s)
-		whole_s = f->timeout_s;
-	return (int64_t)whole_s - owner_silent_s(n, e, now);
-}
-
-static uint32_t
-commit_timeout(const struct node *n, const struct flow *f, const struct entry *e, ms_t now)
-{
-	int64_t most = most_left(n, f, e, now);
-	uint32_t timeout_s;
-	int64_t left;
-
-	if (n->cfg.commit_timeout_s != 0)
-		return n->cfg.commit_timeout_s;
-	if (!(f->has & HAS_TIMEOUT) || f->timeout_s == 0)
-		return commit_default_timeout(f);
-	timeout_s = f->timeout_s;
-	/* What a flowtable forwards has a day; here packets come the usual way. */
-	if ((f->status & (ST_OFFLOAD | ST_HW_OFFLOAD)) && timeout_s > commit_default_timeout(f))
-		timeout_s = commit_default_timeout(f);
-	left = (int64_t)timeout_s - (uint32_t)((uint32_t)now.ms - e->told_ms) / 1000;
-	if (left > 0)
-		return (uint32_t)left;
-	/* Had it really run out, its end would have been told: traffic has renewed it since.  But who was
-	 * silent meanwhile may have had nothing left to tell. */
-	return most < timeout_s && most > 0 ? (uint32_t)most : timeout_s;
-}
-
-/* What is to be written for this replica. */
-static void
-replica_to_write(const struct node *n, uint32_t id, struct flow *f, ms_t now)
-{
-	const uint32_t keep = ST_SEEN_REPLY | ST_ASSURED | ST_SRC_NAT | ST_DST_NAT |
-	    ST_SRC_NAT_DONE | ST_DST_NAT_DONE | ST_FIXED_TIMEOUT | ST_HELPER;
-
-	table_load(&n->remote, id, f);
-	f->timeout_s = commit_timeout(n, f, table_entry(&n->remote, id), now);
-	f->status = (f->status & keep) | ST_CONFIRMED;
-	f->status |= flow_nat_status(f);
-	/* No mark is a mark of zero, also where the kernel has another one. */
-	if (!(f->has & HAS_MARK))
-		f->mark = 0;
-	f->has |= HAS_TIMEOUT | HAS_STATUS | HAS_REPLY | HAS_MARK;
-	f->has &= ~(uint32_t)HAS_ID;
-	if (!flow_is_related(f))
-		f->has &= ~(uint32_t)(HAS_MASTER | HAS_MASTER_L4 | HAS_MASTER_PORTS);
-}
-
 /* ---- the request ---- */
 
 static void
@@ -127,7 +54,7 @@ count_failed(struct node *n, const struct op_slot *s, int error)
 		n->tally.total++;
 	}
 	if (s->counted || n->jobs[JOB_COMMIT].running)
-		commit_failed(n, error, &s->op.flow, NULL);
+		commit_failed(&n->failures, error, &s->op.flow, NULL);
 	tell_flow(n, NOTE_COMMIT_ERROR, &s->op.flow, error, &n->commit_errors_told);
 }
 
@@ -177,6 +104,16 @@ want_less(const struct node *n, struct flow *want)
 		want->has &= ~(uint32_t)HAS_HELPER;
 }
 
+enum commit_verdict
+replica_decide(const struct node *n, const struct flow *replica, const struct flow *kernel,
+    enum commit_age age)
+{
+	struct flow want = *replica;
+
+	want_less(n, &want);
+	return decide(n, &want, kernel, age);
+}
+
 /*
  * Chooses the request for a replica, given what is known of the kernel's entry.  False if nothing
  * is to be written.
@@ -184,10 +121,7 @@ want_less(const struct node *n, struct flow *want)
 static bool
 choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit_age age)
 {
-	struct flow want = s->op.flow;
-
-	want_less(n, &want);
-	switch (decide(n, &want, kernel, age)) {
+	switch (replica_decide(n, &s->op.flow, kernel, age)) {
 	case COMMIT_CREATE:
 		s->op.type = KOP_CREATE;
 		return true;
@@ -212,8 +146,8 @@ choose(struct node *n, struct op_slot *s, const struct flow *kernel, enum commit
 }
 
 /* How old is the kernel's entry, `local` in our table, beside the slot's replica? */
-static enum commit_age
-age_beside(const struct node *n, const struct op_slot *s, uint32_t local)
+enum commit_age
+replica_age_beside(const struct node *n, const struct op_slot *s, uint32_t local)
 {
 	const struct entry *l = table_entry(&n->local, local);
 	const struct entry *r = table_entry(&n->remote, s->id);
@@ -242,19 +176,6 @@ is_in_doubt(const struct node *n, uint32_t local)
 	    ((flags & ENTRY_LIVE) && (n->events_lost || (n->reading && n->read_announce)));
 }
 
-/* Has nothing been heard of its owner for longer than it lasts?  Then it is not made as if it were fresh. */
-static bool
-has_run_out(const struct node *n, uint32_t id, ms_t now)
-{
-	const struct entry *e = table_entry(&n->remote, id);
-	struct flow f;
-
-	if (owner_silent_s(n, e, now) == 0)
-		return false;
-	table_load(&n->remote, id, &f);
-	return most_left(n, &f, e, now) <= 0;
-}
-
 bool
 replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 {
@@ -270,7 +191,7 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 	}
 	local = table_find(&n->local, &s->op.flow.key);
 	if (local == ENTRY_NONE || (table_entry(&n->local, local)->flags & ENTRY_DEAD)) {
-		if (s->job != JOB_COMMIT || !has_run_out(n, s->id, now))
+		if (s->job != JOB_COMMIT || !replica_has_run_out(n, s->id, now))
 			return choose(n, s, NULL, AGE_UNKNOWN);
 		count(s, &n->stats.commit_expired, &n->tally.expired);
 		if (n->followed != 0)
@@ -278,7 +199,7 @@ replica_prepare(struct node *n, struct op_slot *s, ms_t now)
 		return false;
 	}
 	table_load(&n->local, local, &kernel);
-	if (!choose(n, s, &kernel, age_beside(n, s, local)))
+	if (!choose(n, s, &kernel, replica_age_beside(n, s, local)))
 		return false;
 	/* Nothing is deleted on memory: events of it may be lost, or still unread. */
 	if (s->op.type == KOP_REPLACE || is_in_doubt(n, local))
@@ -561,8 +482,8 @@ found(struct node *n, const struct flow *f, ms_t now)
 }
 
 /* How old is an entry that the kernel has just shown us? */
-static enum commit_age
-age_of_found(const struct node *n, const struct op_slot *s, const struct flow *kernel)
+enum commit_age
+replica_age_of_found(const struct node *n, const struct op_slot *s, const struct flow *kernel)
 {
 	const struct entry *r = table_entry(&n->remote, s->id);
 	uint32_t local = table_find(&n->local, &kernel->key);
@@ -578,7 +499,7 @@ age_of_found(const struct node *n, const struct op_slot *s, const struct flow *k
 		if (kernel->status & ~known.status & (ST_SEEN_REPLY | ST_ASSURED))
 			return AGE_UNKNOWN;
 	}
-	return age_beside(n, s, local);
+	return replica_age_beside(n, s, local);
 }
 
 /* The kernel has an entry for the replica's tuple: is it to be written?  And we know now what is there. */
@@ -591,7 +512,7 @@ choose_beside(struct node *n, struct op_slot *s, const struct flow *kernel, ms_t
 
 	if (known)
 		local_shown(n, local, kernel, now);
-	write = choose(n, s, kernel, age_of_found(n, s, kernel));
+	write = choose(n, s, kernel, replica_age_of_found(n, s, kernel));
 	/* Of a flow of ours it is news, too, that no event has told yet. */
 	if (known && (table_entry(&n->local, local)->flags & ENTRY_LIVE))
 		local_looked_at(n, local, kernel, false, now);
@@ -627,7 +548,7 @@ blocked(struct node *n, struct op_slot *s, const struct kernel_result *res)
 	} else if (res->error != 0 || !res->has_flow) {
 		give_up(n, s, res->error != 0 ? res->error : EEXIST);
 	} else if (commit_makes_way(&res->flow, &s->op.flow,
-		       age_of_found(n, s, &res->flow))) {
+		       replica_age_of_found(n, s, &res->flow))) {
 		s->op.victim = res->flow.key;
 		s->op.victim_id = res->flow.id;
 		slot_retry(n, s, KOP_REPLACE);

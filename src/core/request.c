@@ -83,6 +83,7 @@ settle(struct node *n, ms_t now)
 	struct job *flush = &n->jobs[JOB_FLUSH];
 
 	commit_settle(n, now);
+	rehearse_settle(n, now);
 	if (verify->running && verify->out == 0 && verify->cursor >= n->local.high) {
 		verify->running = false;
 		local_verify_done(n, now);
@@ -124,7 +125,7 @@ request_pull(struct node *n, struct kernel_op *op, ms_t now)
 	if (commit_pull(n, op, now) || commit_pull_own(n, op) || pull_walk(n, JOB_VERIFY, op) ||
 	    pull_walk(n, JOB_FLUSH, op))
 		return true;
-	if (!n->scan_paused && ((has_an_end(n) && expect_pull(n, op, now)) ||
+	if (!n->scan_paused && (rehearse_pull(n, op, now) || (has_an_end(n) && expect_pull(n, op, now)) ||
 	    commit_pull_changed(n, op, now) || expect_pull(n, op, now)))
 		return true;
 	n->scan_left = SCAN_MAX;
@@ -183,6 +184,8 @@ request_answered(struct node *n, const struct kernel_result *res, ms_t now)
 	s = &n->ops[res->cookie];
 	if (s->job == JOB_VERIFY || s->job == JOB_FLUSH)
 		walk_result(n, s, res, now);
+	else if (s->job == JOB_REHEARSE)
+		rehearse_answered(n, s, res);
 	else
 		commit_answered(n, s, res, now);
 	settle(n, now);

@@ -35,7 +35,8 @@ slot_take(struct node *n, enum job_id job, struct table *t, uint32_t id)
 		s->id = id;
 		s->birth = table_entry(t, id)->birth;
 		s->op.cookie = at;
-		n->op_replica[at] = t == &n->remote ? id : ENTRY_NONE;
+		/* Who only asks is in nobody's way. */
+		n->op_replica[at] = t == &n->remote && job != JOB_REHEARSE ? id : ENTRY_NONE;
 		n->op_hint[n->op_replica[at] % OPS_MAX]++;
 		s->op.tcp_liberal = false;
 		return s;

@@ -484,6 +484,7 @@ incumbent_command(struct incumbent *inc, enum node_cmd cmd, ms_t now)
 		break;
 	case CMD_COMMIT_EXPECTS:
 	case CMD_FLUSH_EXPECTS:
+	case CMD_REHEARSE:
 		break;
 	case CMD_REQUEST_RESYNC:
 	case CMD_COMPARE:
