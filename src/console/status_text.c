@@ -59,6 +59,30 @@ print_who(const struct screen *s, const json_t *doc)
 	putc('\n', s->out);
 }
 
+/* What keepalived has said, and is told. */
+static void
+print_vrrp(const struct screen *s, const json_t *doc)
+{
+	const json_t *v = console_at(doc, "vrrp");
+	const char *state = console_str(v, "state");
+	char ago[SCREEN_WORD_MAX] = "", left[SCREEN_WORD_MAX];
+
+	if (is_there(v, "fifo")) {
+		if (is_there(v, "heard_s_ago"))
+			snprintf(ago, sizeof(ago), " %s ago", screen_time(left, console_int(v, "heard_s_ago") * 1000));
+		screen_wrap(s, SCREEN_PLAIN, 0, INDENT, "keepalived: %s %s %s%s", console_str(v, "of"),
+		    console_str(v, "name"), state[0] != '\0' ? state : "has said nothing yet", ago);
+	}
+	if (console_bool(v, "held"))
+		screen_wrap(s, SCREEN_WARN, 0, INDENT,
+		    "Held back in the election of a master for %s more at most (track file: %lld): %s",
+		    screen_time(left, console_int(v, "until_s") * 1000), (long long)console_int(v, "value"),
+		    console_str(v, "why"));
+	if (is_there(v, "error"))
+		screen_wrap(s, SCREEN_BAD, 0, INDENT, "The track file %s cannot be written: %s",
+		    console_str(v, "track_file"), console_str(v, "error"));
+}
+
 static enum screen_style
 verdict_style(const struct verdict *v)
 {
@@ -321,6 +345,7 @@ void
 status_print(const struct screen *s, const json_t *doc, const struct verdict *v)
 {
 	print_who(s, doc);
+	print_vrrp(s, doc);
 	print_verdict(s, v);
 	print_tables(s, doc);
 	if (v->is != VERDICT_NONE) {

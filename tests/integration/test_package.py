@@ -409,8 +409,8 @@ def test_a_user_of_its_own_and_a_group_that_reads(machine, package):
     wait_until(lambda: "sport=4000" in machine.run("conntrackd", "-i").stdout, 5, "the flow is seen")
     for order in ("-c", "-f", "-R", "-B", "-n"):
         machine.run("conntrackd", order)
-    machine.run("sh", "-c", "echo 'GROUP \"G1\" MASTER 0' >" + FIFO)
-    wait_until(lambda: machine.run("conntrackd", "role").stdout == "master\n", 5, "the FIFO is read")
+    machine.run("sh", "-c", "echo 'GROUP \"G1\" FAULT 0' >" + FIFO)
+    wait_until(lambda: machine.run("conntrackd", "role").stdout == "fault\n", 5, "the FIFO is read")
     assert machine.run("stat", "-c", "%U", FIFO, FIFO + ".state", TRACK).stdout == "conntrackd\n" * 3
     log = "/var/log/conntrackd/conntrackd.log"
     machine.run("mv", log, log + ".1")

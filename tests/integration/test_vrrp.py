@@ -313,6 +313,18 @@ def configure(lab, name, in_vrrp=None):
     lab.configure("FTFW", **options)
 
 
+def test_the_section_that_the_examples_show_is_right(node):
+    """Once the comment is taken away, it is that of keepalived-fifo.conf."""
+    text = example("ftfw/conntrackd.conf")
+    begin = text.index("# VRRP {")
+    end = text.index("# }", begin) + 3
+    shown = text[begin:end].replace("# ", "", 1).replace("\t#\t", "\t\t").replace("\t# }", "\t}")
+    assert shown.split() == section().split()
+    assert FIFO in example("keepalived-fifo.conf") and TRACK in example("keepalived-fifo.conf")
+    start(node, shown)
+    assert status(node)["vrrp"]["name"] == "G1"
+
+
 def moved(lab, traffic, old, count):
     """Every connection goes on through the other firewall."""
     new = lab.other(old)

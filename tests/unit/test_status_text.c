@@ -128,6 +128,31 @@ a_master_says_what_it_does_know(void **state)
 }
 
 static void
+what_keepalived_says_and_is_told_is_shown(void **state)
+{
+	struct page p;
+
+	(void)state;
+	print(&p, "{'mode':'FT-FW','role':{'is':'backup'},'vrrp':{'fifo':'/f','of':'group','name':'G1',"
+		  "'state':'BACKUP','heard_s_ago':12,'track_file':'/t','value':-60,'error':null,'held':true,"
+		  "'why':'no-peer','held_s':8,'until_s':22}}", false, false);
+	assert_non_null(strstr(p.text, "\nkeepalived: group G1 BACKUP 12 s ago\n"));
+	assert_non_null(strstr(p.text, "\nHeld back in the election of a master for 22 s more at most (track file: "
+				       "-60):\n  no-peer\n"));
+	page_free(&p);
+	print(&p, "{'mode':'FT-FW','role':{'is':'unknown'},'vrrp':{'fifo':'/f','of':'instance','name':'V',"
+		  "'state':null,'heard_s_ago':null,'track_file':'/t','value':0,'error':'Is a directory',"
+		  "'held':false}}", false, false);
+	assert_non_null(strstr(p.text, "\nkeepalived: instance V has said nothing yet\n"));
+	assert_non_null(strstr(p.text, "\nThe track file /t cannot be written: Is a directory\n"));
+	assert_null(strstr(p.text, "Held back"));
+	page_free(&p);
+	print(&p, "{'mode':'FT-FW','role':{'is':'unknown'},'vrrp':null}", false, false);
+	assert_null(strstr(p.text, "\nkeepalived:"));
+	page_free(&p);
+}
+
+static void
 statistics_have_no_failover(void **state)
 {
 	(void)state;
@@ -235,6 +260,7 @@ main(void)
 	    cmocka_unit_test(a_backup_knows_whether_it_could_take_over),
 	    cmocka_unit_test(a_master_does_not_pretend_to_know_its_peer),
 	    cmocka_unit_test(a_master_says_what_it_does_know),
+	    cmocka_unit_test(what_keepalived_says_and_is_told_is_shown),
 	    cmocka_unit_test(statistics_have_no_failover),
 	    cmocka_unit_test(no_line_is_too_long),
 	    cmocka_unit_test(words_are_wrapped_where_the_line_ends),
