@@ -255,6 +255,7 @@ struct peer {
 	ms_t nacked;       /* when it was last asked to repeat something */
 	uint32_t last;     /* last number accepted */
 	uint32_t ack_from; /* start of what we have not acknowledged yet */
+	ms_t ack_since;    /* and when that was heard */
 	uint32_t window;   /* messages until the next acknowledgement */
 	uint32_t jump_next; /* number that would make a far jump believable */
 	uint32_t hello_next; /* the same for a HELLO that was held */
@@ -397,7 +398,7 @@ struct node {
 	struct control controls[CONTROLS_MAX]; /* ring */
 	uint32_t controls_head, controls_count;
 	ms_t controls_next;   /* when they may leave */
-	ms_t overslept;       /* when we last heard something while behind with our keepalive */
+	ms_t overslept;       /* when we were last behind with our keepalive */
 	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
 	uint32_t sent_head, sent_count;
 	uint32_t sent_done; /* of those, acknowledged by all that have to */
@@ -571,6 +572,8 @@ void sync_acked(struct node *n, struct peer *p, uint32_t from, uint32_t to, ms_t
 void sync_nacked(struct node *n, uint32_t from, uint32_t to);
 /* A second has gone by: what has been unacknowledged for long is said again. */
 void sync_again(struct node *n);
+/* The same: what peers have said by then is acknowledged, however busy we are. */
+void sync_acknowledge(struct node *n, ms_t now);
 /* Everything unacknowledged counts as acknowledged by this peer. */
 void sync_forgive(struct node *n, struct peer *p);
 /* The peer asks for everything: every flow, and every delete that it did not acknowledge. */
@@ -596,6 +599,13 @@ local_timeout_left(const struct flow *f, const struct entry *e, ms_t now)
 	uint32_t passed = ms_second(now) - e->timeout_s;
 
 	return passed < f->timeout_s ? f->timeout_s - passed : 0;
+}
+
+/* We have been stopped: what we read now may be old, and out of order, and that nothing was heard says nothing. */
+static inline bool
+has_overslept(const struct node *n, ms_t now)
+{
+	return n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS;
 }
 
 /* local.c: the kernel's flows as we know them */

@@ -173,13 +173,6 @@ peer_heard(struct node *n, const struct peer_addr *addr, uint32_t seq, ms_t now)
 	return p;
 }
 
-/* We have been stopped: what we read now may be old, and out of order. */
-static bool
-has_overslept(const struct node *n, ms_t now)
-{
-	return n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS;
-}
-
 /* A HELLO that the network delivered late or twice, to be told from one of a new instance. */
 static bool
 is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now)
@@ -433,6 +426,7 @@ accept_next(struct node *n, struct peer *p, uint32_t seq)
 	if (!p->ack_open) {
 		p->ack_open = true;
 		p->ack_from = seq;
+		p->ack_since = p->heard;
 	}
 	if (p->window > 0)
 		p->window--;
@@ -460,6 +454,7 @@ accept_gap(struct node *n, struct peer *p, uint32_t seq, ms_t now)
 	n->stats.nack_sent++;
 	p->nacked = now;
 	p->window = n->cfg.ack_window - 1;
+	p->ack_since = now;
 	p->ack_from = seq;
 	p->ack_open = true;
 	p->last = seq;

@@ -129,10 +129,37 @@ sync_refresh_later(struct node *n, uint32_t id, ms_t now)
 		    ms_add(now, (part_s > LOOK_MIN_S ? part_s : LOOK_MIN_S) * INT64_C(1000)));
 }
 
+/* What peers had said by then is acknowledged; true if there was anything. */
+static bool
+acknowledge(struct node *n, ms_t then)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
+		struct peer *p = &n->peers[i];
+
+		if (!p->used || !p->ack_open || !ms_reached(then, p->ack_since))
+			continue;
+		p->ack_open = !sync_control(n, WIRE_ACK, p->ack_from, p->last);
+		said = true;
+	}
+	return said;
+}
+
+/*
+ * Who always has something to tell never comes to its keepalive, and a peer that says little would wait for a
+ * whole window, minutes perhaps, to learn that it was understood.
+ */
+void
+sync_acknowledge(struct node *n, ms_t now)
+{
+	acknowledge(n, ms_add(now, -KEEPALIVE_MS));
+}
+
 void
 sync_tick(struct node *n, ms_t now)
 {
-	bool said = false;
+	bool said;
 
 	local_expire(n, now);
 	expect_tick(n, now);
@@ -143,14 +170,7 @@ sync_tick(struct node *n, ms_t now)
 	}
 	if (!n->mode->alive || !ms_reached(now, n->keepalive))
 		return;
-	for (size_t i = 0; i < NODE_PEERS_MAX; i++) {
-		struct peer *p = &n->peers[i];
-
-		if (!p->used || !p->ack_open)
-			continue;
-		p->ack_open = !sync_control(n, WIRE_ACK, p->ack_from, p->last);
-		said = true;
-	}
+	said = acknowledge(n, now);
 	if (!said)
 		sync_control(n, WIRE_ALIVE, 0, 0);
 	n->keepalive = ms_add(now, KEEPALIVE_MS);

@@ -292,6 +292,34 @@ deletes_that_wait_are_limited_also_in_a_burst(void **state)
 	world_free(w);
 }
 
+/*
+ * A node that always has something to tell never comes to its keepalive.  What it has heard of its peer, which says
+ * little, it acknowledges all the same: the peer waits for that to know that it was understood.
+ */
+static void
+who_is_busy_acknowledges_what_little_it_hears(void **state)
+{
+	struct node_cfg cfg = ftfw_cfg();
+	struct ready_view ready;
+	struct world *w;
+
+	(void)state;
+	cfg.ack_window = 300;
+	w = pair(cfg);
+	make_flows(w, 0, 1, 100);
+	world_run(w, 30000);
+	for (unsigned int i = 0; i < 300; i++) {
+		if (i == 20)
+			world_command(w, 1, CMD_COMPARE);
+		make_flows(w, 0, 1000 + i, 1);
+		world_run(w, 100);
+	}
+	assert_int_equal(w->nodes[1].notices[NOTE_RESYNC_UNANSWERED], 0);
+	node_ready_view(w->nodes[1].node, &ready, w->now);
+	assert_false(ready.reasons[READY_UNANSWERED].open);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -307,6 +335,7 @@ main(void)
 	    cmocka_unit_test(a_read_that_was_cut_short_is_asked_for_again),
 	    cmocka_unit_test(what_a_full_table_left_out_is_fetched_when_there_is_room),
 	    cmocka_unit_test(what_a_full_cache_refused_is_asked_for_when_there_is_room),
+	    cmocka_unit_test(who_is_busy_acknowledges_what_little_it_hears),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
