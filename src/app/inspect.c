@@ -7,6 +7,7 @@
  * takes long; the client adds them up.
  */
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "verbs.h"
@@ -40,7 +41,7 @@ add(struct sums *s, const char *text)
 		s->others++;
 		return;
 	}
-	strncpy(s->list[s->count].text, text, SUM_TEXT - 1);
+	snprintf(s->list[s->count].text, SUM_TEXT, "%s", text);
 	s->list[s->count++].flows = 1;
 }
 
