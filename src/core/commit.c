@@ -223,7 +223,9 @@ is_its_turn(const struct node *n, struct job *job, struct entry *e)
 static bool
 next_turn(struct job *job)
 {
-	while (job->phase == PHASE_MASTERS && ++job->turn < COMMIT_TURNS) {
+	/* Asked again and again while answers are awaited, it stays at the last. */
+	while (job->phase == PHASE_MASTERS && job->turn + 1 < COMMIT_TURNS) {
+		job->turn++;
 		if (job->turn_left[job->turn] == 0)
 			continue;
 		job->cursor = job->foreseen = 0;

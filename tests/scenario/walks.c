@@ -622,6 +622,25 @@ what_write_through_leaves_alone_is_not_waited_for(void **state)
 	stage_down(&s);
 }
 
+/* The kernel takes its time, and whoever drives the node asks it for more in every turn. */
+static void
+who_is_asked_too_often_does_not_begin_anew(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct kernel_op op, more;
+	struct flow f = tcp_flow(1);
+
+	(void)state;
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	node_command(s.n, CMD_COMMIT, s.now);
+	op = asked(&s, KOP_CREATE, 1);
+	for (int i = 0; i < 1000; i++)
+		assert_false(node_pull_kernel_op(s.n, &more, s.now));
+	stage_answer(&s, &op, 0);
+	assert_int_equal(stage_committed(&s).total, 1);
+	stage_down(&s);
+}
+
 int
 main(void)
 {
@@ -645,6 +664,7 @@ main(void)
 	    cmocka_unit_test(a_master_that_died_is_not_waited_for),
 	    cmocka_unit_test(a_master_that_ended_here_has_to_be_written_first),
 	    cmocka_unit_test(what_write_through_leaves_alone_is_not_waited_for),
+	    cmocka_unit_test(who_is_asked_too_often_does_not_begin_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
