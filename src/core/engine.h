@@ -398,7 +398,7 @@ struct node {
 	struct control controls[CONTROLS_MAX]; /* ring */
 	uint32_t controls_head, controls_count;
 	ms_t controls_next;   /* when they may leave */
-	ms_t overslept;       /* when we were last behind with our keepalive */
+	ms_t overslept;       /* when we last heard something while behind with our keepalive */
 	struct control sent[UNACKED_CONTROLS_MAX]; /* ring, by number */
 	uint32_t sent_head, sent_count;
 	uint32_t sent_done; /* of those, acknowledged by all that have to */
@@ -599,13 +599,6 @@ local_timeout_left(const struct flow *f, const struct entry *e, ms_t now)
 	uint32_t passed = ms_second(now) - e->timeout_s;
 
 	return passed < f->timeout_s ? f->timeout_s - passed : 0;
-}
-
-/* We have been stopped: what we read now may be old, and out of order, and that nothing was heard says nothing. */
-static inline bool
-has_overslept(const struct node *n, ms_t now)
-{
-	return n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS;
 }
 
 /* local.c: the kernel's flows as we know them */

@@ -137,14 +137,6 @@ look_ahead(struct node *n, struct rbuf *r, struct heard *h, size_t *count)
 	return true;
 }
 
-/* Whoever comes late to its keepalive was stopped, and has not read what peers said meanwhile. */
-static void
-note_sleep(struct node *n, ms_t now)
-{
-	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
-		n->overslept = now;
-}
-
 void
 node_datagram(struct node *n, const struct peer_addr *from, const void *data, size_t len, ms_t now)
 {
@@ -154,7 +146,8 @@ node_datagram(struct node *n, const struct peer_addr *from, const void *data, si
 
 	ASSERT(from->link < NODE_LINKS_MAX);
 	n->stats.recv_datagrams++;
-	note_sleep(n, now);
+	if (n->mode->alive && ms_since(now, n->keepalive) > OVERSLEPT_MS)
+		n->overslept = now;
 	rbuf_init(&r, data, len);
 	while (more) {
 		size_t count = 0;
@@ -237,7 +230,6 @@ node_kernel_result(struct node *n, const struct kernel_result *res, ms_t now)
 enum cmd_result
 node_command(struct node *n, enum node_cmd cmd, ms_t now)
 {
-	note_sleep(n, now);
 	switch (cmd) {
 	case CMD_COMMIT:
 		rehearse_stop(n);
@@ -342,7 +334,6 @@ tell_evicted(struct node *n, ms_t now)
 void
 node_tick(struct node *n, ms_t now)
 {
-	note_sleep(n, now);
 	sync_tick(n, now);
 	remote_expire(n, now);
 	expect_expire(n, now);

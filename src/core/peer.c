@@ -173,6 +173,13 @@ peer_heard(struct node *n, const struct peer_addr *addr, uint32_t seq, ms_t now)
 	return p;
 }
 
+/* We have been stopped: what we read now may be old, and out of order. */
+static bool
+has_overslept(const struct node *n, ms_t now)
+{
+	return n->overslept.ms != 0 && ms_since(now, n->overslept) < LATE_MS;
+}
+
 /* A HELLO that the network delivered late or twice, to be told from one of a new instance. */
 static bool
 is_late_hello(const struct node *n, const struct peer *p, uint32_t seq, ms_t now)

@@ -11,7 +11,7 @@ owner_silent_s(const struct node *n, const struct entry *e, ms_t now)
 	int64_t silent_ms = PEER_GONE_MS;
 
 	/* In ALARM nobody speaks without need, and what is not named runs out by itself. */
-	if (!n->mode->alive || has_overslept(n, now))
+	if (!n->mode->alive)
 		return 0;
 	if (e->peer < NODE_PEERS_MAX)
 		silent_ms = ms_since(now, n->peers[e->peer].heard);

@@ -177,7 +177,8 @@ begin_takeover(struct sim *s, struct takeovers *t, size_t node)
 	t->began[node] = s->w->now;
 	t->disturbed[node] = t->flushing[node];
 	t->forgot[node] = false;
-	t->silent[node] = has_silent_peer(s, node);
+	/* What a node did not hear as it was stopped, it may find out after the commit that it was ordered. */
+	t->silent[node] = has_silent_peer(s, node) || s->w->nodes[node].paused_until.ms > s->w->now.ms;
 	t->swept[node] = s->plan->mode != 0;
 	t->degraded[node] = node_stats(s->w->nodes[node].node)->commit_degraded;
 	t->behind[node] = sim_is_behind(s, node);
