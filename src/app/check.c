@@ -24,7 +24,7 @@ write_netns(struct json *j)
 	struct stat st;
 	bool known = stat("/proc/self/ns/net", &st) == 0;
 
-	json_u64(j, "netns", known ? (uint64_t)st.st_ino : 0);
+	jw_u64(j, "netns", known ? (uint64_t)st.st_ino : 0);
 }
 
 static void
@@ -34,19 +34,19 @@ write_peers(struct json *j, const struct daemon *d)
 	struct text t;
 	char buf[64];
 
-	json_array(j, "peers");
+	jw_array(j, "peers");
 	for (size_t i = 0; node_peer_view(d->node, i, &v, loop_now()); i++) {
 		text_init(&t, buf, sizeof(buf));
 		text_addr(&t, v.addr.l3, &v.addr.addr);
-		json_object(j, NULL);
-		json_u64(j, "slot", v.slot);
-		json_str(j, "address", buf);
-		json_bool(j, "heard", v.heard_lately);
-		json_i64(j, "heard_ms_ago", v.heard_ms_ago);
-		json_bool(j, "in_sync", v.in_sync);
-		json_object_end(j);
+		jw_object(j, NULL);
+		jw_u64(j, "slot", v.slot);
+		jw_str(j, "address", buf);
+		jw_bool(j, "heard", v.heard_lately);
+		jw_i64(j, "heard_ms_ago", v.heard_ms_ago);
+		jw_bool(j, "in_sync", v.in_sync);
+		jw_object_end(j);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 static void
@@ -63,23 +63,23 @@ answer_facts(const struct verb_call *v)
 
 	snprintf(print, sizeof(print), "%016llx", (unsigned long long)filter_print(&cfg->filter));
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
-	json_object(&j, NULL);
-	json_u64(&j, "format", FLOW_RECORD_FORMAT);
-	json_bool(&j, "replicates", cfg->mode != MODE_STATS);
-	json_bool(&j, "acknowledged", cfg->mode == MODE_FTFW);
-	json_bool(&j, "write_through", cfg->write_through);
-	json_u64(&j, "poll_s", d->cfg->poll_s);
-	json_str(&j, "filter", print);
+	jw_init(&j, &t);
+	jw_object(&j, NULL);
+	jw_u64(&j, "format", FLOW_RECORD_FORMAT);
+	jw_bool(&j, "replicates", cfg->mode != MODE_STATS);
+	jw_bool(&j, "acknowledged", cfg->mode == MODE_FTFW);
+	jw_bool(&j, "write_through", cfg->write_through);
+	jw_u64(&j, "poll_s", d->cfg->poll_s);
+	jw_str(&j, "filter", print);
 	write_netns(&j);
-	json_bool(&j, "reread_pending", reread);
-	json_u64(&j, "overruns", stats->kernel_overruns);
-	json_u64(&j, "internal_full", stats->local_full);
-	json_u64(&j, "external_full", stats->remote_full);
-	json_u64(&j, "commits", stats->commits);
+	jw_bool(&j, "reread_pending", reread);
+	jw_u64(&j, "overruns", stats->kernel_overruns);
+	jw_u64(&j, "internal_full", stats->local_full);
+	jw_u64(&j, "external_full", stats->remote_full);
+	jw_u64(&j, "commits", stats->commits);
 	write_peers(&j, d);
-	json_object_end(&j);
-	json_end(&j);
+	jw_object_end(&j);
+	jw_end(&j);
 	verb_answer(v, &t, 0);
 }
 

@@ -29,12 +29,12 @@ debug_expire(struct daemon *d, ms_t now)
 void
 debug_write(struct json *j, const struct daemon *d, ms_t now)
 {
-	json_str(j, "level", log_level_name(log_level(d->log)));
-	json_str(j, "configured", log_level_name(LEVEL_CONFIGURED));
+	jw_str(j, "level", log_level_name(log_level(d->log)));
+	jw_str(j, "configured", log_level_name(LEVEL_CONFIGURED));
 	if (d->debug.until.ms == MS_NEVER.ms)
-		json_null(j, "until_ms");
+		jw_null(j, "until_ms");
 	else
-		json_i64(j, "until_ms", ms_since(d->debug.until, now));
+		jw_i64(j, "until_ms", ms_since(d->debug.until, now));
 }
 
 static bool
@@ -87,11 +87,11 @@ answer_log(const struct verb_call *v)
 	if (name != NULL)
 		set_level(v->d, v->job, level, seconds);
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
-	json_object(&j, NULL);
+	jw_init(&j, &t);
+	jw_object(&j, NULL);
 	debug_write(&j, v->d, loop_now());
-	json_object_end(&j);
-	json_end(&j);
+	jw_object_end(&j);
+	jw_end(&j);
 	verb_answer(v, &t, 0);
 }
 

@@ -73,7 +73,7 @@ more(const struct verb_call *v,
 	}
 	while (t.len + RENDER_JSON_MAX + sizeof("\n]\n") <= sizeof(buf)) {
 		text_init(&o, object, sizeof(object));
-		json_init(&j, &o);
+		jw_init(&j, &o);
 		left = next(&j, v, table, now);
 		if (!left)
 			break;

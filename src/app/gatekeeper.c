@@ -198,15 +198,15 @@ gatekeeper_write(struct json *j, const struct daemon *d)
 {
 	const struct gatekeeper *k = &d->gatekeeper;
 
-	json_object(j, "gate");
-	json_bool(j, "configured", d->cfg->gate);
-	json_bool(j, "ready", k->made);
-	json_bool(j, "closed", is_closed(d));
-	json_u64(j, "closings", k->closings);
-	json_u64(j, "timeouts", k->timeouts);
-	json_u64(j, "failures", k->failures);
-	json_u64(j, "held_packets", k->held);
-	json_u64(j, "last_closed_ms", k->last_ms);
-	json_u64(j, "last_held_packets", k->last_held);
-	json_object_end(j);
+	jw_object(j, "gate");
+	jw_bool(j, "configured", d->cfg->gate);
+	jw_bool(j, "ready", k->made);
+	jw_bool(j, "closed", is_closed(d));
+	jw_u64(j, "closings", k->closings);
+	jw_u64(j, "timeouts", k->timeouts);
+	jw_u64(j, "failures", k->failures);
+	jw_u64(j, "held_packets", k->held);
+	jw_u64(j, "last_closed_ms", k->last_ms);
+	jw_u64(j, "last_held_packets", k->last_held);
+	jw_object_end(j);
 }

@@ -59,14 +59,14 @@ add_addr(struct sums *s, uint8_t l3, const struct ip_addr *addr)
 static void
 write_sums(struct json *j, const char *key, const char *name, const struct sums *s)
 {
-	json_array(j, key);
+	jw_array(j, key);
 	for (size_t i = 0; i < s->count; i++) {
-		json_object(j, NULL);
-		json_str(j, name, s->list[i].text);
-		json_u64(j, "flows", s->list[i].flows);
-		json_object_end(j);
+		jw_object(j, NULL);
+		jw_str(j, name, s->list[i].text);
+		jw_u64(j, "flows", s->list[i].flows);
+		jw_object_end(j);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 /* FNV-1a of the configuration in force as config_print() has it: the client knows what its file would give. */
@@ -96,17 +96,17 @@ write_head(struct text *t, const struct daemon *d)
 	text_init(&hex, sum, sizeof(sum));
 	text_add(&hex, "%016llx", (unsigned long long)config_sum(d->cfg));
 	text_str(t, "{\"daemon\":");
-	json_init(&j, t);
-	json_object(&j, NULL);
-	json_str(&j, "version", VERSION);
-	json_str(&j, "config", d->cfg_path);
-	json_str(&j, "config_sum", sum);
-	json_u64(&j, "events_buffer", ctnl_rcvbuf(d->ctnl));
-	json_array(&j, "link_buffers");
+	jw_init(&j, t);
+	jw_object(&j, NULL);
+	jw_str(&j, "version", VERSION);
+	jw_str(&j, "config", d->cfg_path);
+	jw_str(&j, "config_sum", sum);
+	jw_u64(&j, "events_buffer", ctnl_rcvbuf(d->ctnl));
+	jw_array(&j, "link_buffers");
 	for (size_t i = 0; i < d->links_count; i++)
-		json_u64(&j, NULL, link_rcvbuf(d->links[i]));
-	json_array_end(&j);
-	json_object_end(&j);
+		jw_u64(&j, NULL, link_rcvbuf(d->links[i]));
+	jw_array_end(&j);
+	jw_object_end(&j);
 	text_str(t, ",\"slices\":[");
 }
 
@@ -132,13 +132,13 @@ write_slice(struct text *t, const struct daemon *d, uint32_t *cursor)
 		if (view.flow.has & HAS_HELPER)
 			add(&helpers, view.flow.rare.helper);
 	}
-	json_init(&j, t);
-	json_object(&j, NULL);
-	json_u64(&j, "flows", flows);
+	jw_init(&j, t);
+	jw_object(&j, NULL);
+	jw_u64(&j, "flows", flows);
 	write_sums(&j, "nat", "address", &nat);
-	json_u64(&j, "nat_others", nat.others);
+	jw_u64(&j, "nat_others", nat.others);
 	write_sums(&j, "helpers", "name", &helpers);
-	json_object_end(&j);
+	jw_object_end(&j);
 	return left;
 }
 

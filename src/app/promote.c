@@ -42,13 +42,13 @@ write_refusal(struct json *j, int error)
 	for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
 		if (refusals[i].error != error)
 			continue;
-		json_str(j, "code", refusals[i].code);
-		json_str(j, "text", refusals[i].text);
+		jw_str(j, "code", refusals[i].code);
+		jw_str(j, "text", refusals[i].text);
 		return;
 	}
 	snprintf(code, sizeof(code), "errno-%d", error);
-	json_str(j, "code", code);
-	json_str(j, "text", strerror(error));
+	jw_str(j, "code", code);
+	jw_str(j, "text", strerror(error));
 }
 
 static void
@@ -62,12 +62,12 @@ write_failure(struct json *j, const struct commit_failure *f)
 		render_expect_brief(&t, &f->expect);
 	else
 		render_flow_brief(&t, &f->flow);
-	json_object(j, NULL);
+	jw_object(j, NULL);
 	write_refusal(j, f->error);
-	json_str(j, "of", f->of_expects ? "expectations" : "flows");
-	json_u64(j, "count", f->count);
-	json_str(j, "example", line);
-	json_object_end(j);
+	jw_str(j, "of", f->of_expects ? "expectations" : "flows");
+	jw_u64(j, "count", f->count);
+	jw_str(j, "example", line);
+	jw_object_end(j);
 }
 
 static void
@@ -75,10 +75,10 @@ write_failures(struct json *j, const struct daemon *d, bool rehearsal)
 {
 	const struct commit_failure *f;
 
-	json_array(j, "failures");
+	jw_array(j, "failures");
 	for (size_t i = 0; (f = node_commit_failure(d->node, rehearsal, i)) != NULL; i++)
 		write_failure(j, f);
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 /* ---- the verdict ---- */
@@ -88,23 +88,23 @@ write_flows(struct json *j, const struct promotion *p)
 {
 	const struct commit_tally *t = &p->tally;
 
-	json_object(j, "flows");
-	json_u64(j, "total", t->total);
-	json_u64(j, "in_kernel", promotion_in_kernel(p));
-	json_u64(j, "created", t->created);
-	json_u64(j, "updated", t->updated);
-	json_u64(j, "replaced", t->replaced);
-	json_u64(j, "current", t->current);
-	json_u64(j, "degraded", t->degraded);
-	json_u64(j, "displaced", t->displaced);
-	json_u64(j, "expired", t->expired);
-	json_u64(j, "ended", t->ended);
-	json_u64(j, "failed", t->failed);
-	json_object_end(j);
-	json_object(j, "expectations");
-	json_u64(j, "created", t->expects_created);
-	json_u64(j, "failed", t->expects_failed);
-	json_object_end(j);
+	jw_object(j, "flows");
+	jw_u64(j, "total", t->total);
+	jw_u64(j, "in_kernel", promotion_in_kernel(p));
+	jw_u64(j, "created", t->created);
+	jw_u64(j, "updated", t->updated);
+	jw_u64(j, "replaced", t->replaced);
+	jw_u64(j, "current", t->current);
+	jw_u64(j, "degraded", t->degraded);
+	jw_u64(j, "displaced", t->displaced);
+	jw_u64(j, "expired", t->expired);
+	jw_u64(j, "ended", t->ended);
+	jw_u64(j, "failed", t->failed);
+	jw_object_end(j);
+	jw_object(j, "expectations");
+	jw_u64(j, "created", t->expects_created);
+	jw_u64(j, "failed", t->expects_failed);
+	jw_object_end(j);
 }
 
 static void
@@ -113,34 +113,34 @@ write_replica(struct json *j, const struct daemon *d, const struct promotion *p)
 	char buf[64];
 	struct text t;
 
-	json_object(j, "replica");
+	jw_object(j, "replica");
 	readiness_write(j, "readiness", d, &p->ready);
-	json_array(j, "peers");
+	jw_array(j, "peers");
 	for (size_t i = 0; i < p->peers_count; i++) {
 		const struct peer_view *v = &p->peers[i];
 
 		text_init(&t, buf, sizeof(buf));
 		text_addr(&t, v->addr.l3, &v->addr.addr);
-		json_object(j, NULL);
-		json_str(j, "address", buf);
-		json_bool(j, "heard", v->heard_lately);
-		json_i64(j, "heard_ms_ago", v->heard_ms_ago);
-		json_u64(j, "flows", v->flows);
-		json_bool(j, "in_sync", v->in_sync);
-		json_object_end(j);
+		jw_object(j, NULL);
+		jw_str(j, "address", buf);
+		jw_bool(j, "heard", v->heard_lately);
+		jw_i64(j, "heard_ms_ago", v->heard_ms_ago);
+		jw_u64(j, "flows", v->flows);
+		jw_bool(j, "in_sync", v->in_sync);
+		jw_object_end(j);
 	}
-	json_array_end(j);
-	json_object_end(j);
+	jw_array_end(j);
+	jw_object_end(j);
 }
 
 static void
 write_role(struct json *j, const struct daemon *d)
 {
-	json_object(j, "role");
-	json_str(j, "is", role_name(d->role.is));
-	json_i64(j, "since_s", ms_since(loop_now(), d->role.since) / 1000);
-	json_str(j, "by", d->role.by[0] != '\0' ? d->role.by : NULL);
-	json_object_end(j);
+	jw_object(j, "role");
+	jw_str(j, "is", role_name(d->role.is));
+	jw_i64(j, "since_s", ms_since(loop_now(), d->role.since) / 1000);
+	jw_str(j, "by", d->role.by[0] != '\0' ? d->role.by : NULL);
+	jw_object_end(j);
 }
 
 static const char *
@@ -153,23 +153,23 @@ result_name(enum promotion_result result)
 static void
 write_verdict(struct json *j, const struct daemon *d, const struct promotion *p)
 {
-	json_object(j, NULL);
-	json_str(j, "result", result_name(promotion_result(p)));
-	json_bool(j, "rehearsal", p->rehearsal);
-	json_bool(j, "already_master", p->again);
-	json_bool(j, "broken_off", p->broken_off);
+	jw_object(j, NULL);
+	jw_str(j, "result", result_name(promotion_result(p)));
+	jw_bool(j, "rehearsal", p->rehearsal);
+	jw_bool(j, "already_master", p->again);
+	jw_bool(j, "broken_off", p->broken_off);
 	write_role(j, d);
-	json_i64(j, "took_us", p->took_us);
-	json_bool(j, "purge_cancelled", p->purge_cancelled);
+	jw_i64(j, "took_us", p->took_us);
+	jw_bool(j, "purge_cancelled", p->purge_cancelled);
 	write_flows(j, p);
 	write_failures(j, d, p->rehearsal);
 	if (p->rehearsal && p->room >= 0)
-		json_i64(j, "room", p->room);
+		jw_i64(j, "room", p->room);
 	else
-		json_null(j, "room");
+		jw_null(j, "room");
 	write_replica(j, d, p);
-	json_object_end(j);
-	json_end(j);
+	jw_object_end(j);
+	jw_end(j);
 }
 
 static int
@@ -186,7 +186,7 @@ promote_answer(struct daemon *d, const struct promotion *p)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	write_verdict(&j, d, p);
 	requests_answer_document(d, p->rehearsal ? WAIT_REHEARSAL : WAIT_PROMOTION, &t,
 	    exit_code(promotion_result(p)));
@@ -223,18 +223,18 @@ say_demoted(struct daemon *d, const struct verb_call *v, ms_t now)
 	bool backup = d->role.is == ROLE_BACKUP;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	role_ready_view(d, &ready, now);
-	json_object(&j, NULL);
-	json_str(&j, "result", !backup ? "failed" : ready.ready ? "in-sync" : "not-in-sync");
+	jw_object(&j, NULL);
+	jw_str(&j, "result", !backup ? "failed" : ready.ready ? "in-sync" : "not-in-sync");
 	write_role(&j, d);
 	readiness_write(&j, "readiness", d, &ready);
 	if (d->purge_at.ms != MS_NEVER.ms)
-		json_i64(&j, "purge_in_s", ms_since(d->purge_at, now) / 1000);
+		jw_i64(&j, "purge_in_s", ms_since(d->purge_at, now) / 1000);
 	else
-		json_null(&j, "purge_in_s");
-	json_object_end(&j);
-	json_end(&j);
+		jw_null(&j, "purge_in_s");
+	jw_object_end(&j);
+	jw_end(&j);
 	verb_answer(v, &t, !backup ? 1 : ready.ready ? 0 : 2);
 }
 

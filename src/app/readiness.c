@@ -128,26 +128,26 @@ write_reason(struct json *j, const struct daemon *d, enum ready_reason why, cons
 	char text[READINESS_TEXT_MAX];
 
 	readiness_text(d, why, r, text);
-	json_object(j, NULL);
-	json_str(j, "code", readiness_code(why));
-	json_str(j, "text", text);
-	json_str(j, "advice", readiness_advice(why, r));
-	json_bool(j, "blocking", r->blocks);
-	json_i64(j, "for_s", r->for_ms / 1000);
+	jw_object(j, NULL);
+	jw_str(j, "code", readiness_code(why));
+	jw_str(j, "text", text);
+	jw_str(j, "advice", readiness_advice(why, r));
+	jw_bool(j, "blocking", r->blocks);
+	jw_i64(j, "for_s", r->for_ms / 1000);
 	if (r->blocks)
-		json_i64(j, "until_s", (r->blocks_ms + 999) / 1000);
+		jw_i64(j, "until_s", (r->blocks_ms + 999) / 1000);
 	else
-		json_null(j, "until_s");
-	json_object_end(j);
+		jw_null(j, "until_s");
+	jw_object_end(j);
 }
 
 void
 readiness_write(struct json *j, const char *key, const struct daemon *d, const struct ready_view *view)
 {
-	json_object(j, key);
-	json_bool(j, "ready", view->ready);
-	json_i64(j, "until_s", (view->at_the_latest_ms + 999) / 1000);
-	json_array(j, "reasons");
+	jw_object(j, key);
+	jw_bool(j, "ready", view->ready);
+	jw_i64(j, "until_s", (view->at_the_latest_ms + 999) / 1000);
+	jw_array(j, "reasons");
 	/* Those that block first. */
 	for (int blocking = 1; blocking >= 0; blocking--) {
 		for (enum ready_reason why = 0; why < READY_REASONS; why++) {
@@ -157,6 +157,6 @@ readiness_write(struct json *j, const char *key, const struct daemon *d, const s
 				write_reason(j, d, why, r);
 		}
 	}
-	json_array_end(j);
-	json_object_end(j);
+	jw_array_end(j);
+	jw_object_end(j);
 }

@@ -169,7 +169,11 @@ record_notice(struct daemon *d, const struct notice *note)
 		add_peer(d, HISTORY_RESYNC_REQUESTED, note, false, "asks for everything");
 		break;
 	case NOTE_RESYNC_SENT:
-		add_peer(d, HISTORY_RESYNC_ASKED, note, false, "asked for everything");
+		/* By order of -n nobody in particular is. */
+		if (note->peer.l3 == 0)
+			history_add(d, HISTORY_RESYNC_ASKED, "all peers: asked for everything");
+		else
+			add_peer(d, HISTORY_RESYNC_ASKED, note, false, "asked for everything");
 		break;
 	case NOTE_SWEPT:
 		add_peer(d, HISTORY_SWEPT, note, true, "flows removed that it no longer has");
@@ -262,28 +266,28 @@ history_write(struct json *j, const struct history_entry *e, uint64_t number)
 	char addr[64];
 	struct text t;
 
-	json_object(j, NULL);
-	json_u64(j, "number", number);
-	json_i64(j, "time_ms", e->wall_ms);
-	json_i64(j, "monotonic_ms", e->at.ms);
-	json_str(j, "event", history_name((enum history_code)e->code));
-	json_str(j, "text", e->text);
-	json_u64(j, "times", e->times);
-	json_i64(j, "last_monotonic_ms", e->last.ms);
+	jw_object(j, NULL);
+	jw_u64(j, "number", number);
+	jw_i64(j, "time_ms", e->wall_ms);
+	jw_i64(j, "monotonic_ms", e->at.ms);
+	jw_str(j, "event", history_name((enum history_code)e->code));
+	jw_str(j, "text", e->text);
+	jw_u64(j, "times", e->times);
+	jw_i64(j, "last_monotonic_ms", e->last.ms);
 	if (e->has_peer) {
 		text_init(&t, addr, sizeof(addr));
 		text_addr(&t, e->peer.l3, &e->peer.addr);
-		json_str(j, "peer", addr);
+		jw_str(j, "peer", addr);
 	}
 	if (e->facts.counted)
-		json_u64(j, "flows", e->facts.flows);
+		jw_u64(j, "flows", e->facts.flows);
 	if (e->facts.timed)
-		json_i64(j, "took_ms", e->facts.took_ms);
+		jw_i64(j, "took_ms", e->facts.took_ms);
 	if (e->facts.by.pid != 0) {
-		json_u64(j, "uid", e->facts.by.uid);
-		json_i64(j, "pid", e->facts.by.pid);
+		jw_u64(j, "uid", e->facts.by.uid);
+		jw_i64(j, "pid", e->facts.by.pid);
 	}
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 /* The entries come in pieces: `step' says whether the first has been sent, `cursor' which is next. */
@@ -337,7 +341,7 @@ more_history(const struct verb_call *v)
 
 		if (v->job->step++ > 0)
 			text_str(&t, ",");
-		json_init(&j, &t);
+		jw_init(&j, &t);
 		history_write(&j, history_at(h, at), at);
 		at++;
 	}

@@ -37,7 +37,7 @@ write_addr(struct json *j, const char *key, const struct peer_addr *addr)
 
 	text_init(&t, buf, sizeof(buf));
 	text_addr(&t, addr->l3, &addr->addr);
-	json_str(j, key, buf);
+	jw_str(j, key, buf);
 }
 
 /* Milliseconds since something that may never have been. */
@@ -45,9 +45,9 @@ static void
 write_ago(struct json *j, const char *key, ms_t at, ms_t now)
 {
 	if (at.ms == 0)
-		json_null(j, key);
+		jw_null(j, key);
 	else
-		json_i64(j, key, ms_since(now, at));
+		jw_i64(j, key, ms_since(now, at));
 }
 
 /* A time that is to come; MS_NEVER: none. */
@@ -57,9 +57,9 @@ write_due(struct json *j, const char *key, ms_t at, ms_t now)
 	int64_t ms = ms_since(at, now);
 
 	if (at.ms == MS_NEVER.ms)
-		json_null(j, key);
+		jw_null(j, key);
 	else
-		json_i64(j, key, ms > 0 ? ms : 0);
+		jw_i64(j, key, ms > 0 ? ms : 0);
 }
 
 /* Views say -1 where there is nothing to say. */
@@ -67,9 +67,9 @@ static void
 write_known(struct json *j, const char *key, int64_t value)
 {
 	if (value < 0)
-		json_null(j, key);
+		jw_null(j, key);
 	else
-		json_i64(j, key, value);
+		jw_i64(j, key, value);
 }
 
 /* At the pace so far. */
@@ -77,9 +77,9 @@ static void
 write_eta(struct json *j, bool running, int64_t ms, uint64_t done, uint64_t total)
 {
 	if (!running || done == 0 || ms < 0)
-		json_null(j, "eta_ms");
+		jw_null(j, "eta_ms");
 	else
-		json_i64(j, "eta_ms", total > done ? (int64_t)((double)ms * (double)(total - done) / (double)done) : 0);
+		jw_i64(j, "eta_ms", total > done ? (int64_t)((double)ms * (double)(total - done) / (double)done) : 0);
 }
 
 /* ---- tables ---- */
@@ -89,13 +89,13 @@ write_table(struct json *j, const char *key, const struct daemon *d, enum node_t
 {
 	struct table_view v = node_table_view(d->node, table);
 
-	json_object(j, key);
-	json_u64(j, "flows", v.active);
-	json_u64(j, "entries", v.total);
-	json_u64(j, "limit", v.limit);
-	json_bool(j, "disabled",
+	jw_object(j, key);
+	jw_u64(j, "flows", v.active);
+	jw_u64(j, "entries", v.total);
+	jw_u64(j, "limit", v.limit);
+	jw_bool(j, "disabled",
 	    table == TABLE_LOCAL ? d->cfg->disable_internal : d->cfg->disable_external);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -105,14 +105,14 @@ write_expects(struct json *j, const struct daemon *d)
 	struct table_view ex = node_expects_view(d->node, TABLE_REMOTE);
 
 	if (d->cfg->node.expects == 0) {
-		json_null(j, "expectations");
+		jw_null(j, "expectations");
 		return;
 	}
-	json_object(j, "expectations");
-	json_u64(j, "internal", in.active);
-	json_u64(j, "external", ex.active);
-	json_u64(j, "limit", in.limit);
-	json_object_end(j);
+	jw_object(j, "expectations");
+	jw_u64(j, "internal", in.active);
+	jw_u64(j, "external", ex.active);
+	jw_u64(j, "limit", in.limit);
+	jw_object_end(j);
 }
 
 /* ---- kernel ---- */
@@ -124,13 +124,13 @@ write_filter(struct json *j, const struct daemon *d)
 	    [FILTER_NONE] = NULL, [FILTER_ACCEPT] = "accept", [FILTER_IGNORE] = "ignore"};
 	const struct filter *f = &node_config(d->node)->filter;
 
-	json_object(j, "filter");
-	json_bool(j, "in_kernel", d->cfg->filter_in_kernel && d->cfg->poll_s == 0);
-	json_str(j, "protocol", polarity[f->proto_polarity]);
-	json_str(j, "address", polarity[f->addr_polarity]);
-	json_u64(j, "addresses", f->nets_count);
-	json_str(j, "state", polarity[f->state_polarity]);
-	json_object_end(j);
+	jw_object(j, "filter");
+	jw_bool(j, "in_kernel", d->cfg->filter_in_kernel && d->cfg->poll_s == 0);
+	jw_str(j, "protocol", polarity[f->proto_polarity]);
+	jw_str(j, "address", polarity[f->addr_polarity]);
+	jw_u64(j, "addresses", f->nets_count);
+	jw_str(j, "state", polarity[f->state_polarity]);
+	jw_object_end(j);
 }
 
 static void
@@ -139,12 +139,12 @@ write_reasons(struct json *j, unsigned int why)
 	static const char *const names[] = {"start", "resync", "flush", "overrun", "purge", "show",
 	    "poll", "flush-expect"};
 
-	json_array(j, "why");
+	jw_array(j, "why");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (why & 1u << i)
-			json_str(j, NULL, names[i]);
+			jw_str(j, NULL, names[i]);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 static void
@@ -152,37 +152,37 @@ write_reads(struct json *j, const struct daemon *d, ms_t now)
 {
 	const struct read_last *last = &d->read_last;
 
-	json_object(j, "read");
-	json_bool(j, "running", d->read_active != 0);
+	jw_object(j, "read");
+	jw_bool(j, "running", d->read_active != 0);
 	write_reasons(j, d->read_active);
 	write_due(j, "due_ms", d->overrun_read_at, now);
-	json_bool(j, "owed", d->read_owed);
-	json_object_end(j);
+	jw_bool(j, "owed", d->read_owed);
+	jw_object_end(j);
 	if (last->why == 0) {
-		json_null(j, "last_read");
+		jw_null(j, "last_read");
 		return;
 	}
-	json_object(j, "last_read");
-	json_i64(j, "ms_ago", ms_since(now, last->at));
-	json_i64(j, "took_ms", last->took_ms);
-	json_u64(j, "flows", last->flows);
+	jw_object(j, "last_read");
+	jw_i64(j, "ms_ago", ms_since(now, last->at));
+	jw_i64(j, "took_ms", last->took_ms);
+	jw_u64(j, "flows", last->flows);
 	write_reasons(j, last->why);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
 write_netlink(struct json *j, const struct ctnl_counters *c)
 {
-	json_object(j, "counters");
-	json_u64(j, "events_unknown", c->events_unknown);
-	json_u64(j, "events_bad", c->events_bad);
-	json_u64(j, "dump_unknown", c->dump_unknown);
-	json_u64(j, "dump_bad", c->dump_bad);
-	json_u64(j, "dump_stray", c->dump_stray);
-	json_u64(j, "answers_bad", c->answers_bad);
-	json_u64(j, "answers_stray", c->answers_stray);
-	json_u64(j, "foreign", c->foreign);
-	json_object_end(j);
+	jw_object(j, "counters");
+	jw_u64(j, "events_unknown", c->events_unknown);
+	jw_u64(j, "events_bad", c->events_bad);
+	jw_u64(j, "dump_unknown", c->dump_unknown);
+	jw_u64(j, "dump_bad", c->dump_bad);
+	jw_u64(j, "dump_stray", c->dump_stray);
+	jw_u64(j, "answers_bad", c->answers_bad);
+	jw_u64(j, "answers_stray", c->answers_stray);
+	jw_u64(j, "foreign", c->foreign);
+	jw_object_end(j);
 }
 
 static void
@@ -191,23 +191,23 @@ write_kernel(struct json *j, const struct daemon *d, ms_t now)
 	const struct node_stats *s = node_stats(d->node);
 	uint32_t max = ctnl_flows_max();
 
-	json_object(j, "kernel");
+	jw_object(j, "kernel");
 	write_known(j, "flows", ctnl_flows_count());
 	write_known(j, "flows_max", max != 0 ? (int64_t)max : -1);
-	json_u64(j, "event_buffer_bytes", d->cfg->poll_s == 0 ? ctnl_rcvbuf(d->ctnl) : 0);
-	json_u64(j, "event_buffer_max_bytes", d->cfg->netlink_rcvbuf_max);
-	json_bool(j, "events_reliable", d->cfg->netlink_reliable);
-	json_u64(j, "overruns", s->kernel_overruns);
+	jw_u64(j, "event_buffer_bytes", d->cfg->poll_s == 0 ? ctnl_rcvbuf(d->ctnl) : 0);
+	jw_u64(j, "event_buffer_max_bytes", d->cfg->netlink_rcvbuf_max);
+	jw_bool(j, "events_reliable", d->cfg->netlink_reliable);
+	jw_u64(j, "overruns", s->kernel_overruns);
 	write_ago(j, "overrun_ms_ago", d->overrun_last, now);
 	if (d->cfg->poll_s == 0)
-		json_null(j, "poll_s");
+		jw_null(j, "poll_s");
 	else
-		json_u64(j, "poll_s", d->cfg->poll_s);
-	json_u64(j, "flushes", d->kernel_flushes);
+		jw_u64(j, "poll_s", d->cfg->poll_s);
+	jw_u64(j, "flushes", d->kernel_flushes);
 	write_filter(j, d);
 	write_reads(j, d, now);
 	write_netlink(j, ctnl_counters(d->ctnl));
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 /* ---- peers ---- */
@@ -233,19 +233,19 @@ status_resync_name(enum resync_view r)
 static void
 write_paths(struct json *j, const struct daemon *d, size_t peer, ms_t now)
 {
-	json_array(j, "paths");
+	jw_array(j, "paths");
 	for (size_t i = 0; i < d->links_count; i++) {
 		struct path_view v;
 
 		if (!node_path_view(d->node, peer, i, &v, now))
 			continue;
-		json_object(j, NULL);
-		json_u64(j, "link", i);
+		jw_object(j, NULL);
+		jw_u64(j, "link", i);
 		write_addr(j, "address", &v.addr);
-		json_i64(j, "heard_ms_ago", v.heard_ms_ago);
-		json_object_end(j);
+		jw_i64(j, "heard_ms_ago", v.heard_ms_ago);
+		jw_object_end(j);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 static void
@@ -254,30 +254,30 @@ write_peer(struct json *j, const struct daemon *d, const struct peer_view *v)
 	bool tracked = node_config(d->node)->mode == MODE_FTFW;
 
 	write_addr(j, "address", &v->addr);
-	json_u64(j, "link", v->addr.link);
-	json_bool(j, "heard", v->heard_lately);
-	json_i64(j, "heard_ms_ago", v->heard_ms_ago);
-	json_u64(j, "flows", v->flows);
-	json_bool(j, "in_sync", v->in_sync);
-	json_object(j, "resync");
-	json_str(j, "state", status_resync_name(v->resync));
+	jw_u64(j, "link", v->addr.link);
+	jw_bool(j, "heard", v->heard_lately);
+	jw_i64(j, "heard_ms_ago", v->heard_ms_ago);
+	jw_u64(j, "flows", v->flows);
+	jw_bool(j, "in_sync", v->in_sync);
+	jw_object(j, "resync");
+	jw_str(j, "state", status_resync_name(v->resync));
 	write_known(j, "ms_ago", v->resync_ms_ago);
-	json_u64(j, "tries", v->resync_tries);
-	json_bool(j, "unanswered", v->unanswered);
-	json_object_end(j);
-	json_bool(j, "gone", v->gone);
+	jw_u64(j, "tries", v->resync_tries);
+	jw_bool(j, "unanswered", v->unanswered);
+	jw_object_end(j);
+	jw_bool(j, "gone", v->gone);
 	if (tracked)
-		json_bool(j, "hears_us", !v->deaf);
+		jw_bool(j, "hears_us", !v->deaf);
 	else
-		json_null(j, "hears_us");
-	json_u64(j, "restarts", v->restarts);
+		jw_null(j, "hears_us");
+	jw_u64(j, "restarts", v->restarts);
 	write_known(j, "process_ms", v->process_ms);
 	write_known(j, "lag_ms", v->lag_ms);
-	json_u64(j, "lost", v->lost);
+	jw_u64(j, "lost", v->lost);
 	if (tracked)
-		json_u64(j, "asked_again", v->asked_again);
+		jw_u64(j, "asked_again", v->asked_again);
 	else
-		json_null(j, "asked_again");
+		jw_null(j, "asked_again");
 }
 
 static void
@@ -285,14 +285,14 @@ write_peers(struct json *j, const struct daemon *d, ms_t now)
 {
 	struct peer_view v;
 
-	json_array(j, "peers");
+	jw_array(j, "peers");
 	for (size_t i = 0; node_peer_view(d->node, i, &v, now); i++) {
-		json_object(j, NULL);
+		jw_object(j, NULL);
 		write_peer(j, d, &v);
 		write_paths(j, d, i, now);
-		json_object_end(j);
+		jw_object_end(j);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 /* ---- links ---- */
@@ -312,22 +312,22 @@ transport_name(enum link_transport t)
 static void
 write_link_counters(struct json *j, const struct link_counters *c)
 {
-	json_object(j, "counters");
-	json_u64(j, "sent_bytes", c->sent_bytes);
-	json_u64(j, "sent_datagrams", c->sent_datagrams);
-	json_u64(j, "sent_errors", c->sent_errors);
-	json_u64(j, "recv_bytes", c->recv_bytes);
-	json_u64(j, "recv_datagrams", c->recv_datagrams);
-	json_u64(j, "recv_errors", c->recv_errors);
-	json_u64(j, "recv_own", c->recv_own);
-	json_u64(j, "recv_strangers", c->recv_strangers);
-	json_u64(j, "recv_broken", c->recv_broken);
-	json_u64(j, "recv_cut", c->recv_cut);
-	json_u64(j, "connects", c->connects);
-	json_u64(j, "queue_dropped", c->queue_dropped);
-	json_u64(j, "recv_dropped", c->recv_dropped);
-	json_u64(j, "recv_shut_out", c->recv_shut_out);
-	json_object_end(j);
+	jw_object(j, "counters");
+	jw_u64(j, "sent_bytes", c->sent_bytes);
+	jw_u64(j, "sent_datagrams", c->sent_datagrams);
+	jw_u64(j, "sent_errors", c->sent_errors);
+	jw_u64(j, "recv_bytes", c->recv_bytes);
+	jw_u64(j, "recv_datagrams", c->recv_datagrams);
+	jw_u64(j, "recv_errors", c->recv_errors);
+	jw_u64(j, "recv_own", c->recv_own);
+	jw_u64(j, "recv_strangers", c->recv_strangers);
+	jw_u64(j, "recv_broken", c->recv_broken);
+	jw_u64(j, "recv_cut", c->recv_cut);
+	jw_u64(j, "connects", c->connects);
+	jw_u64(j, "queue_dropped", c->queue_dropped);
+	jw_u64(j, "recv_dropped", c->recv_dropped);
+	jw_u64(j, "recv_shut_out", c->recv_shut_out);
+	jw_object_end(j);
 }
 
 static void
@@ -336,14 +336,14 @@ write_stream(struct json *j, const struct link *l)
 	bool from, to;
 
 	if (!link_connected(l, &from, &to)) {
-		json_null(j, "connected");
+		jw_null(j, "connected");
 		return;
 	}
-	json_object(j, "connected");
-	json_bool(j, "from_peer", from);
-	json_bool(j, "to_peer", to);
-	json_u64(j, "queued", link_queued(l));
-	json_object_end(j);
+	jw_object(j, "connected");
+	jw_bool(j, "from_peer", from);
+	jw_bool(j, "to_peer", to);
+	jw_u64(j, "queued", link_queued(l));
+	jw_object_end(j);
 }
 
 static void
@@ -354,21 +354,21 @@ write_link(struct json *j, const struct daemon *d, size_t i, ms_t now)
 	const struct peer_addr to = {.l3 = cfg->l3, .addr = cfg->group};
 	const struct peer_addr stranger = link_stranger(l);
 
-	json_str(j, "interface", cfg->ifname);
-	json_str(j, "transport", transport_name(cfg->transport));
+	jw_str(j, "interface", cfg->ifname);
+	jw_str(j, "transport", transport_name(cfg->transport));
 	write_addr(j, "destination", &to);
-	json_u64(j, "port", cfg->port);
-	json_str(j, "state", link_state_name(link_status(l)));
-	json_bool(j, "in_use", i == d->link_active);
-	json_bool(j, "default", d->cfg->links[i].is_default);
+	jw_u64(j, "port", cfg->port);
+	jw_str(j, "state", link_state_name(link_status(l)));
+	jw_bool(j, "in_use", i == d->link_active);
+	jw_bool(j, "default", d->cfg->links[i].is_default);
 	write_known(j, "heard_ms_ago", node_link_heard_ms(d->node, i, now));
-	json_u64(j, "payload_bytes", link_payload_max(l));
-	json_u64(j, "receive_buffer_bytes", link_rcvbuf(l));
-	json_bool(j, "guarded", link_is_guarded(l));
+	jw_u64(j, "payload_bytes", link_payload_max(l));
+	jw_u64(j, "receive_buffer_bytes", link_rcvbuf(l));
+	jw_bool(j, "guarded", link_is_guarded(l));
 	if (link_counters(l)->recv_strangers > 0)
 		write_addr(j, "last_stranger", &stranger);
 	else
-		json_null(j, "last_stranger");
+		jw_null(j, "last_stranger");
 	write_stream(j, l);
 	write_link_counters(j, link_counters(l));
 }
@@ -376,13 +376,13 @@ write_link(struct json *j, const struct daemon *d, size_t i, ms_t now)
 static void
 write_links(struct json *j, const struct daemon *d, ms_t now)
 {
-	json_array(j, "links");
+	jw_array(j, "links");
 	for (size_t i = 0; i < d->links_count; i++) {
-		json_object(j, NULL);
+		jw_object(j, NULL);
 		write_link(j, d, i, now);
-		json_object_end(j);
+		jw_object_end(j);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 /* ---- what is under way ---- */
@@ -413,25 +413,25 @@ write_last_commit(struct json *j, const struct daemon *d, ms_t now)
 	const struct commit_tally *t = &d->commit_last;
 
 	if (d->commit_last_at.ms == 0) {
-		json_null(j, "last");
+		jw_null(j, "last");
 		return;
 	}
-	json_object(j, "last");
-	json_i64(j, "ms_ago", ms_since(now, d->commit_last_at));
-	json_i64(j, "took_ms", t->took_ms);
-	json_u64(j, "total", t->total);
-	json_u64(j, "created", t->created);
-	json_u64(j, "updated", t->updated);
-	json_u64(j, "replaced", t->replaced);
-	json_u64(j, "current", t->current);
-	json_u64(j, "ended", t->ended);
-	json_u64(j, "degraded", t->degraded);
-	json_u64(j, "displaced", t->displaced);
-	json_u64(j, "expired", t->expired);
-	json_u64(j, "failed", t->failed);
-	json_u64(j, "expectations", t->expects_created);
-	json_u64(j, "expectations_failed", t->expects_failed);
-	json_object_end(j);
+	jw_object(j, "last");
+	jw_i64(j, "ms_ago", ms_since(now, d->commit_last_at));
+	jw_i64(j, "took_ms", t->took_ms);
+	jw_u64(j, "total", t->total);
+	jw_u64(j, "created", t->created);
+	jw_u64(j, "updated", t->updated);
+	jw_u64(j, "replaced", t->replaced);
+	jw_u64(j, "current", t->current);
+	jw_u64(j, "ended", t->ended);
+	jw_u64(j, "degraded", t->degraded);
+	jw_u64(j, "displaced", t->displaced);
+	jw_u64(j, "expired", t->expired);
+	jw_u64(j, "failed", t->failed);
+	jw_u64(j, "expectations", t->expects_created);
+	jw_u64(j, "expectations_failed", t->expects_failed);
+	jw_object_end(j);
 }
 
 static void
@@ -439,17 +439,17 @@ write_commit(struct json *j, const struct daemon *d, ms_t now)
 {
 	struct commit_view v = node_commit_view(d->node, now);
 
-	json_object(j, "commit");
-	json_bool(j, "running", v.running);
-	json_str(j, "stage", v.running ? stage_name(v.stage) : NULL);
-	json_u64(j, "done", v.done);
-	json_u64(j, "total", v.total);
-	json_u64(j, "written", v.written);
-	json_u64(j, "failed", v.failed);
+	jw_object(j, "commit");
+	jw_bool(j, "running", v.running);
+	jw_str(j, "stage", v.running ? stage_name(v.stage) : NULL);
+	jw_u64(j, "done", v.done);
+	jw_u64(j, "total", v.total);
+	jw_u64(j, "written", v.written);
+	jw_u64(j, "failed", v.failed);
 	write_known(j, "ms", v.running ? v.ms : -1);
 	write_eta(j, v.running, v.ms, v.done, v.total);
 	write_last_commit(j, d, now);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -458,17 +458,17 @@ write_last_bulk(struct json *j, const struct daemon *d, ms_t now)
 	const struct bulk_last *last = &d->bulk_last;
 
 	if (last->at.ms == 0) {
-		json_null(j, "last");
+		jw_null(j, "last");
 		return;
 	}
-	json_object(j, "last");
-	json_i64(j, "ms_ago", ms_since(now, last->at));
-	json_u64(j, "flows", last->flows);
+	jw_object(j, "last");
+	jw_i64(j, "ms_ago", ms_since(now, last->at));
+	jw_u64(j, "flows", last->flows);
 	if (last->known)
-		json_u64(j, "unacknowledged", last->unacked);
+		jw_u64(j, "unacknowledged", last->unacked);
 	else
-		json_null(j, "unacknowledged");
-	json_object_end(j);
+		jw_null(j, "unacknowledged");
+	jw_object_end(j);
 }
 
 static void
@@ -476,17 +476,17 @@ write_bulk(struct json *j, const struct daemon *d, ms_t now)
 {
 	struct bulk_view v = node_bulk_view(d->node, now);
 
-	json_object(j, "bulk");
-	json_bool(j, "running", v.running);
-	json_bool(j, "waits", v.waits);
-	json_bool(j, "put_off", v.put_off);
-	json_bool(j, "unconfirmed", v.unconfirmed);
-	json_u64(j, "sent", v.sent);
-	json_u64(j, "total", v.total);
+	jw_object(j, "bulk");
+	jw_bool(j, "running", v.running);
+	jw_bool(j, "waits", v.waits);
+	jw_bool(j, "put_off", v.put_off);
+	jw_bool(j, "unconfirmed", v.unconfirmed);
+	jw_u64(j, "sent", v.sent);
+	jw_u64(j, "total", v.total);
 	write_known(j, "ms", v.running ? v.ms : -1);
 	write_eta(j, v.running, v.ms, v.sent, v.total);
 	write_last_bulk(j, d, now);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -494,15 +494,15 @@ write_queues(struct json *j, const struct daemon *d, ms_t now)
 {
 	struct queue_view q = node_queue_view(d->node);
 
-	json_object(j, "queues");
-	json_u64(j, "to_send", q.tx);
-	json_u64(j, "unacknowledged", q.unacked);
-	json_u64(j, "unacknowledged_limit", q.unacked_max);
-	json_object_end(j);
-	json_object(j, "purge");
+	jw_object(j, "queues");
+	jw_u64(j, "to_send", q.tx);
+	jw_u64(j, "unacknowledged", q.unacked);
+	jw_u64(j, "unacknowledged_limit", q.unacked_max);
+	jw_object_end(j);
+	jw_object(j, "purge");
 	write_due(j, "due_ms", d->purge_at, now);
-	json_u64(j, "timeout_s", d->cfg->purge_timeout_s);
-	json_object_end(j);
+	jw_u64(j, "timeout_s", d->cfg->purge_timeout_s);
+	jw_object_end(j);
 }
 
 /* ---- the rest ---- */
@@ -510,14 +510,14 @@ write_queues(struct json *j, const struct daemon *d, ms_t now)
 static void
 write_control(struct json *j, const struct ctl_counters *c)
 {
-	json_object(j, "control");
-	json_u64(j, "accepted", c->accepted);
-	json_u64(j, "refused", c->refused);
-	json_u64(j, "read_failed", c->read_failed);
-	json_u64(j, "unknown_request", c->unknown_request);
-	json_u64(j, "timed_out", c->timed_out);
-	json_u64(j, "not_permitted", c->not_permitted);
-	json_object_end(j);
+	jw_object(j, "control");
+	jw_u64(j, "accepted", c->accepted);
+	jw_u64(j, "refused", c->refused);
+	jw_u64(j, "read_failed", c->read_failed);
+	jw_u64(j, "unknown_request", c->unknown_request);
+	jw_u64(j, "timed_out", c->timed_out);
+	jw_u64(j, "not_permitted", c->not_permitted);
+	jw_object_end(j);
 }
 
 static void
@@ -525,13 +525,13 @@ write_recent(struct json *j, const struct history *h)
 {
 	uint64_t at = h->count > RECENT_MAX ? h->count - RECENT_MAX : 0;
 
-	json_object(j, "history");
-	json_u64(j, "added", h->count);
-	json_array(j, "recent");
+	jw_object(j, "history");
+	jw_u64(j, "added", h->count);
+	jw_array(j, "recent");
 	for (; at < h->count; at++)
 		history_write(j, history_at(h, at), at);
-	json_array_end(j);
-	json_object_end(j);
+	jw_array_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -541,24 +541,24 @@ write_counters(struct json *j, const struct daemon *d)
 	const struct stats_row *rows = stats_rows(&count);
 	const char *stats = (const char *)node_stats(d->node);
 
-	json_object(j, "counters");
+	jw_object(j, "counters");
 	for (size_t i = 0; i < count; i++) {
 		uint64_t value;
 
 		memcpy(&value, stats + rows[i].offset, sizeof(value));
-		json_u64(j, rows[i].name, value);
+		jw_u64(j, rows[i].name, value);
 	}
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
 write_role(struct json *j, const struct daemon *d, ms_t now)
 {
-	json_object(j, "role");
-	json_str(j, "is", role_name(d->role.is));
-	json_i64(j, "since_s", ms_since(now, d->role.since) / 1000);
-	json_str(j, "by", d->role.by[0] != '\0' ? d->role.by : NULL);
-	json_object_end(j);
+	jw_object(j, "role");
+	jw_str(j, "is", role_name(d->role.is));
+	jw_i64(j, "since_s", ms_since(now, d->role.since) / 1000);
+	jw_str(j, "by", d->role.by[0] != '\0' ? d->role.by : NULL);
+	jw_object_end(j);
 }
 
 static void
@@ -567,13 +567,13 @@ write_status(struct json *j, const struct daemon *d)
 	struct ready_view ready;
 	ms_t now = loop_now();
 
-	json_object(j, NULL);
-	json_str(j, "version", VERSION);
-	json_i64(j, "pid", getpid());
-	json_i64(j, "time", (int64_t)time(NULL));
-	json_i64(j, "monotonic_ms", now.ms);
-	json_i64(j, "uptime_s", ms_since(now, d->started) / 1000);
-	json_str(j, "mode", mode_name(node_config(d->node)->mode));
+	jw_object(j, NULL);
+	jw_str(j, "version", VERSION);
+	jw_i64(j, "pid", getpid());
+	jw_i64(j, "time", (int64_t)time(NULL));
+	jw_i64(j, "monotonic_ms", now.ms);
+	jw_i64(j, "uptime_s", ms_since(now, d->started) / 1000);
+	jw_str(j, "mode", mode_name(node_config(d->node)->mode));
 	write_role(j, d, now);
 	role_ready_view(d, &ready, now);
 	readiness_write(j, "ready", d, &ready);
@@ -588,14 +588,14 @@ write_status(struct json *j, const struct daemon *d)
 	write_commit(j, d, now);
 	write_bulk(j, d, now);
 	gatekeeper_write(j, d);
-	json_object(j, "log");
+	jw_object(j, "log");
 	debug_write(j, d, now);
-	json_object_end(j);
+	jw_object_end(j);
 	write_recent(j, &d->history);
 	write_control(j, ctl_counters(d->ctl));
 	write_counters(j, d);
-	json_object_end(j);
-	json_end(j);
+	jw_object_end(j);
+	jw_end(j);
 }
 
 void
@@ -606,7 +606,7 @@ answer_status(const struct verb_call *v)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	write_status(&j, v->d);
 	verb_answer(v, &t, 0);
 }

@@ -84,7 +84,7 @@ write_line(struct json *j, const char *key, const struct flow *f)
 	whole.has |= HAS_REPLY;
 	text_init(&t, line, sizeof(line));
 	render_flow_brief(&t, &whole);
-	json_str(j, key, line);
+	jw_str(j, key, line);
 }
 
 static void
@@ -94,15 +94,15 @@ write_peers(struct json *j, const char *key, const struct daemon *d, uint8_t bit
 	char buf[64];
 	struct text t;
 
-	json_array(j, key);
+	jw_array(j, key);
 	for (size_t i = 0; node_peer_view(d->node, i, &p, loop_now()); i++) {
 		if (!(bits & (1u << p.slot)))
 			continue;
 		text_init(&t, buf, sizeof(buf));
 		text_addr(&t, p.addr.l3, &p.addr.addr);
-		json_str(j, NULL, buf);
+		jw_str(j, NULL, buf);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 /* The same flow in two documents, and in two tables: original tuple and zone. */
@@ -118,19 +118,19 @@ write_key(struct json *j, const struct flow *f)
 		    (flow_l4_is_icmp(f->key.l4) ? TUPLE_TYPE | TUPLE_CODE : TUPLE_DPORT);
 	text_init(&t, buf, sizeof(buf));
 	tuple_render(&t, &key);
-	json_str(j, "key", buf);
+	jw_str(j, "key", buf);
 }
 
 static void
 write_kernel_flow(struct json *j, const char *key, const struct flow *f)
 {
-	json_object(j, key);
+	jw_object(j, key);
 	write_key(j, f);
 	write_line(j, "flow", f);
 	if (f->has & HAS_TIMEOUT)
-		json_u64(j, "timeout_s", f->timeout_s);
-	json_u64(j, "status", f->status);
-	json_object_end(j);
+		jw_u64(j, "timeout_s", f->timeout_s);
+	jw_u64(j, "status", f->status);
+	jw_object_end(j);
 }
 
 /* What the kernel has of this key now. */
@@ -146,9 +146,9 @@ write_kernel(struct json *j, struct daemon *d, const struct flow *f)
 		write_kernel_flow(j, "kernel", &res.flow);
 		return;
 	}
-	json_null(j, "kernel");
+	jw_null(j, "kernel");
 	if (res.error != 0 && res.error != ENOENT)
-		json_str(j, "kernel_error", strerror(res.error));
+		jw_str(j, "kernel_error", strerror(res.error));
 }
 
 static void
@@ -160,44 +160,44 @@ write_local(struct json *j, const struct daemon *d, const struct entry_view *v)
 	    [ENTRY_WAITS_ACK] = "to-be-acknowledged",
 	};
 
-	json_str(j, "origin", v->live ? "kernel" : v->committed ? "written-by-us" : "read-from-kernel");
-	json_u64(j, "timeout_left_s", v->timeout_left_s);
-	json_str(j, "waits", waits[v->wait]);
+	jw_str(j, "origin", v->live ? "kernel" : v->committed ? "written-by-us" : "read-from-kernel");
+	jw_u64(j, "timeout_left_s", v->timeout_left_s);
+	jw_str(j, "waits", waits[v->wait]);
 	if (v->announced && v->wait != ENTRY_WAITS_SEND)
-		json_u64(j, "sent_seq", v->seq);
+		jw_u64(j, "sent_seq", v->seq);
 	if (v->wait == ENTRY_WAITS_ACK) {
 		write_peers(j, "not_acknowledged_by", d, v->lacks);
-		json_i64(j, "sent_s_ago_at_least", v->sent_s);
+		jw_i64(j, "sent_s_ago_at_least", v->sent_s);
 	}
-	json_bool(j, "announced", v->announced);
+	jw_bool(j, "announced", v->announced);
 }
 
 static void
 write_remote(struct json *j, const struct daemon *d, const struct entry_view *v)
 {
 	write_peers(j, "owner", d, v->slot < NODE_PEERS_MAX ? (uint8_t)(1u << v->slot) : 0);
-	json_i64(j, "told_ms_ago", v->told_ms);
-	json_u64(j, "received_seq", v->seq);
-	json_bool(j, "waits_for_kernel", v->to_write);
+	jw_i64(j, "told_ms_ago", v->told_ms);
+	jw_u64(j, "received_seq", v->seq);
+	jw_bool(j, "waits_for_kernel", v->to_write);
 	if (v->expires_s >= 0)
-		json_i64(j, "expires_s", v->expires_s);
+		jw_i64(j, "expires_s", v->expires_s);
 }
 
 static void
 write_entry(struct json *j, struct daemon *d, enum part part, const struct entry_view *v)
 {
-	json_object(j, NULL);
+	jw_object(j, NULL);
 	write_key(j, &v->flow);
 	write_line(j, "flow", &v->flow);
-	json_i64(j, "age_ms", v->age_ms);
-	json_i64(j, "changed_ms_ago", v->changed_ms);
-	json_bool(j, "ended", v->dead);
+	jw_i64(j, "age_ms", v->age_ms);
+	jw_i64(j, "changed_ms_ago", v->changed_ms);
+	jw_bool(j, "ended", v->dead);
 	if (part == PART_INTERNAL)
 		write_local(j, d, v);
 	else
 		write_remote(j, d, v);
 	write_kernel(j, d, &v->flow);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 /* ---- the document ---- */
@@ -226,7 +226,7 @@ walk(struct verb_call v, const struct flow_tuple *t, struct text *out)
 			return false;
 		if (shown(v.job) > 1)
 			text_str(out, ",");
-		json_init(&j, out);
+		jw_init(&j, out);
 		write_entry(&j, v.d, part, &view);
 	}
 	return true;
@@ -285,11 +285,11 @@ write_tail(const struct verb_call *v, const struct flow_tuple *t, struct text *o
 	struct json j;
 
 	text_str(out, "\"kernel\":");
-	json_init(&j, out);
-	json_array(&j, NULL);
+	jw_init(&j, out);
+	jw_array(&j, NULL);
 	if (tuple_is_whole(t))
 		write_asked(&j, v->d, t);
-	json_array_end(&j);
+	jw_array_end(&j);
 	text_str(out, ",\"kernel_asked\":");
 	text_str(out, tuple_is_whole(t) ? "true}\n" : "false}\n");
 }
@@ -468,27 +468,27 @@ write_step(struct json *j, const struct daemon *d, const struct follow_note *n)
 	static const char *const messages[] = {
 	    [MESSAGE_NEW] = "new", [MESSAGE_UPDATE] = "update", [MESSAGE_DELETE] = "delete"};
 
-	json_object(j, NULL);
-	json_i64(j, "time_ms", wall_ms());
-	json_str(j, "step", step_name(n->step));
+	jw_object(j, NULL);
+	jw_i64(j, "time_ms", wall_ms());
+	jw_str(j, "step", step_name(n->step));
 	if (n->step >= STEP_SENT && n->step <= STEP_NO_ROOM)
-		json_u64(j, "seq", n->seq);
+		jw_u64(j, "seq", n->seq);
 	if (n->step == STEP_SENT || (n->step >= STEP_RECEIVED && n->step <= STEP_NO_ROOM))
-		json_str(j, "message", messages[n->message]);
+		jw_str(j, "message", messages[n->message]);
 	if (n->peer != 0)
 		write_peers(j, "peers", d, n->peer);
 	if (n->step == STEP_ASKED || n->step == STEP_ANSWERED)
-		json_str(j, "op", op_name(n->op));
+		jw_str(j, "op", op_name(n->op));
 	if (n->step == STEP_ANSWERED) {
-		json_u64(j, "errno", (uint64_t)n->error);
-		json_str(j, "error", n->error != 0 ? strerror(n->error) : NULL);
+		jw_u64(j, "errno", (uint64_t)n->error);
+		jw_str(j, "error", n->error != 0 ? strerror(n->error) : NULL);
 	}
-	json_str(j, "state", render_state(&n->flow));
-	json_str(j, "seen", seen_name(n->flow.status));
+	jw_str(j, "state", render_state(&n->flow));
+	jw_str(j, "seen", seen_name(n->flow.status));
 	write_key(j, &n->flow);
 	write_line(j, "flow", &n->flow);
-	json_object_end(j);
-	json_end(j);
+	jw_object_end(j);
+	jw_end(j);
 }
 
 static void
@@ -499,7 +499,7 @@ tell_step(struct daemon *d, const struct follow_note *n)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	write_step(&j, d, n);
 	for (size_t i = 0; i < ARRAY_LEN(d->followers); i++) {
 		struct follower *f = &d->followers[i];
@@ -521,13 +521,13 @@ end_follow(struct daemon *d, struct follower *f)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
-	json_object(&j, NULL);
-	json_i64(&j, "time_ms", wall_ms());
-	json_str(&j, "step", "end");
-	json_u64(&j, "lost", f->lost);
-	json_object_end(&j);
-	json_end(&j);
+	jw_init(&j, &t);
+	jw_object(&j, NULL);
+	jw_i64(&j, "time_ms", wall_ms());
+	jw_str(&j, "step", "end");
+	jw_u64(&j, "lost", f->lost);
+	jw_object_end(&j);
+	jw_end(&j);
 	trace_gone(d, c);
 	ctl_out(c, buf, t.len);
 	ctl_finish(c, 0);

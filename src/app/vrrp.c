@@ -474,18 +474,18 @@ write_fifo(struct json *j, const struct daemon *d, ms_t now)
 {
 	const struct vrrp *v = &d->vrrp;
 
-	json_str(j, "fifo", d->cfg->vrrp.fifo);
-	json_str(j, "of", d->cfg->vrrp.is_group ? "group" : "instance");
-	json_str(j, "name", d->cfg->vrrp.name);
-	json_str(j, "state", v->state != VRRP_UNKNOWN ? vrrp_state_name(v->state) : NULL);
+	jw_str(j, "fifo", d->cfg->vrrp.fifo);
+	jw_str(j, "of", d->cfg->vrrp.is_group ? "group" : "instance");
+	jw_str(j, "name", d->cfg->vrrp.name);
+	jw_str(j, "state", v->state != VRRP_UNKNOWN ? vrrp_state_name(v->state) : NULL);
 	if (v->heard)
-		json_i64(j, "heard_s_ago", ms_since(now, v->heard_at) / 1000);
+		jw_i64(j, "heard_s_ago", ms_since(now, v->heard_at) / 1000);
 	else
-		json_null(j, "heard_s_ago");
-	json_u64(j, "lines", v->lines);
-	json_u64(j, "lines_of_others", v->strangers + v->others);
-	json_u64(j, "lines_malformed", v->bad);
-	json_u64(j, "lines_too_long", v->reader.cut_lines);
+		jw_null(j, "heard_s_ago");
+	jw_u64(j, "lines", v->lines);
+	jw_u64(j, "lines_of_others", v->strangers + v->others);
+	jw_u64(j, "lines_malformed", v->bad);
+	jw_u64(j, "lines_too_long", v->reader.cut_lines);
 }
 
 static void
@@ -494,37 +494,37 @@ write_track_file(struct json *j, const struct daemon *d, ms_t now)
 	const struct vrrp *v = &d->vrrp;
 	int64_t max_ms = (int64_t)d->cfg->vrrp.hold_max_s * 1000;
 
-	json_str(j, "track_file", d->cfg->vrrp.track_file);
-	json_i64(j, "value", v->value);
-	json_str(j, "error", v->track_error < 0 ? strerror(-v->track_error) : NULL);
-	json_bool(j, "held", v->hold.held);
-	json_str(j, "why", v->why[0] != '\0' ? v->why : NULL);
-	json_str(j, "ended", v->ended);
+	jw_str(j, "track_file", d->cfg->vrrp.track_file);
+	jw_i64(j, "value", v->value);
+	jw_str(j, "error", v->track_error < 0 ? strerror(-v->track_error) : NULL);
+	jw_bool(j, "held", v->hold.held);
+	jw_str(j, "why", v->why[0] != '\0' ? v->why : NULL);
+	jw_str(j, "ended", v->ended);
 	if (v->hold.held) {
-		json_i64(j, "held_s", ms_since(now, v->hold.since) / 1000);
-		json_i64(j, "until_s", (ms_since(hold_until(&v->hold, max_ms), now) + 999) / 1000);
+		jw_i64(j, "held_s", ms_since(now, v->hold.since) / 1000);
+		jw_i64(j, "until_s", (ms_since(hold_until(&v->hold, max_ms), now) + 999) / 1000);
 	} else {
-		json_null(j, "held_s");
-		json_null(j, "until_s");
+		jw_null(j, "held_s");
+		jw_null(j, "until_s");
 	}
-	json_u64(j, "holds", v->holds);
+	jw_u64(j, "holds", v->holds);
 }
 
 void
 vrrp_write(struct json *j, const struct daemon *d, ms_t now)
 {
 	if (!has_fifo(d) && !has_track_file(d)) {
-		json_null(j, "vrrp");
+		jw_null(j, "vrrp");
 		return;
 	}
-	json_object(j, "vrrp");
+	jw_object(j, "vrrp");
 	if (has_fifo(d))
 		write_fifo(j, d, now);
 	else
-		json_null(j, "fifo");
+		jw_null(j, "fifo");
 	if (has_track_file(d))
 		write_track_file(j, d, now);
 	else
-		json_null(j, "track_file");
-	json_object_end(j);
+		jw_null(j, "track_file");
+	jw_object_end(j);
 }

@@ -2,7 +2,7 @@
 #include "json.h"
 
 void
-json_init(struct json *j, struct text *t)
+jw_init(struct json *j, struct text *t)
 {
 	*j = (struct json){.text = t};
 }
@@ -95,31 +95,31 @@ unnest(struct json *j, const char *bracket)
 }
 
 void
-json_object(struct json *j, const char *key)
+jw_object(struct json *j, const char *key)
 {
 	nest(j, key, "{");
 }
 
 void
-json_object_end(struct json *j)
+jw_object_end(struct json *j)
 {
 	unnest(j, "}");
 }
 
 void
-json_array(struct json *j, const char *key)
+jw_array(struct json *j, const char *key)
 {
 	nest(j, key, "[");
 }
 
 void
-json_array_end(struct json *j)
+jw_array_end(struct json *j)
 {
 	unnest(j, "]");
 }
 
 void
-json_str(struct json *j, const char *key, const char *value)
+jw_str(struct json *j, const char *key, const char *value)
 {
 	begin_value(j, key);
 	if (value != NULL)
@@ -129,34 +129,34 @@ json_str(struct json *j, const char *key, const char *value)
 }
 
 void
-json_u64(struct json *j, const char *key, uint64_t value)
+jw_u64(struct json *j, const char *key, uint64_t value)
 {
 	begin_value(j, key);
 	text_u64(j->text, value);
 }
 
 void
-json_i64(struct json *j, const char *key, int64_t value)
+jw_i64(struct json *j, const char *key, int64_t value)
 {
 	begin_value(j, key);
 	text_i64(j->text, value);
 }
 
 void
-json_bool(struct json *j, const char *key, bool value)
+jw_bool(struct json *j, const char *key, bool value)
 {
 	begin_value(j, key);
 	text_str(j->text, value ? "true" : "false");
 }
 
 void
-json_null(struct json *j, const char *key)
+jw_null(struct json *j, const char *key)
 {
-	json_str(j, key, NULL);
+	jw_str(j, key, NULL);
 }
 
 void
-json_end(struct json *j)
+jw_end(struct json *j)
 {
 	ASSERT(j->depth == 0);
 	text_str(j->text, "\n");

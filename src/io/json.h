@@ -4,16 +4,13 @@
  *
  * Values have a key in objects and NULL in its place in arrays and at the top.  What does not fit sets the
  * text's `overflow`.  Numbers are integers; whoever has fractions gives them a unit that has none.
+ *
+ * jw: a JSON writer.  Names that begin with json_ are libjansson's, which clients link.
  */
 #ifndef IO_JSON_H
 #define IO_JSON_H
 
 #include "text.h"
-
-/* libjansson, which clients use, has functions of these names; in one program they have to differ. */
-#define json_object json_put_object
-#define json_array json_put_array
-#define json_null json_put_null
 
 enum { JSON_DEPTH_MAX = 16 };
 
@@ -23,21 +20,21 @@ struct json {
 	unsigned int depth;
 };
 
-void json_init(struct json *j, struct text *t);
+void jw_init(struct json *j, struct text *t);
 
-void json_object(struct json *j, const char *key);
-void json_object_end(struct json *j);
-void json_array(struct json *j, const char *key);
-void json_array_end(struct json *j);
+void jw_object(struct json *j, const char *key);
+void jw_object_end(struct json *j);
+void jw_array(struct json *j, const char *key);
+void jw_array_end(struct json *j);
 
 /* NULL is null.  Bytes that are no UTF-8 (of names that somebody else has chosen) become U+FFFD. */
-void json_str(struct json *j, const char *key, const char *value);
-void json_u64(struct json *j, const char *key, uint64_t value);
-void json_i64(struct json *j, const char *key, int64_t value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_null(struct json *j, const char *key);
+void jw_str(struct json *j, const char *key, const char *value);
+void jw_u64(struct json *j, const char *key, uint64_t value);
+void jw_i64(struct json *j, const char *key, int64_t value);
+void jw_bool(struct json *j, const char *key, bool value);
+void jw_null(struct json *j, const char *key);
 
 /* Ends the document: a newline. */
-void json_end(struct json *j);
+void jw_end(struct json *j);
 
 #endif

@@ -15,7 +15,7 @@ put_addr(struct json *j, const char *key, uint8_t l3, const struct ip_addr *addr
 
 	text_init(&t, buf, sizeof(buf));
 	text_addr(&t, l3, addr);
-	json_str(j, key, buf);
+	jw_str(j, key, buf);
 }
 
 /* What stands for ports, where the protocol has something. */
@@ -25,35 +25,35 @@ put_l4(struct json *j, uint8_t l4, uint16_t sport, uint16_t dport)
 	uint8_t type_code[2];
 
 	if (flow_l4_has_ports(l4)) {
-		json_u64(j, "source_port", ntohs(sport));
-		json_u64(j, "destination_port", ntohs(dport));
+		jw_u64(j, "source_port", ntohs(sport));
+		jw_u64(j, "destination_port", ntohs(dport));
 	} else if (flow_l4_is_icmp(l4)) {
 		memcpy(type_code, &dport, sizeof(type_code));
-		json_u64(j, "type", type_code[0]);
-		json_u64(j, "code", type_code[1]);
-		json_u64(j, "id", ntohs(sport));
+		jw_u64(j, "type", type_code[0]);
+		jw_u64(j, "code", type_code[1]);
+		jw_u64(j, "id", ntohs(sport));
 	} else if (l4 == L4_GRE) {
-		json_u64(j, "source_key", ntohs(sport));
-		json_u64(j, "destination_key", ntohs(dport));
+		jw_u64(j, "source_key", ntohs(sport));
+		jw_u64(j, "destination_key", ntohs(dport));
 	}
 }
 
 static void
 put_tuple(struct json *j, const char *key, const struct flow_key *tuple)
 {
-	json_object(j, key);
+	jw_object(j, key);
 	put_addr(j, "source", tuple->l3, &tuple->src);
 	put_addr(j, "destination", tuple->l3, &tuple->dst);
 	put_l4(j, tuple->l4, tuple->sport, tuple->dport);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
 put_protocol(struct json *j, const struct flow_key *key)
 {
-	json_str(j, "family", key->l3 == L3_IPV6 ? "ipv6" : "ipv4");
-	json_str(j, "protocol", render_l4_name(key->l4));
-	json_u64(j, "protocol_number", key->l4);
+	jw_str(j, "family", key->l3 == L3_IPV6 ? "ipv6" : "ipv4");
+	jw_str(j, "protocol", render_l4_name(key->l4));
+	jw_u64(j, "protocol_number", key->l4);
 }
 
 /* ---- flows ---- */
@@ -66,13 +66,13 @@ put_status(struct json *j, uint32_t status)
 	    "destination-nat", "sequence-adjust", "source-nat-done", "destination-nat-done", "dying",
 	    "fixed-timeout", "template", "nat-clash", "helper", "offload", "hardware-offload"};
 
-	json_u64(j, "status", status);
-	json_array(j, "flags");
+	jw_u64(j, "status", status);
+	jw_array(j, "flags");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (status & UINT32_C(1) << i)
-			json_str(j, NULL, names[i]);
+			jw_str(j, NULL, names[i]);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 static void
@@ -80,16 +80,16 @@ put_tcp(struct json *j, const struct flow *f)
 {
 	if (!(f->has & (HAS_WSCALE | HAS_TCP_FLAGS)))
 		return;
-	json_object(j, "tcp");
+	jw_object(j, "tcp");
 	if (f->has & HAS_WSCALE) {
-		json_u64(j, "window_scale_original", f->l4.tcp.wscale_orig);
-		json_u64(j, "window_scale_reply", f->l4.tcp.wscale_repl);
+		jw_u64(j, "window_scale_original", f->l4.tcp.wscale_orig);
+		jw_u64(j, "window_scale_reply", f->l4.tcp.wscale_repl);
 	}
 	if (f->has & HAS_TCP_FLAGS) {
-		json_u64(j, "flags_original", f->l4.tcp.flags_orig);
-		json_u64(j, "flags_reply", f->l4.tcp.flags_repl);
+		jw_u64(j, "flags_original", f->l4.tcp.flags_orig);
+		jw_u64(j, "flags_reply", f->l4.tcp.flags_repl);
 	}
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -98,22 +98,22 @@ put_protoinfo(struct json *j, const struct flow *f)
 	const char *state = render_state(f);
 
 	if (state != NULL)
-		json_str(j, "state", state);
+		jw_str(j, "state", state);
 	if (f->key.l4 == L4_TCP)
 		put_tcp(j, f);
 	if (f->key.l4 == L4_SCTP && (f->has & HAS_VTAGS)) {
-		json_object(j, "sctp");
-		json_u64(j, "tag_original", f->l4.sctp.vtag_orig);
-		json_u64(j, "tag_reply", f->l4.sctp.vtag_repl);
-		json_object_end(j);
+		jw_object(j, "sctp");
+		jw_u64(j, "tag_original", f->l4.sctp.vtag_orig);
+		jw_u64(j, "tag_reply", f->l4.sctp.vtag_repl);
+		jw_object_end(j);
 	}
 	if (f->key.l4 == L4_DCCP && (f->has & (HAS_DCCP_ROLE | HAS_DCCP_SEQ))) {
-		json_object(j, "dccp");
+		jw_object(j, "dccp");
 		if (f->has & HAS_DCCP_ROLE)
-			json_str(j, "role", f->l4.dccp.role == 0 ? "client" : "server");
+			jw_str(j, "role", f->l4.dccp.role == 0 ? "client" : "server");
 		if (f->has & HAS_DCCP_SEQ)
-			json_u64(j, "handshake_sequence", f->l4.dccp.handshake_seq);
-		json_object_end(j);
+			jw_u64(j, "handshake_sequence", f->l4.dccp.handshake_seq);
+		jw_object_end(j);
 	}
 }
 
@@ -122,16 +122,16 @@ put_nat(struct json *j, uint32_t has)
 {
 	if (!(has & (HAS_SNAT | HAS_DNAT | HAS_SPAT | HAS_DPAT)))
 		return;
-	json_array(j, "translated");
+	jw_array(j, "translated");
 	if (has & HAS_SNAT)
-		json_str(j, NULL, "source");
+		jw_str(j, NULL, "source");
 	if (has & HAS_SPAT)
-		json_str(j, NULL, "source-port");
+		jw_str(j, NULL, "source-port");
 	if (has & HAS_DNAT)
-		json_str(j, NULL, "destination");
+		jw_str(j, NULL, "destination");
 	if (has & HAS_DPAT)
-		json_str(j, NULL, "destination-port");
-	json_array_end(j);
+		jw_str(j, NULL, "destination-port");
+	jw_array_end(j);
 }
 
 static void
@@ -141,16 +141,16 @@ put_master(struct json *j, const struct flow *f)
 
 	if (!(f->has & HAS_MASTER))
 		return;
-	json_object(j, "master");
+	jw_object(j, "master");
 	if (f->has & HAS_MASTER_L4) {
-		json_str(j, "protocol", render_l4_name(master.l4));
-		json_u64(j, "protocol_number", master.l4);
+		jw_str(j, "protocol", render_l4_name(master.l4));
+		jw_u64(j, "protocol_number", master.l4);
 	}
 	put_addr(j, "source", master.l3, &master.src);
 	put_addr(j, "destination", master.l3, &master.dst);
 	if ((f->has & HAS_MASTER_L4) && (f->has & HAS_MASTER_PORTS))
 		put_l4(j, master.l4, master.sport, master.dport);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 static void
@@ -158,15 +158,15 @@ put_seqadj(struct json *j, const struct flow_seqadj seqadj[2])
 {
 	static const char *const directions[] = {"original", "reply"};
 
-	json_object(j, "sequence_adjustment");
+	jw_object(j, "sequence_adjustment");
 	for (size_t i = 0; i < ARRAY_LEN(directions); i++) {
-		json_object(j, directions[i]);
-		json_u64(j, "correction_position", seqadj[i].correction_pos);
-		json_u64(j, "offset_before", seqadj[i].offset_before);
-		json_u64(j, "offset_after", seqadj[i].offset_after);
-		json_object_end(j);
+		jw_object(j, directions[i]);
+		jw_u64(j, "correction_position", seqadj[i].correction_pos);
+		jw_u64(j, "offset_before", seqadj[i].offset_before);
+		jw_u64(j, "offset_after", seqadj[i].offset_after);
+		jw_object_end(j);
 	}
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 /* A name of a fixed field, which may come from a peer. */
@@ -178,18 +178,18 @@ put_name(struct json *j, const char *key, const char *name, size_t cap)
 
 	memcpy(buf, name, len);
 	buf[len] = '\0';
-	json_str(j, key, buf);
+	jw_str(j, key, buf);
 }
 
 static void
 put_labels(struct json *j, const uint8_t labels[FLOW_LABELS_LEN])
 {
-	json_array(j, "labels");
+	jw_array(j, "labels");
 	for (unsigned int i = 0; i < 8 * FLOW_LABELS_LEN; i++) {
 		if (labels[i / 8] & 1u << i % 8)
-			json_u64(j, NULL, i);
+			jw_u64(j, NULL, i);
 	}
-	json_array_end(j);
+	jw_array_end(j);
 }
 
 static void
@@ -203,11 +203,11 @@ put_rare(struct json *j, const struct flow *f)
 	if (f->has & HAS_LABELS)
 		put_labels(j, f->rare.labels);
 	if (f->has & HAS_SYNPROXY) {
-		json_object(j, "synproxy");
-		json_u64(j, "isn", f->rare.synproxy_isn);
-		json_u64(j, "its", f->rare.synproxy_its);
-		json_u64(j, "timestamp_offset", f->rare.synproxy_tsoff);
-		json_object_end(j);
+		jw_object(j, "synproxy");
+		jw_u64(j, "isn", f->rare.synproxy_isn);
+		jw_u64(j, "its", f->rare.synproxy_its);
+		jw_u64(j, "timestamp_offset", f->rare.synproxy_tsoff);
+		jw_object_end(j);
 	}
 }
 
@@ -227,17 +227,17 @@ render_flow_members(struct json *j, const struct flow *f)
 		reply.dport = f->reply.dport;
 		put_tuple(j, "reply", &reply);
 	}
-	json_u64(j, "zone", f->key.zone);
+	jw_u64(j, "zone", f->key.zone);
 	put_protoinfo(j, f);
 	if (f->has & HAS_STATUS)
 		put_status(j, f->status);
 	put_nat(j, f->has);
 	if (f->has & HAS_TIMEOUT)
-		json_u64(j, "timeout_s", f->timeout_s);
+		jw_u64(j, "timeout_s", f->timeout_s);
 	if (f->has & HAS_MARK)
-		json_u64(j, "mark", f->mark);
+		jw_u64(j, "mark", f->mark);
 	if (f->has & HAS_ID)
-		json_u64(j, "id", f->id);
+		jw_u64(j, "id", f->id);
 	put_rare(j, f);
 }
 
@@ -245,22 +245,22 @@ render_flow_members(struct json *j, const struct flow *f)
 static void
 put_entry(struct json *j, enum node_table table, const struct peer_addr *peer, int64_t age_s, int64_t expires_s)
 {
-	json_i64(j, "age_s", age_s);
+	jw_i64(j, "age_s", age_s);
 	if (expires_s >= 0)
-		json_i64(j, "expires_s", expires_s);
+		jw_i64(j, "expires_s", expires_s);
 	if (table != TABLE_REMOTE || peer->l3 == 0)
 		return;
-	json_object(j, "peer");
+	jw_object(j, "peer");
 	put_addr(j, "address", peer->l3, &peer->addr);
-	json_u64(j, "link", peer->link);
-	json_object_end(j);
+	jw_u64(j, "link", peer->link);
+	jw_object_end(j);
 }
 
 static void
 begin(struct json *j, enum node_table table)
 {
-	json_object(j, NULL);
-	json_str(j, "table", table == TABLE_LOCAL ? "internal" : "external");
+	jw_object(j, NULL);
+	jw_str(j, "table", table == TABLE_LOCAL ? "internal" : "external");
 }
 
 void
@@ -269,9 +269,9 @@ render_flow_json(struct json *j, enum node_table table, const struct flow_view *
 	begin(j, table);
 	render_flow_members(j, &v->flow);
 	if (table == TABLE_LOCAL && (v->flow.has & HAS_TIMEOUT))
-		json_u64(j, "timeout_left_s", v->timeout_left_s);
+		jw_u64(j, "timeout_left_s", v->timeout_left_s);
 	put_entry(j, table, &v->peer, v->age_s, v->expires_s);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 /* ---- expectations ---- */
@@ -282,13 +282,13 @@ put_expect_nat(struct json *j, const struct expect *e)
 {
 	if (!(e->has & EXP_NAT_ADDRS))
 		return;
-	json_object(j, "nat");
+	jw_object(j, "nat");
 	put_addr(j, "source", e->tuple.l3, &e->nat.src);
 	if (e->has & EXP_NAT_PORTS)
-		json_u64(j, "source_port", ntohs(e->nat.sport));
+		jw_u64(j, "source_port", ntohs(e->nat.sport));
 	if (e->has & EXP_NAT_DIR)
-		json_str(j, "direction", e->nat_dir == 0 ? "original" : "reply");
-	json_object_end(j);
+		jw_str(j, "direction", e->nat_dir == 0 ? "original" : "reply");
+	jw_object_end(j);
 }
 
 void
@@ -304,36 +304,36 @@ render_expect_json(struct json *j, enum node_table table, const struct expect_vi
 	put_protocol(j, &e->tuple);
 	put_tuple(j, "expected", &e->tuple);
 	put_tuple(j, "mask", &mask);
-	json_object(j, "master");
-	json_str(j, "protocol", render_l4_name(e->master.l4));
-	json_u64(j, "protocol_number", e->master.l4);
+	jw_object(j, "master");
+	jw_str(j, "protocol", render_l4_name(e->master.l4));
+	jw_u64(j, "protocol_number", e->master.l4);
 	put_addr(j, "source", e->master.l3, &e->master.src);
 	put_addr(j, "destination", e->master.l3, &e->master.dst);
 	put_l4(j, e->master.l4, e->master.sport, e->master.dport);
-	json_object_end(j);
-	json_u64(j, "zone", e->master.zone);
+	jw_object_end(j);
+	jw_u64(j, "zone", e->master.zone);
 	if (e->has & EXP_TIMEOUT)
-		json_u64(j, "timeout_s", e->timeout_s);
+		jw_u64(j, "timeout_s", e->timeout_s);
 	if (e->has & EXP_FLAGS)
-		json_u64(j, "flags", e->flags);
+		jw_u64(j, "flags", e->flags);
 	if (e->has & EXP_CLASS)
-		json_u64(j, "class", e->class);
+		jw_u64(j, "class", e->class);
 	put_expect_nat(j, e);
 	if (e->has & EXP_HELPER)
 		put_name(j, "helper", e->helper, sizeof(e->helper));
 	if (e->has & EXP_FN)
 		put_name(j, "function", e->fn, sizeof(e->fn));
 	put_entry(j, table, &v->peer, v->age_s, v->expires_s);
-	json_object_end(j);
+	jw_object_end(j);
 }
 
 void
 render_unacked_json(struct json *j, const struct unacked_view *v)
 {
-	json_object(j, NULL);
-	json_str(j, "is", v->control ? "control" : "flow");
-	json_u64(j, "number", v->seq);
+	jw_object(j, NULL);
+	jw_str(j, "is", v->control ? "control" : "flow");
+	jw_u64(j, "number", v->seq);
 	if (v->control)
-		json_u64(j, "flags", v->flags);
-	json_object_end(j);
+		jw_u64(j, "flags", v->flags);
+	jw_object_end(j);
 }

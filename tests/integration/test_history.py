@@ -58,7 +58,9 @@ def test_peers_and_orders_are_in_it(firewalls):
     assert done["flows"] == 0 and done["took_ms"] >= 0
     commit = entry(fw1, "commit")
     assert commit["uid"] == 0 and commit["pid"] > 0
-    assert {"flush", "command", "bulk-begun", "bulk-done"} <= set(events(fw1))
+    assert {"flush", "command", "bulk-begun", "bulk-done", "resync-asked"} <= set(events(fw1))
+    # Who asks all asks nobody in particular.
+    assert not any("0.0.0.0" in e["text"] for e in history(fw1)["entries"])
     # What is only shown changes nothing.
     before = history(fw1)["added"]
     for option in (("-s",), ("-i",), ("status",), ("history",)):

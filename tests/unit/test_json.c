@@ -19,7 +19,7 @@ static struct json *
 begin(struct page *p)
 {
 	text_init(&p->t, p->buf, sizeof(p->buf));
-	json_init(&p->j, &p->t);
+	jw_init(&p->j, &p->t);
 	return &p->j;
 }
 
@@ -30,20 +30,20 @@ values_stand_in_objects_and_arrays(void **state)
 	struct json *j = begin(&p);
 
 	(void)state;
-	json_object(j, NULL);
-	json_object(j, "empty");
-	json_object_end(j);
-	json_u64(j, "most", UINT64_MAX);
-	json_array(j, "list");
-	json_i64(j, NULL, INT64_MIN);
-	json_bool(j, NULL, true);
-	json_null(j, NULL);
-	json_array(j, NULL);
-	json_array_end(j);
-	json_array_end(j);
-	json_str(j, "nothing", NULL);
-	json_object_end(j);
-	json_end(j);
+	jw_object(j, NULL);
+	jw_object(j, "empty");
+	jw_object_end(j);
+	jw_u64(j, "most", UINT64_MAX);
+	jw_array(j, "list");
+	jw_i64(j, NULL, INT64_MIN);
+	jw_bool(j, NULL, true);
+	jw_null(j, NULL);
+	jw_array(j, NULL);
+	jw_array_end(j);
+	jw_array_end(j);
+	jw_str(j, "nothing", NULL);
+	jw_object_end(j);
+	jw_end(j);
 	assert_string_equal(p.buf,
 	    "{\"empty\":{},\"most\":18446744073709551615,"
 	    "\"list\":[-9223372036854775808,true,null,[]],\"nothing\":null}\n");
@@ -75,8 +75,8 @@ strings_are_always_valid(void **state)
 		struct page p;
 		struct json *j = begin(&p);
 
-		json_str(j, NULL, rows[i].in);
-		json_end(j);
+		jw_str(j, NULL, rows[i].in);
+		jw_end(j);
 		assert_string_equal(p.buf, rows[i].out);
 	}
 }
@@ -88,11 +88,11 @@ what_does_not_fit_is_noticed(void **state)
 	struct json *j = begin(&p);
 
 	(void)state;
-	json_array(j, NULL);
+	jw_array(j, NULL);
 	for (int i = 0; i < 100; i++)
-		json_str(j, NULL, "more and more");
-	json_array_end(j);
-	json_end(j);
+		jw_str(j, NULL, "more and more");
+	jw_array_end(j);
+	jw_end(j);
 	assert_true(p.t.overflow);
 }
 

@@ -20,7 +20,7 @@ flow_text(enum node_table table, const struct flow_view *v)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	render_flow_json(&j, table, v);
 	assert_false(t.overflow);
 	assert_int_equal(j.depth, 0);
@@ -34,7 +34,7 @@ expect_text(enum node_table table, const struct expect_view *v)
 	struct json j;
 
 	text_init(&t, buf, sizeof(buf));
-	json_init(&j, &t);
+	jw_init(&j, &t);
 	render_expect_json(&j, table, v);
 	assert_false(t.overflow);
 	assert_int_equal(j.depth, 0);
