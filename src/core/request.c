@@ -16,10 +16,13 @@ void
 kernel_flush_start(struct node *n, ms_t now)
 {
 	struct job *job = &n->jobs[JOB_FLUSH];
+	uint32_t out = job->out;
 
 	if (job->running)
 		return;
 	memset(job, 0, sizeof(*job));
+	/* Those of one that was stopped are still answered. */
+	job->out = out;
 	job->running = true;
 	job->started = now;
 }

@@ -622,6 +622,35 @@ what_write_through_leaves_alone_is_not_waited_for(void **state)
 	stage_down(&s);
 }
 
+/* -F, promote, and -F once more, while the kernel has not answered the first. */
+static void
+a_flush_that_was_stopped_does_not_harm_the_next(void **state)
+{
+	struct stage s = stage_up(stage_cfg());
+	struct kernel_op stopped, last, op;
+
+	(void)state;
+	own_flows(&s, 2);
+	node_command(s.n, CMD_FLUSH_KERNEL, s.now);
+	stopped = asked(&s, KOP_DELETE, 1);
+	node_command(s.n, CMD_TAKE_OVER, s.now);
+	assert_int_equal(stage_noted(&s, NOTE_KERNEL_FLUSH_DONE), 1);
+	/* The commit has nothing to do. */
+	while (node_pull_kernel_op(s.n, &op, s.now))
+		stage_answer(&s, &op, 0);
+	node_command(s.n, CMD_FLUSH_KERNEL, s.now);
+	op = asked(&s, KOP_DELETE, 1);
+	last = asked(&s, KOP_DELETE, 2);
+	stage_answer(&s, &stopped, ENOENT);
+	stage_answer(&s, &op, ENOENT);
+	stage_idle(&s);
+	assert_int_equal(stage_noted(&s, NOTE_KERNEL_FLUSH_DONE), 1);
+	stage_answer(&s, &last, 0);
+	stage_idle(&s);
+	assert_int_equal(stage_noted(&s, NOTE_KERNEL_FLUSH_DONE), 2);
+	stage_down(&s);
+}
+
 /* The kernel takes its time, and whoever drives the node asks it for more in every turn. */
 static void
 who_is_asked_too_often_does_not_begin_anew(void **state)
@@ -665,6 +694,7 @@ main(void)
 	    cmocka_unit_test(a_master_that_ended_here_has_to_be_written_first),
 	    cmocka_unit_test(what_write_through_leaves_alone_is_not_waited_for),
 	    cmocka_unit_test(who_is_asked_too_often_does_not_begin_anew),
+	    cmocka_unit_test(a_flush_that_was_stopped_does_not_harm_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
