@@ -285,6 +285,9 @@ written(struct node *n, struct op_slot *s, ms_t now)
 	flow_init(&before);
 	if (id != ENTRY_NONE)
 		table_load(&n->local, id, &before);
+	/* What a look has shown found no room in the table: of the rest of the entry nothing is known. */
+	if (s->op.type == KOP_UPDATE && id == ENTRY_NONE)
+		return;
 	if (s->op.type == KOP_UPDATE) {
 		f->has &= ~only_created;
 		/* Bits are added, never taken away. */

@@ -143,6 +143,72 @@ fail_over(struct sim *s, const struct act *act, struct dice *d)
 		run_backup_script(s, from, d);
 }
 
+/* promote: the verb waits for its verdict, and tells the peers. */
+static void
+run_promote(struct sim *s, size_t node)
+{
+	sim_say(s, "node %zu: promote", node);
+	sim_order(s, node, ORDER_PROMOTE, true);
+	sim_order(s, node, ORDER_BULK, false);
+}
+
+static void
+run_demote(struct sim *s, size_t node, struct dice *d)
+{
+	sim_say(s, "node %zu: demote", node);
+	if (dice_chance(d, 50))
+		sim_order(s, node, ORDER_PURGE, false);
+	sim_order(s, node, ORDER_COMPARE, false);
+}
+
+static void
+promote(struct sim *s, const struct act *act, struct dice *d)
+{
+	run_promote(s, act->node);
+	if (dice_chance(d, 30))
+		run_promote(s, act->node);
+}
+
+/* Also while a promotion runs. */
+static void
+demote(struct sim *s, const struct act *act, struct dice *d)
+{
+	if (dice_chance(d, 20)) {
+		sim_order(s, act->node, ORDER_PROMOTE, false);
+		sim_pass(s, dice_below(d, 10));
+	}
+	run_demote(s, act->node, d);
+}
+
+/* Alone, and overtaken by what it rehearses. */
+static void
+rehearse(struct sim *s, const struct act *act, struct dice *d)
+{
+	sim_order(s, act->node, ORDER_REHEARSE, dice_chance(d, 50));
+	sim_pass(s, dice_below(d, 10));
+	if (dice_chance(d, 30))
+		run_promote(s, act->node);
+}
+
+/* As fail_over(), by one order each. */
+static void
+take_over(struct sim *s, const struct act *act, struct dice *d)
+{
+	size_t from = s->plan->regime == 0 ? s->master : act->node, to = act->other;
+
+	if (from == to || !sim_is_up(s, to))
+		return;
+	sim_say(s, "node %zu takes over from node %zu, by promote", to, from);
+	if (dice_chance(d, 40))
+		world_kill(s->w, from);
+	if (dice_chance(d, 30))
+		move_traffic(s, from, to);
+	run_promote(s, to);
+	move_traffic(s, from, to);
+	if (sim_is_up(s, from))
+		run_demote(s, from, d);
+}
+
 const struct act_kind acts_operator[] = {
     {"commit", "-c", 40, 2, commit},
     {"commit2", "-c, and once more", 20, 1, commit_twice},
@@ -157,5 +223,9 @@ const struct act_kind acts_operator[] = {
     {"master", "keepalived's script for a new master", 25, 1, script_master},
     {"backup", "keepalived's script for a new backup", 25, 1, script_backup},
     {"failover", "a node takes over, with traffic and scripts", 40, 2, fail_over},
+    {"promote", "promote", 25, 1, promote},
+    {"demote", "demote", 25, 1, demote},
+    {"rehearse", "promote --dry-run", 10, 1, rehearse},
+    {"takeover", "a node takes over, with traffic, by promote and demote", 40, 2, take_over},
     {0},
 };

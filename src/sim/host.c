@@ -425,6 +425,16 @@ host_order(struct world *w, size_t i, enum sim_order order)
 		sn->purge_at = MS_NEVER;
 		daemon_command(sn, CMD_COMMIT, w->now);
 		break;
+	case ORDER_PROMOTE:
+		sn->purge_at = MS_NEVER;
+		daemon_command(sn, CMD_TAKE_OVER, w->now);
+		break;
+	case ORDER_REHEARSE:
+		daemon_command(sn, CMD_REHEARSE, w->now);
+		break;
+	case ORDER_COMPARE:
+		daemon_command(sn, CMD_COMPARE, w->now);
+		break;
 	case ORDER_FLUSH_INTERNAL:
 		sn->purge_at = MS_NEVER;
 		daemon_command(sn, CMD_FLUSH_INTERNAL, w->now);

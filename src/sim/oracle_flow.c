@@ -269,7 +269,7 @@ watch_echo(struct sim *s, void *state, const struct happening *h)
 			c->commit[h->node] = false;
 		break;
 	case HAP_ORDER:
-		c->commit[h->node] |= h->number == ORDER_COMMIT;
+		c->commit[h->node] |= order_commits(h->number);
 		if (h->number == ORDER_FLUSH_INTERNAL)
 			memset(c->vague[h->node], 1, sizeof(c->vague[h->node]));
 		break;

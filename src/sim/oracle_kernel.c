@@ -436,7 +436,7 @@ watch_takeovers(struct sim *s, void *state, const struct happening *h)
 		t->swept[h->node] = true;
 	if (h->type == HAP_START || is_flushed(s, h))
 		t->flushing[h->node] = false;
-	if (h->type == HAP_ORDER && h->number == ORDER_COMMIT)
+	if (h->type == HAP_ORDER && order_commits(h->number))
 		begin_takeover(s, t, h->node);
 	if (h->type == HAP_NOTICE && h->notice->type == NOTE_COMMIT_DONE)
 		end_takeover(s, t, h->node, &h->notice->commit);

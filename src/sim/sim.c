@@ -142,7 +142,8 @@ void
 sim_order(struct sim *s, size_t node, enum sim_order order, bool wait)
 {
 	struct sim_node *sn = &s->w->nodes[node];
-	enum notice_type done = order == ORDER_COMMIT ? NOTE_COMMIT_DONE
+	enum notice_type done = order_commits(order) ? NOTE_COMMIT_DONE
+	    : order == ORDER_REHEARSE		      ? NOTE_REHEARSED
 	    : order == ORDER_READ		      ? NOTE_KERNEL_READ_DONE
 						      : NOTE_KERNEL_FLUSH_DONE;
 	unsigned int before = sn->notices[done];
@@ -150,8 +151,8 @@ sim_order(struct sim *s, size_t node, enum sim_order order, bool wait)
 	if (!daemon_is_up(sn))
 		return;
 	s->flushed |= order == ORDER_FLUSH_INTERNAL || order == ORDER_FLUSH_EXTERNAL ||
-	    order == ORDER_FLUSH_KERNEL || order == ORDER_PURGE;
-	s->committed |= order == ORDER_COMMIT;
+	    order == ORDER_FLUSH_KERNEL || order == ORDER_PURGE || order == ORDER_PROMOTE;
+	s->committed |= order_commits(order);
 	world_order(s->w, node, order);
 	for (int tries = 0; wait && tries < 500 && sn->notices[done] == before; tries++) {
 		sim_pass(s, tries == 0 ? 0 : 10);

@@ -77,7 +77,17 @@ enum sim_order {
 	ORDER_RESYNC,         /* -n */
 	ORDER_FLUSH_KERNEL,   /* -F */
 	ORDER_PURGE,          /* -t */
+	ORDER_PROMOTE,        /* promote, but for the bulk send after it */
+	ORDER_REHEARSE,       /* promote --dry-run */
+	ORDER_COMPARE,        /* demote, but for the purge */
 };
+
+/* Is a commit begun by it? */
+static inline bool
+order_commits(unsigned int order)
+{
+	return order == ORDER_COMMIT || order == ORDER_PROMOTE;
+}
 
 /* How a daemon lives; zero: at once, and without limit. */
 struct sim_pace {
