@@ -144,7 +144,7 @@ advise_do(struct finding *f, const char *fmt, ...)
 }
 
 void
-add_number(struct finding *f, const char *name, int64_t value)
+finding_number(struct finding *f, const char *name, int64_t value)
 {
 	if (f->numbers_count < ARRAY_LEN(f->numbers))
 		f->numbers[f->numbers_count++] = (struct number){name, value};

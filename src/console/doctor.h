@@ -138,7 +138,7 @@ const char *severity_name(enum severity s);
 struct finding *found(struct findings *fs, enum finding_code code, const char *subject, const char *fmt, ...)
     ATTR_PRINTF(4, 5);
 void advise_do(struct finding *f, const char *fmt, ...) ATTR_PRINTF(2, 3);
-void add_number(struct finding *f, const char *name, int64_t value);
+void finding_number(struct finding *f, const char *name, int64_t value);
 
 /* ---- facts ---- */
 

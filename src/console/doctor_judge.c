@@ -77,23 +77,23 @@ judge_limits(const struct facts *f, const struct config *cfg, struct findings *o
 		    "HashLimit is %lld, net.netfilter.nf_conntrack_max %lld: for %lld flows that the kernel may hold "
 		    "there is no room here", ll(limit), ll(f->conntrack_max), ll(f->conntrack_max - limit));
 		advise_do(x, "set HashLimit %lld in General, on both nodes, and restart conntrackd", ll(f->conntrack_max));
-		add_number(x, "hash_limit", limit);
-		add_number(x, "conntrack_max", f->conntrack_max);
+		finding_number(x, "hash_limit", limit);
+		finding_number(x, "conntrack_max", f->conntrack_max);
 	} else if (limit > f->conntrack_max) {
 		x = found(out, FOUND_TABLE_SMALL, "net.netfilter.nf_conntrack_max",
 		    "HashLimit is %lld, net.netfilter.nf_conntrack_max %lld: of a peer with more flows than that a "
 		    "takeover leaves out the rest", ll(limit), ll(f->conntrack_max));
 		advise_do(x, "sysctl -w net.netfilter.nf_conntrack_max=%lld, if the peer's is as large", ll(limit));
-		add_number(x, "hash_limit", limit);
-		add_number(x, "conntrack_max", f->conntrack_max);
+		finding_number(x, "hash_limit", limit);
+		finding_number(x, "conntrack_max", f->conntrack_max);
 	}
 	if (f->conntrack_buckets > 0 && f->conntrack_max / f->conntrack_buckets > PER_BUCKET_MAX) {
 		x = found(out, FOUND_BUCKETS_FEW, "net.netfilter.nf_conntrack_buckets",
 		    "a full table has %lld flows in each of %lld buckets: each packet and each flow of a commit walks "
 		    "them", ll(f->conntrack_max / f->conntrack_buckets), ll(f->conntrack_buckets));
 		advise_do(x, "sysctl -w net.netfilter.nf_conntrack_buckets=%lld", ll(f->conntrack_max / 4));
-		add_number(x, "buckets", f->conntrack_buckets);
-		add_number(x, "conntrack_max", f->conntrack_max);
+		finding_number(x, "buckets", f->conntrack_buckets);
+		finding_number(x, "conntrack_max", f->conntrack_max);
 	}
 }
 
@@ -123,9 +123,9 @@ judge_fill(const struct facts *f, const struct config *cfg, struct findings *out
 	if (x == NULL)
 		return;
 	advise_do(x, "sysctl -w net.netfilter.nf_conntrack_max=%lld, and HashLimit as large on both nodes", ll(max * 2));
-	add_number(x, "count", count);
-	add_number(x, "conntrack_max", max);
-	add_number(x, "external", f->daemon ? f->external_flows : 0);
+	finding_number(x, "count", count);
+	finding_number(x, "conntrack_max", max);
+	finding_number(x, "external", f->daemon ? f->external_flows : 0);
 }
 
 static void
@@ -141,7 +141,7 @@ judge_tcp(const struct facts *f, const struct config *cfg, struct findings *out)
 		    "connection makes an entry without address translation before the replica is there",
 		    ll(f->tcp_loose));
 		advise_do(x, "sysctl -w net.netfilter.nf_conntrack_tcp_loose=0");
-		add_number(x, "tcp_loose", f->tcp_loose);
+		finding_number(x, "tcp_loose", f->tcp_loose);
 	}
 	if (cfg->node.tcp_window_tracking && f->tcp_be_liberal == 1) {
 		x = found(out, FOUND_WINDOW_TRACKING, "net.netfilter.nf_conntrack_tcp_be_liberal",
@@ -167,7 +167,7 @@ judge_helpers(const struct facts *f, struct findings *out)
 		    h->configured ? "the configuration names" : "flows of the peers have",
 		    h->configured && h->flows > 0 ? ", and flows of the peers have," : "", h->name, h->module);
 		advise_do(x, "modprobe %s && echo %s >> /etc/modules-load.d/conntrackd.conf", h->module, h->module);
-		add_number(x, "flows", (int64_t)h->flows);
+		finding_number(x, "flows", (int64_t)h->flows);
 	}
 	if (f->helper_auto == 1) {
 		x = found(out, FOUND_HELPER_AUTO, "net.netfilter.nf_conntrack_helper",
@@ -188,8 +188,8 @@ judge_table(const struct facts *f, struct findings *out)
 		    "numbers, and a zone of one direction only is not replicated", (unsigned long long)f->zoned,
 		    f->zone_example);
 		advise_do(x, "compare `ct zone set' in the rulesets of both nodes");
-		add_number(x, "flows", (int64_t)f->zoned);
-		add_number(x, "zone", f->zone_example);
+		finding_number(x, "flows", (int64_t)f->zoned);
+		finding_number(x, "zone", f->zone_example);
 	}
 	if (f->offloaded > 0 || f->flowtables > 0) {
 		x = found(out, FOUND_OFFLOAD, "flowtable",
@@ -197,8 +197,8 @@ judge_table(const struct facts *f, struct findings *out)
 		    "packets, so that their replicas are as old as their last event", f->flowtables > 0 ? f->flowtables : 0,
 		    (unsigned long long)f->offloaded);
 		advise_do(x, "nothing, if the peer has the same; see FLOWTABLES in nft(8) for which flows they take");
-		add_number(x, "flowtables", f->flowtables > 0 ? f->flowtables : 0);
-		add_number(x, "flows", (int64_t)f->offloaded);
+		finding_number(x, "flowtables", f->flowtables > 0 ? f->flowtables : 0);
+		finding_number(x, "flows", (int64_t)f->offloaded);
 	}
 }
 
@@ -226,21 +226,21 @@ judge_machine(const struct facts *f, const struct config *cfg, struct findings *
 		    "two tables of %u flows take up to %lld MiB, %lld MiB are available", cfg->node.limit,
 		    ll(need >> 20), ll(f->memory_available >> 20));
 		advise_do(x, "a smaller HashLimit, or more memory: an allocation that fails ends the daemon");
-		add_number(x, "need_bytes", need);
-		add_number(x, "available_bytes", f->memory_available);
+		finding_number(x, "need_bytes", need);
+		finding_number(x, "available_bytes", f->memory_available);
 	}
 	if (f->clock_synchronised == 0) {
 		x = found(out, FOUND_CLOCK_UNSYNCHRONISED, "clock",
 		    "the clock of this node is not synchronised (adjtimex), it may be off by %lld ms: logs of both nodes "
 		    "are hard to put side by side; replication does not depend on it", ll(f->clock_error_us / 1000));
 		advise_do(x, "timedatectl set-ntp true");
-		add_number(x, "error_us", f->clock_error_us);
+		finding_number(x, "error_us", f->clock_error_us);
 	}
 	if (f->log_free_percent >= 0 && f->log_free_percent < DISK_PERCENT_MIN) {
 		x = found(out, FOUND_LOG_DISK, cfg->log_file, "the file system of LogFile has %lld %% left",
 		    ll(f->log_free_percent));
 		advise_do(x, "df %s; lines that it does not take are lost", cfg->log_file);
-		add_number(x, "free_percent", f->log_free_percent);
+		finding_number(x, "free_percent", f->log_free_percent);
 	}
 }
 
@@ -295,9 +295,9 @@ judge_event_buffer(const struct facts *f, const struct config *cfg, struct findi
 		    ll(wanted / 2));
 	}
 	if (x != NULL) {
-		add_number(x, "wanted", wanted);
-		add_number(x, "granted", f->events_buffer);
-		add_number(x, "rmem_max", f->rmem_max);
+		finding_number(x, "wanted", wanted);
+		finding_number(x, "granted", f->events_buffer);
+		finding_number(x, "rmem_max", f->rmem_max);
 	}
 	if (!f->daemon || f->overruns <= 0)
 		return;
@@ -306,9 +306,9 @@ judge_event_buffer(const struct facts *f, const struct config *cfg, struct findi
 	    "table; the buffer has %lld bytes", ll(f->overruns), ll(f->uptime_s), ll(f->events_buffer));
 	advise_do(x, "NetlinkBufferSize %lld and NetlinkBufferSizeMaxGrowth %lld, then systemctl reload conntrackd",
 	    ll(f->events_buffer * 4), ll(f->events_buffer * 16));
-	add_number(x, "overruns", f->overruns);
-	add_number(x, "uptime_s", f->uptime_s);
-	add_number(x, "buffer", f->events_buffer);
+	finding_number(x, "overruns", f->overruns);
+	finding_number(x, "uptime_s", f->uptime_s);
+	finding_number(x, "buffer", f->events_buffer);
 }
 
 /* ---- files, services, the daemon ---- */
@@ -419,15 +419,15 @@ judge_daemon(const struct facts *f, const struct config *cfg, struct findings *o
 		x = found(out, FOUND_PEER_UNKNOWN, "peer", "no peer was ever heard, and the daemon runs for %lld s",
 		    ll(f->uptime_s));
 		advise_do(x, "see that conntrackd runs there, with the same links; conntrackd doctor --peer-config FILE");
-		add_number(x, "uptime_s", f->uptime_s);
+		finding_number(x, "uptime_s", f->uptime_s);
 	}
 	if (f->peers_silent > 0) {
 		x = found(out, FOUND_PEER_SILENT, "peer", "of %zu peers %zu are silent, one of them for %lld s", f->peers,
 		    f->peers_silent, ll(f->peer_silent_ms / 1000));
 		advise_do(x, "conntrackd -s link; systemctl status conntrackd on the peer");
-		add_number(x, "peers", (int64_t)f->peers);
-		add_number(x, "silent", (int64_t)f->peers_silent);
-		add_number(x, "silent_ms", f->peer_silent_ms);
+		finding_number(x, "peers", (int64_t)f->peers);
+		finding_number(x, "silent", (int64_t)f->peers_silent);
+		finding_number(x, "silent_ms", f->peer_silent_ms);
 	}
 }
 
@@ -441,14 +441,14 @@ judge_config(const struct facts *f, struct findings *out)
 		    "the configuration itself deserves %zu warning%s", f->config_warnings,
 		    f->config_warnings == 1 ? "" : "s");
 		advise_do(x, "conntrackd config check");
-		add_number(x, "warnings", (int64_t)f->config_warnings);
+		finding_number(x, "warnings", (int64_t)f->config_warnings);
 	}
 	if (f->config_mode != UNKNOWN && (f->config_mode & 022) != 0) {
 		x = found(out, FOUND_CONFIG_WRITABLE, "configuration",
 		    "others than its owner may write the configuration (mode %04o), which says what files a daemon of root's "
 		    "makes", (unsigned int)f->config_mode);
 		advise_do(x, "chmod go-w on the configuration file");
-		add_number(x, "mode", f->config_mode);
+		finding_number(x, "mode", f->config_mode);
 	}
 }
 

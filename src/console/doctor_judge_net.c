@@ -158,8 +158,8 @@ judge_path(const struct link_case *c)
 		    "the interface %s has an MTU of %lld, the way to %s one of %lld: longer datagrams, which are never "
 		    "fragmented, are lost", c->cfg->ifname, (long long)mtu, text, (long long)c->facts->path_mtu);
 		advise_do(x, "ip link set %s mtu %lld, on both nodes", c->cfg->ifname, (long long)c->facts->path_mtu);
-		add_number(x, "mtu", mtu);
-		add_number(x, "path_mtu", c->facts->path_mtu);
+		finding_number(x, "mtu", mtu);
+		finding_number(x, "path_mtu", c->facts->path_mtu);
 	}
 	if (mtu > MTU_ORDINARY && !c->iface->loopback) {
 		x = found(c->out, FOUND_LINK_MTU_LARGE, c->cfg->ifname,
@@ -167,7 +167,7 @@ judge_path(const struct link_case *c)
 		    "short ones are not, so that the link seems well", c->cfg->ifname, (long long)mtu);
 		advise_do(x, "ping -M do -s %lld, to the peer's address on the link",
 		    (long long)(mtu - (c->cfg->l3 == L3_IPV6 ? 48 : 28)));
-		add_number(x, "mtu", mtu);
+		finding_number(x, "mtu", mtu);
 	}
 }
 
@@ -185,8 +185,8 @@ judge_traffic(const struct link_case *c)
 		    "switch does not pass the group on", (long long)l->sent, name, (long long)c->f->uptime_s);
 		advise_do(x, "tcpdump -ni %s %s port %u, here and on the peer", name,
 		    c->cfg->transport == TRANSPORT_TCP ? "tcp" : "udp", c->cfg->port);
-		add_number(x, "sent", l->sent);
-		add_number(x, "uptime_s", c->f->uptime_s);
+		finding_number(x, "sent", l->sent);
+		finding_number(x, "uptime_s", c->f->uptime_s);
 	}
 	/* Rules are only guessed at: what has come has passed them. */
 	if (l->rule_drops == 1 && l->received <= 0) {
@@ -202,7 +202,7 @@ judge_traffic(const struct link_case *c)
 		    "there%s", name, l->tracked, l->notrack == 1 ? ", though a rule says notrack" : "");
 		advise_do(x, "`iifname %s notrack' in a chain of prerouting and `oifname %s notrack' in one of output, both of "
 		    "priority raw", name, name);
-		add_number(x, "entries", l->tracked);
+		finding_number(x, "entries", l->tracked);
 	}
 }
 
@@ -219,9 +219,9 @@ judge_link_buffer(const struct link_case *c)
 		    "RcvSocketBuffer of the link over %s is %u, but the daemon got %lld: net.core.rmem_max is %lld", name,
 		    c->cfg->rcvbuf, (long long)c->facts->rcvbuf / 2, (long long)c->f->rmem_max);
 		advise_do(x, "sysctl -w net.core.rmem_max=%u && systemctl restart conntrackd", c->cfg->rcvbuf);
-		add_number(x, "wanted", c->cfg->rcvbuf);
-		add_number(x, "granted", c->facts->rcvbuf / 2);
-		add_number(x, "rmem_max", c->f->rmem_max);
+		finding_number(x, "wanted", c->cfg->rcvbuf);
+		finding_number(x, "granted", c->facts->rcvbuf / 2);
+		finding_number(x, "rmem_max", c->f->rmem_max);
 	}
 	if (c->facts->dropped > 0) {
 		x = found(c->out, FOUND_LINK_DROPPED, name,
@@ -230,9 +230,9 @@ judge_link_buffer(const struct link_case *c)
 		    (long long)c->facts->received, (long long)c->facts->rcvbuf);
 		advise_do(x, "RcvSocketBuffer %lld in the link's section, then systemctl restart conntrackd",
 		    (long long)(c->facts->rcvbuf > 0 ? c->facts->rcvbuf * 2 : 1249280));
-		add_number(x, "dropped", c->facts->dropped);
-		add_number(x, "received", c->facts->received);
-		add_number(x, "buffer", c->facts->rcvbuf);
+		finding_number(x, "dropped", c->facts->dropped);
+		finding_number(x, "received", c->facts->received);
+		finding_number(x, "buffer", c->facts->rcvbuf);
 	}
 }
 
@@ -294,7 +294,7 @@ judge_nat(const struct facts *f, struct findings *out)
 		    "of no use unless the address comes with the role", (unsigned long long)n->flows, text,
 		    f->keepalived_read ? ", nor does keepalived.conf name it" : "");
 		advise_do(x, "translate to a virtual address (snat to, not masquerade), and have it moved with the role");
-		add_number(x, "flows", (int64_t)n->flows);
+		finding_number(x, "flows", (int64_t)n->flows);
 	}
 }
 
@@ -371,7 +371,7 @@ judge_filter(const struct facts *f, const struct config *cfg, struct findings *o
 	    "the filter lets addresses of this node pass, real or virtual, %zu in all (%s%s): what ends here is replicated, and "
 	    "no peer can go on with it", own.count, own.shown, own.count > SHOWN_ADDRS ? ", ..." : "");
 	advise_do(x, "Filter { Address Ignore { ... } } in General, with the addresses of both nodes");
-	add_number(x, "addresses", (int64_t)own.count);
+	finding_number(x, "addresses", (int64_t)own.count);
 }
 
 void

@@ -202,7 +202,7 @@ judge_filters(const struct filter *a, const struct filter *b, struct findings *o
 		    "%zu networks are in the Filter Address of one node only: %s", missing, then);
 
 		advise_do(x, "the same networks on both nodes; single addresses may differ");
-		add_number(x, "networks", (int64_t)missing);
+		finding_number(x, "networks", (int64_t)missing);
 	}
 }
 
@@ -238,8 +238,8 @@ judge_timers(const struct node_cfg *a, const struct node_cfg *b, struct findings
 		    "CacheTimeout is %u %s, RefreshTime %u on the other node: flows are dropped before they are told again",
 		    hears->cache_timeout_s, i == 0 ? "here" : "on the peer", tells->refresh_s);
 		advise_do(x, "CacheTimeout of at least three times the other node's RefreshTime");
-		add_number(x, "cache_timeout_s", hears->cache_timeout_s);
-		add_number(x, "refresh_s", tells->refresh_s);
+		finding_number(x, "cache_timeout_s", hears->cache_timeout_s);
+		finding_number(x, "refresh_s", tells->refresh_s);
 	}
 }
 

@@ -30,11 +30,11 @@ static bool
 wrong(struct parser *p, const char *word, const char *what)
 {
 	char shown[SHOWN_MAX + 1];
-	size_t len = 0;
+	size_t len = strnlen(word, SHOWN_MAX);
 
 	/* It may be anything: nothing in it may end the line or move the cursor. */
-	for (; word[len] != '\0' && len < SHOWN_MAX; len++)
-		shown[len] = word[len] > ' ' && word[len] <= '~' ? word[len] : '?';
+	for (size_t i = 0; i < len; i++)
+		shown[i] = word[i] > ' ' && word[i] <= '~' ? word[i] : '?';
 	shown[len] = '\0';
 	snprintf(p->why, p->why_len, "`%s' %s", shown, what);
 	return false;

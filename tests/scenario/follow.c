@@ -305,6 +305,113 @@ what_is_kept_of_a_flow_is_shown(void **state)
 	stage_down(&s);
 }
 
+/* Each part of a tuple that is said has to be so, in one direction or the other. */
+static void
+a_tuple_means_all_that_it_says(void **state)
+{
+	struct flow f = tcp_flow(1), bare = f, icmp = f;
+	struct flow_tuple t = {.key = f.key};
+
+	(void)state;
+	assert_true(tuple_matches(&t, &f)); /* nothing said: any */
+	for (unsigned int bit = TUPLE_L4; bit <= TUPLE_ZONE; bit <<= 1) {
+		struct flow_tuple wrong = {.key = f.key, .has = (uint8_t)bit};
+
+		assert_true(tuple_matches(&wrong, &f));
+		wrong.key.l4 = L4_UDP;
+		wrong.key.l3 = L3_IPV6;
+		wrong.key.src.b[3] ^= 1;
+		wrong.key.dst.b[3] ^= 1;
+		wrong.key.sport ^= 1;
+		wrong.key.dport ^= 1;
+		wrong.key.zone ^= 1;
+		assert_false(tuple_matches(&wrong, &f));
+		wrong.key.l3 = L3_IPV4;
+		assert_false(tuple_matches(&wrong, &f));
+	}
+	/* Of a flow without a reply tuple only its own two directions are known. */
+	bare.has &= HAS_ADDRS | HAS_L4PROTO | HAS_PORTS;
+	t = (struct flow_tuple){.key = f.key, .has = TUPLE_DST};
+	t.key.dst = f.reply.dst;
+	assert_true(tuple_matches(&t, &f));
+	assert_false(tuple_matches(&t, &bare));
+
+	/* Type and code of ICMP stand in the place of a port. */
+	icmp.key.l4 = L4_ICMP;
+	icmp.has &= HAS_ADDRS | HAS_L4PROTO | HAS_PORTS;
+	memcpy(&icmp.key.dport, "\10\0", 2);
+	t = (struct flow_tuple){.key = icmp.key, .has = TUPLE_L4 | TUPLE_TYPE | TUPLE_CODE};
+	assert_true(tuple_matches(&t, &icmp));
+	memcpy(&t.key.dport, "\10\1", 2);
+	assert_false(tuple_matches(&t, &icmp));
+	t.has = TUPLE_L4 | TUPLE_TYPE;
+	assert_true(tuple_matches(&t, &icmp));
+	memcpy(&t.key.dport, "\3\0", 2);
+	assert_false(tuple_matches(&t, &icmp));
+}
+
+static void
+a_tuple_is_whole_with_all_that_its_protocol_has(void **state)
+{
+	const struct {
+		uint8_t l4;
+		unsigned int need;
+	} rows[] = {{L4_TCP, TUPLE_SPORT | TUPLE_DPORT}, {L4_GRE, TUPLE_SPORT | TUPLE_DPORT},
+	    {L4_ICMP, TUPLE_SPORT}, {50, 0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct flow_tuple t = {.key.l4 = rows[i].l4, .has = TUPLE_L4 | TUPLE_SRC | TUPLE_DST};
+
+		assert_int_equal(tuple_is_whole(&t), rows[i].need == 0);
+		t.has |= (uint8_t)rows[i].need;
+		assert_true(tuple_is_whole(&t));
+		t.has &= (uint8_t)~TUPLE_SRC;
+		assert_false(tuple_is_whole(&t));
+	}
+}
+
+/* What peers told: how long it lasts where it runs out, and what is still to be written. */
+static void
+what_peers_told_is_shown_with_what_is_left_of_it(void **state)
+{
+	struct stage s = stage_up(alarm_cfg());
+	struct flow f = tcp_flow(1);
+	struct entry_view v;
+	struct kernel_op op;
+	struct node_cfg cfg = stage_cfg();
+	uint32_t cursor = 0;
+
+	(void)state;
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	assert_true(node_next_entry(s.n, TABLE_REMOTE, &cursor, &v, s.now));
+	assert_int_equal(v.expires_s, 20);
+	assert_false(v.to_write);
+	assert_false(node_next_entry(s.n, TABLE_REMOTE, &cursor, &v, s.now));
+	cursor = 0;
+	assert_true(node_next_entry(s.n, TABLE_REMOTE, &cursor, &v, ms_add(s.now, 25 * 1000)));
+	assert_int_equal(v.expires_s, 0);
+	stage_down(&s);
+
+	cfg.write_through = true;
+	s = stage_up(cfg);
+	stage_tell(&s, WIRE_CT_NEW, &f);
+	cursor = 0;
+	assert_true(node_next_entry(s.n, TABLE_REMOTE, &cursor, &v, s.now));
+	assert_true(v.to_write);
+	op = stage_asked(&s, KOP_CREATE);
+	/* Told again, with something new, while the first is under way. */
+	f.has |= HAS_MARK;
+	f.mark = 7;
+	stage_tell(&s, WIRE_CT_UPD, &f);
+	while (node_pull_kernel_op(s.n, &op, s.now))
+		fail_msg("a second request for one flow");
+	cursor = 0;
+	assert_true(node_next_entry(s.n, TABLE_REMOTE, &cursor, &v, s.now));
+	assert_true(v.to_write);
+	stage_down(&s);
+}
+
 int
 main(void)
 {
@@ -316,6 +423,9 @@ main(void)
 	    cmocka_unit_test(what_is_left_as_it_is_says_so),
 	    cmocka_unit_test(only_so_many_are_followed_and_only_so_much_is_kept),
 	    cmocka_unit_test(what_is_kept_of_a_flow_is_shown),
+	    cmocka_unit_test(a_tuple_means_all_that_it_says),
+	    cmocka_unit_test(a_tuple_is_whole_with_all_that_its_protocol_has),
+	    cmocka_unit_test(what_peers_told_is_shown_with_what_is_left_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

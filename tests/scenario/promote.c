@@ -427,6 +427,56 @@ no_link_and_a_full_table_count(void **state)
 	stage_down(&s);
 }
 
+static struct ready_view
+ready_of(const struct stage *s)
+{
+	struct ready_view v;
+
+	node_ready_view(s->n, &v, s->now);
+	return v;
+}
+
+/* There is nobody whose flows it could take over. */
+static void
+who_only_counts_is_always_ready(void **state)
+{
+	struct stage s = stage_up((struct node_cfg){.mode = MODE_STATS, .limit = 64});
+	struct ready_view v = ready_of(&s);
+
+	(void)state;
+	assert_true(v.ready);
+	for (size_t i = 0; i < READY_REASONS; i++)
+		assert_false(v.reasons[i].open);
+	stage_down(&s);
+}
+
+static void
+what_a_full_table_and_a_bulk_keep_back_is_mentioned(void **state)
+{
+	struct node_cfg cfg = stage_cfg();
+	struct stage s;
+
+	(void)state;
+	cfg.limit = 16;
+	s = stage_up(cfg);
+	for (unsigned int i = 1; i <= 16; i++) {
+		struct flow f = tcp_flow(i);
+
+		stage_event(&s, KEV_NEW, false, &f);
+	}
+	node_command(s.n, CMD_BULK, s.now);
+	assert_false(ready_of(&s).reasons[READY_LOCAL_FULL].open);
+	assert_true(ready_of(&s).reasons[READY_BULK].open);
+	assert_false(ready_of(&s).reasons[READY_BULK].blocks);
+	for (unsigned int i = 17; i <= 20; i++) {
+		struct flow f = tcp_flow(i);
+
+		stage_event(&s, KEV_NEW, false, &f);
+	}
+	assert_true(ready_of(&s).reasons[READY_LOCAL_FULL].open);
+	stage_down(&s);
+}
+
 int
 main(void)
 {
@@ -445,6 +495,8 @@ main(void)
 	    cmocka_unit_test(what_the_kernel_did_not_tell_counts_until_it_is_read),
 	    cmocka_unit_test(a_flushed_replica_counts_until_the_peers_were_asked),
 	    cmocka_unit_test(no_link_and_a_full_table_count),
+	    cmocka_unit_test(who_only_counts_is_always_ready),
+	    cmocka_unit_test(what_a_full_table_and_a_bulk_keep_back_is_mentioned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,7 +277,7 @@ there_is_an_end_to_findings(void **state)
 	(void)state;
 	memset(&findings, 0, sizeof(findings));
 	for (size_t i = 0; i < DOCTOR_FINDINGS_MAX + 3; i++)
-		add_number(found(&findings, FOUND_ZONES, "", "%zu", i), "i", (int64_t)i);
+		finding_number(found(&findings, FOUND_ZONES, "", "%zu", i), "i", (int64_t)i);
 	assert_int_equal(findings.count, DOCTOR_FINDINGS_MAX);
 	assert_int_equal(findings.left_out, 3);
 }
