@@ -122,7 +122,9 @@ tell_story(struct sim *s, const struct happening *h)
 	static const char *const ops[] = {"create", "update", "replace", "delete", "look at",
 	    "look who has the reply tuple of"};
 	static const char *const orders[] = {
-	    "-c", "-f internal", "-f external", "-R", "-B", "-n", "-F", "-t"};
+	    "-c", "-f internal", "-f external", "-R", "-B", "-n", "-F", "-t", "promote",
+	    "promote --dry-run", "demote"};
+	_Static_assert(ARRAY_LEN(orders) == ORDER_COMPARE + 1, "every order has its name");
 	static const char *const kinds[] = {"new", "changed", "ended"};
 
 	switch (h->type) {
