@@ -119,10 +119,8 @@ def pattern(text):
     for line in text.splitlines():
         if line.strip() in ("", "..."):
             continue
-        parts = [r"\s+".join(map(re.escape, part.split(" "))) if part.strip() == part
-                 else re.sub(r"(?:\\ )+", r"\\s+", re.escape(part)) for part in
-                 re.split(r"\.\.\.", re.sub(r" +", " ", line.strip()))]
-        lines.append(".*".join(parts))
+        parts = re.sub(r"\s+", " ", line.strip()).split("...")
+        lines.append(".*".join(re.escape(part.strip()) for part in parts))
     return lines
 
 
