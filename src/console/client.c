@@ -38,7 +38,8 @@ struct copy {
 	int error; /* errno of the first write that failed; 0: none */
 	client_sink_fn sink; /* NULL: it goes to the spool */
 	void *sink_ctx;
-	int64_t until_ms; /* monotonic: then ETIMEDOUT is one; 0: never */
+	int64_t limit_ms; /* the daemon may be silent for so long, 0: for ever */
+	int64_t until_ms; /* monotonic: then its silence is an error, ETIMEDOUT */
 	struct spool spool;
 };
 
@@ -146,15 +147,36 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* The daemon has its whole time again. */
+static void
+begin_limit(struct copy *c)
+{
+	c->until_ms = now_ms() + c->limit_ms;
+}
+
 /* Milliseconds that are left, as poll() wants them. */
 static int
 time_left(const struct copy *c)
 {
 	int64_t left = c->until_ms - now_ms();
 
-	if (c->until_ms == 0)
+	if (c->limit_ms == 0)
 		return -1;
 	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* `why` for a daemon that has taken the request and says nothing; the kernel knows who listens. */
+static void
+say_silent(int fd, char *why, size_t why_len)
+{
+	struct ucred daemon = {.pid = 0};
+	socklen_t len = sizeof(daemon);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &daemon, &len) == 0 && daemon.pid > 0)
+		snprintf(why, why_len, "conntrackd (pid %d) has not answered in time: it is stopped, or hangs",
+		    (int)daemon.pid);
+	else
+		snprintf(why, why_len, "conntrackd has not answered in time: it is stopped, or hangs");
 }
 
 /* Returns a connected descriptor or a negative errno value. */
@@ -234,6 +256,7 @@ client_copy(int fd, struct ctl_reader *reader, struct copy *copy)
 		if (n == 0)
 			break;
 		total += n;
+		begin_limit(copy);
 		if (reader != NULL)
 			ctl_reader_feed(reader, buf, (size_t)n, copy_frame, copy);
 		else
@@ -265,9 +288,11 @@ client_ask(const char *path, uint32_t number, const struct client_words *words,
 {
 	uint8_t request[CLIENT_REQUEST_MAX];
 	size_t len = client_request(request, number, words);
-	int fd = client_connect(path, time_left(copy));
 	ssize_t r;
+	int fd;
 
+	begin_limit(copy);
+	fd = client_connect(path, time_left(copy));
 	if (fd < 0) {
 		snprintf(why, why_len,
 		    "can't connect to %s: %s: is conntrackd running? appropriate permissions?",
@@ -282,7 +307,7 @@ client_ask(const char *path, uint32_t number, const struct client_words *words,
 	r = client_copy(fd, reader, copy);
 	if (copy->error != 0) {
 		if (copy->error == ETIMEDOUT)
-			snprintf(why, why_len, "conntrackd has not answered in time");
+			say_silent(fd, why, why_len);
 		else if (copy->error != EPIPE)
 			snprintf(why, why_len, "can't write: %s", strerror(copy->error));
 		r = -1;
@@ -356,10 +381,10 @@ ask_verb(const char *path, const struct client_words *words, struct copy *copy, 
 }
 
 int
-client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, char *why,
-    size_t why_len)
+client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, int64_t limit_ms,
+    char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = out_fd, .err_fd = err_fd};
+	struct copy copy = {.out_fd = out_fd, .err_fd = err_fd, .limit_ms = limit_ms};
 	int exit_code = ask_verb(path, words, &copy, why, why_len);
 
 	free(copy.spool.data);
@@ -367,10 +392,10 @@ client_verb_run(const char *path, const struct client_words *words, int out_fd, 
 }
 
 int
-client_verb_stream(const char *path, const struct client_words *words, int err_fd, client_sink_fn sink,
-    void *ctx, char *why, size_t why_len)
+client_verb_stream(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
+    client_sink_fn sink, void *ctx, char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .sink = sink, .sink_ctx = ctx};
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .sink = sink, .sink_ctx = ctx, .limit_ms = limit_ms};
 
 	return ask_verb(path, words, &copy, why, why_len);
 }
@@ -379,7 +404,7 @@ int
 client_verb(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     struct client_answer *out, char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .until_ms = limit_ms > 0 ? now_ms() + limit_ms : 0};
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .limit_ms = limit_ms};
 	int exit_code = ask_verb(path, words, &copy, why, why_len);
 
 	*out = (struct client_answer){.data = copy.spool.data, .len = copy.spool.tail};

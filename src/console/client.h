@@ -37,16 +37,19 @@ struct client_answer {
 /* Takes what comes of an answer, piece by piece. */
 typedef void (*client_sink_fn)(void *ctx, const void *data, size_t len);
 
-/* The same for a verb of this conntrackd's, whose output goes to `sink` as it arrives. */
-int client_verb_stream(const char *path, const struct client_words *words, int err_fd,
+/*
+ * The same for a verb of this conntrackd's, whose output goes to `sink` as it arrives.  A daemon that is silent
+ * for limit_ms is an error, unless that is 0.
+ */
+int client_verb_stream(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     client_sink_fn sink, void *ctx, char *why, size_t why_len);
 
-/* The same, but the output is kept.  Waits no longer than limit_ms, unless that is 0. */
+/* The same, but the output is kept. */
 int client_verb(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     struct client_answer *out, char *why, size_t why_len);
 
-/* The same as client_run() for a verb of this conntrackd's: answers of any length pass through. */
-int client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, char *why,
-    size_t why_len);
+/* The same, but the output goes through, of any length, as with client_run(). */
+int client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, int64_t limit_ms,
+    char *why, size_t why_len);
 
 #endif

@@ -8,7 +8,11 @@
 
 #include "load.h"
 
-enum { ERROR_MAX = 512 };
+enum {
+	ERROR_MAX = 512,
+	/* A daemon that works answers at once; one that is stopped or hangs is not to hold up who asks for its state. */
+	ANSWER_LIMIT_MS = 10 * 1000,
+};
 
 static const struct console_verb verbs[] = {
     {"check", "[--examples N]",
@@ -238,7 +242,8 @@ console_stream(struct console *c, const struct client_words *words, client_sink_
 	int code;
 
 	fflush(stdout);
-	code = client_verb_stream(c->cfg->unix_path, words, STDERR_FILENO, sink, ctx, why, sizeof(why));
+	code = client_verb_stream(c->cfg->unix_path, words, STDERR_FILENO, c->limit_ms, sink, ctx, why,
+	    sizeof(why));
 	if (why[0] != '\0')
 		console_error(c, "%s", why);
 	return code;
@@ -269,7 +274,8 @@ console_print_json(const json_t *doc)
 int
 console_main(int argc, char *const argv[], const char *config_path, struct log *log)
 {
-	struct console c = {.verb = console_find(argv[0]), .config_path = config_path, .log = log};
+	struct console c = {.verb = console_find(argv[0]), .config_path = config_path, .log = log,
+	    .limit_ms = ANSWER_LIMIT_MS};
 	int code = CONSOLE_FAILED;
 
 	if (argc - 1 > CONSOLE_ARGS_MAX) {

@@ -27,7 +27,7 @@ struct console {
 	struct config *cfg; /* NULL for verbs that read no configuration */
 	struct log *log;    /* errors: a line each */
 	bool json;
-	int64_t limit_ms; /* the daemon has so long to answer; 0: as long as it takes */
+	int64_t limit_ms; /* the daemon may be silent for so long; 0: as long as it takes */
 	/* What is left of the arguments: console_flag() and console_value() take theirs out. */
 	const char *args[CONSOLE_ARGS_MAX];
 	size_t args_count;

@@ -12,8 +12,7 @@
 #include "doctor.h"
 #include "load.h"
 
-/* A daemon that hangs is not to make us hang. */
-enum { WHY_MAX = 512, ANSWER_MS_MAX = 10 * 1000 };
+enum { WHY_MAX = 512 };
 
 struct visit {
 	struct facts facts;
@@ -36,7 +35,7 @@ ask_quietly(const struct console *c, const char *verb)
 
 	fflush(stdout);
 	if (client_word(&words, verb) &&
-	    client_verb(c->cfg->unix_path, &words, -1, ANSWER_MS_MAX, &answer, why, sizeof(why)) == 0 && answer.len > 0)
+	    client_verb(c->cfg->unix_path, &words, -1, c->limit_ms, &answer, why, sizeof(why)) == 0 && answer.len > 0)
 		doc = json_loadb(answer.data, answer.len, JSON_REJECT_DUPLICATES, &error);
 	free(answer.data);
 	return doc;

@@ -35,7 +35,8 @@ show(struct console *c, const struct shown *what, size_t count)
 	if (!c->json)
 		code = client_run(c->cfg->unix_path, what[i].request, STDOUT_FILENO, STDERR_FILENO, why, sizeof(why));
 	else if (client_word(&words, c->verb->name) && client_word(&words, name))
-		code = client_verb_run(c->cfg->unix_path, &words, STDOUT_FILENO, STDERR_FILENO, why, sizeof(why));
+		code = client_verb_run(c->cfg->unix_path, &words, STDOUT_FILENO, STDERR_FILENO, c->limit_ms, why,
+		    sizeof(why));
 	else
 		return CONSOLE_FAILED;
 	if (why[0] != '\0')

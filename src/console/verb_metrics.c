@@ -15,10 +15,7 @@
 #include "exec.h"
 #include "metrics.h"
 
-enum {
-	METRICS_LIMIT_MS = 10 * 1000, /* a timer calls us again; it must not find us still here */
-	EXPORTER_ARGS_MAX = 8,
-};
+enum { EXPORTER_ARGS_MAX = 8 };
 
 static int
 listen_there(struct console *c, const char *where, bool any_address)
@@ -117,7 +114,6 @@ verb_metrics(struct console *c)
 	}
 	if (listen != NULL)
 		return listen_there(c, listen, any_address);
-	c->limit_ms = METRICS_LIMIT_MS;
 	code = console_ask_word(c, "status", NULL, &doc);
 	/* A daemon that does not answer is a metric, too: an old file would say that all is well. */
 	if (c->json && doc != NULL)

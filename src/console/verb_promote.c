@@ -120,12 +120,15 @@ print_verdict(const json_t *doc)
 	print_replica(doc);
 }
 
-/* Asks, and shows the answer. */
+/* Asks, waits until it is done, and shows the answer. */
 static int
 ask(struct console *c, const struct client_words *words, void (*print)(const json_t *doc))
 {
 	json_t *doc;
-	int code = console_ask(c, words, &doc);
+	int code;
+
+	c->limit_ms = 0;
+	code = console_ask(c, words, &doc);
 
 	if (doc == NULL)
 		return code;

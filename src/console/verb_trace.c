@@ -364,6 +364,9 @@ verb_trace(struct console *c)
 	}
 	if (!make_request(c, &t, follow, seconds, &words))
 		return CONSOLE_FAILED;
+	/* Nothing may happen to a flow for long. */
+	if (follow)
+		c->limit_ms = 0;
 	code = console_stream(c, &words, take_bytes, &a);
 	free(a.line);
 	if (code != CONSOLE_OK)

@@ -2,6 +2,7 @@
 """`conntrackd VERB': what all of them have in common, and status."""
 
 import json
+import signal
 
 import pytest
 from conftest import OURS
@@ -49,3 +50,13 @@ def test_a_verb_says_that_no_daemon_answers(fw):
     fw.ct("-k")
     done = fw.ct("status")
     assert done.returncode == 1 and "is conntrackd running?" in done.stderr and done.stdout == ""
+
+
+def test_a_verb_does_not_wait_for_a_daemon_that_hangs(fw):
+    pid = fw.space.run("cat", "/var/lock/conntrack.lock").stdout.strip()
+    fw.space.kill("conntrackd", signal.SIGSTOP)
+    done = fw.ct("status")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "conntrackd (pid %s) has not answered in time" % pid in done.stderr
+    fw.space.kill("conntrackd", signal.SIGCONT)
+    ask(fw, "status", code=2)
