@@ -4,6 +4,7 @@ situations that ocf-tester does not make."""
 
 import os
 import shutil
+import signal
 
 import pytest
 from lab import CONF, ROOT
@@ -71,6 +72,29 @@ def test_a_daemon_that_was_killed_does_not_run(node, agent):
     # Socket and lock file are still there.
     assert agent("start") == OK and agent("monitor") == OK
     assert agent("stop") == OK
+
+
+def test_a_daemon_that_hangs_is_a_failure_and_stop_ends_it(node, agent):
+    assert agent("start") == OK
+    node.space.kill("conntrackd", signal.SIGSTOP)
+    pid = node.space.run("cat", "/var/lock/conntrack.lock").stdout.strip()
+    said = "conntrackd (pid %s) is there and does not answer" % pid
+    assert agent("monitor") == GENERIC and said in agent.said
+    assert agent("stop") == OK
+    wait_until(lambda: not node.daemon_pids(), 2, "the daemon is gone")
+    assert agent("monitor") == NOT_RUNNING
+    assert agent("start") == OK and agent("monitor") == OK and agent("stop") == OK
+
+
+def test_a_mistake_in_the_file_is_none_of_the_daemon_that_runs(node, agent):
+    assert agent("start") == OK
+    node.configure("Sync {")
+    assert agent("promote") == OK and agent("monitor") == PROMOTED
+    assert agent("stop") == OK
+    wait_until(lambda: not node.daemon_pids(), 2, "the daemon is gone")
+    assert agent("start") == CONFIGURED
+    node.configure(conf())
+    assert agent("start") == OK and agent("stop") == OK
 
 
 def test_what_is_wrong_is_said_in_its_code(node, agent):
