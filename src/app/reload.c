@@ -47,9 +47,13 @@ apply_scheduler(struct daemon *d, const struct config *cfg)
 		log_write(d->log, LOG_LV_WARNING,
 		    "Scheduler can't be changed now: %s; it takes effect with the next start",
 		    strerror(errno));
+	else if (cfg->sched_asked)
+		log_write(d->log, LOG_LV_WARNING,
+		    "scheduler configuration failed: %s. Continuing with system default scheduler.%s", strerror(errno),
+		    errno != EPERM ? "" :
+		    " It takes CAP_SYS_NICE; for a service see more-privileges.conf among the examples.");
 	else
-		log_write(d->log, cfg->sched_asked ? LOG_LV_WARNING : LOG_LV_NOTICE,
-		    "scheduler configuration failed: %s. Continuing with system default scheduler.",
+		log_write(d->log, LOG_LV_INFO, "not scheduled in real time, unless a service manager sees to it: %s",
 		    strerror(errno));
 }
 
