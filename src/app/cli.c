@@ -162,6 +162,17 @@ scan_config(struct cli_request *out, int argc, char *const argv[], int *i)
 	return true;
 }
 
+/* What is no option, nor a verb. */
+static bool
+scan_word(struct cli_request *out, const char *arg)
+{
+	const char *meant = console_suggest(arg);
+
+	if (meant != NULL)
+		return scan_fail(out, true, "Unknown option: %s (did you mean %s?)", arg, meant);
+	return scan_fail(out, true, "Unknown option: %s", arg);
+}
+
 /* One option that takes no word and is not a client command. */
 static bool
 scan_other(struct cli_request *out, const char *arg, bool *daemon)
@@ -210,7 +221,7 @@ cli_scan(struct cli_request *out, int argc, char *const argv[])
 		if (arg[0] == '-' && arg[1] == 'C') {
 			ok = scan_config(out, argc, argv, &i);
 		} else if (arg[0] != '-' || arg[1] == '\0' || arg[2] != '\0') {
-			ok = scan_fail(out, true, "Unknown option: %s", arg);
+			ok = scan_word(out, arg);
 		} else {
 			cmd = find_command(arg[1]);
 			ok = cmd ? scan_command(out, cmd, argc, argv, &i)

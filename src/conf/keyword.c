@@ -3,6 +3,7 @@
  * keyword.c: every keyword that a conntrackd.conf of any year may hold, one row each.
  */
 #include "set.h"
+#include "word.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -219,34 +220,6 @@ scope_names(uint32_t scopes, char *out, size_t cap)
 	}
 }
 
-enum { EDIT_LEN_MAX = 32 };
-
-/* Letters to insert, delete or change to make one word of the other; case does not count. */
-static size_t
-edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	size_t row[EDIT_LEN_MAX + 1];
-
-	for (size_t j = 0; j <= b_len; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a_len; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= b_len; j++) {
-			size_t best = diagonal + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
-
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
-		}
-	}
-	return row[b_len];
-}
-
 const char *
 keyword_suggest(const struct token *word, uint32_t scope, bool *only_case)
 {
@@ -254,7 +227,7 @@ keyword_suggest(const struct token *word, uint32_t scope, bool *only_case)
 	size_t best_cost = SIZE_MAX;
 
 	*only_case = false;
-	if (word->len < 3 || word->len > EDIT_LEN_MAX)
+	if (word->len < 3)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
 		const char *name = keywords[i].name;
@@ -263,10 +236,8 @@ keyword_suggest(const struct token *word, uint32_t scope, bool *only_case)
 		size_t elsewhere = (keywords[i].scopes & scope) ? 0 : 1;
 		size_t distance;
 
-		if (len > EDIT_LEN_MAX)
-			continue;
-		distance = edit_distance(word->text, word->len, name, len);
-		if (distance > 2 || distance * 3 > len)
+		distance = word_distance(word->text, word->len, name, len);
+		if (!word_is_near(distance, len))
 			continue;
 		if (distance * 2 + elsewhere < best_cost) {
 			best_cost = distance * 2 + elsewhere;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "word.h"
 
 enum {
 	ERROR_MAX = 512,
@@ -75,13 +76,6 @@ static const struct console_verb verbs[] = {
 	"  --json        the status document of which the numbers are made\n"
 	"Exit code: 0 shown, 1 nobody answers (conntrackd_up is 0 then) or it cannot be written.",
 	verb_metrics, false},
-    {"trace", "[--follow [--seconds N]] TUPLE",
-	"Shows what this node knows of a flow, and what happens to it.\n"
-	"  TUPLE          as conntrack(8) prints it: tcp src=A dst=B sport=N dport=M; A:N->B:M; or -p tcp -s A ...\n"
-	"  --follow       shows each step as it happens; the whole tuple is needed\n"
-	"  --seconds N    for so many seconds (60; up to 3600)\n"
-	"Exit status: 0 something is known, 2 nothing is, 1 failed.",
-	verb_trace, false},
     {"promote", "[--dry-run]",
 	"Makes this node master: what the peers told goes to the kernel, becomes its own, and is announced.\n"
 	"  --dry-run  a rehearsal: says what would come of it; nothing is written\n"
@@ -105,6 +99,13 @@ static const struct console_verb verbs[] = {
 	"  --json              the same as one document\n"
 	"Exit code: 0, or 1 if the daemon did not answer.",
 	verb_top, false},
+    {"trace", "[--follow [--seconds N]] TUPLE",
+	"Shows what this node knows of a flow, and what happens to it.\n"
+	"  TUPLE          as conntrack(8) prints it: tcp src=A dst=B sport=N dport=M; A:N->B:M; or -p tcp -s A ...\n"
+	"  --follow       shows each step as it happens; the whole tuple is needed\n"
+	"  --seconds N    for so many seconds (60; up to 3600)\n"
+	"Exit status: 0 something is known, 2 nothing is, 1 failed.",
+	verb_trace, false},
 };
 
 const struct console_verb *
@@ -117,11 +118,28 @@ console_find(const char *name)
 	return NULL;
 }
 
+const char *
+console_suggest(const char *word)
+{
+	const char *best = NULL;
+	size_t nearest = SIZE_MAX;
+
+	for (size_t i = 0; i < ARRAY_LEN(verbs); i++) {
+		size_t distance = word_distance(word, strlen(word), verbs[i].name, strlen(verbs[i].name));
+
+		if (distance < nearest && word_is_near(distance, strlen(verbs[i].name))) {
+			nearest = distance;
+			best = verbs[i].name;
+		}
+	}
+	return best;
+}
+
 void
 console_list(FILE *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
-		fprintf(out, "  %-10s %.*s\n", verbs[i].name, (int)strcspn(verbs[i].help, "\n"),
+		fprintf(out, "  %-12s %.*s\n", verbs[i].name, (int)strcspn(verbs[i].help, "\n"),
 		    verbs[i].help);
 }
 

@@ -43,6 +43,8 @@ struct console_verb {
 
 /* The verb of this name, NULL if there is none. */
 const struct console_verb *console_find(const char *name);
+/* The name of the verb that `word` was probably meant to be, or NULL. */
+const char *console_suggest(const char *word);
 
 /*
  * Runs `conntrackd VERB ARGS': argv[0] is the verb.  Returns the exit code.  config_path is what -C before

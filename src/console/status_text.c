@@ -214,6 +214,7 @@ print_link(const struct screen *s, const json_t *l)
 	json_int_t errors = console_int(l, "counters.sent_errors") + console_int(l, "counters.recv_errors");
 	json_int_t dropped =
 	    console_int(l, "counters.recv_dropped") + console_int(l, "counters.recv_shut_out");
+	bool heard = is_there(l, "heard_ms_ago");
 
 	screen_put(s, SCREEN_PLAIN, "  ");
 	screen_put(s, strcmp(state, "up") == 0 ? SCREEN_GOOD : SCREEN_BAD, "%s %s", name, state);
@@ -221,9 +222,10 @@ print_link(const struct screen *s, const json_t *l)
 	    "%s, %s to %s port %lld", console_bool(l, "in_use") ? ", in use" : "",
 	    console_str(l, "transport"), console_str(l, "destination"), (long long)console_int(l, "port"));
 	screen_wrap(s, errors + dropped > 0 ? SCREEN_WARN : SCREEN_PLAIN, 0, DEEP,
-	    "    sent %s, received %s, last %s ago; errors %lld, dropped %lld, strangers %lld%s",
+	    "    sent %s, received %s%s%s%s; errors %lld, dropped %lld, strangers %lld%s",
 	    screen_bytes(sent, console_int(l, "counters.sent_bytes")),
-	    screen_bytes(got, console_int(l, "counters.recv_bytes")), time_at(l, "heard_ms_ago", ago),
+	    screen_bytes(got, console_int(l, "counters.recv_bytes")), heard ? ", last " : "",
+	    heard ? time_at(l, "heard_ms_ago", ago) : "", heard ? " ago" : "",
 	    (long long)errors, (long long)dropped, (long long)console_int(l, "counters.recv_strangers"),
 	    console_bool(l, "guarded") ? "; a flood is being kept out" : "");
 }

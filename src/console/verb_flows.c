@@ -29,7 +29,8 @@ show(struct console *c, const struct shown *what, size_t count)
 	while (i < count && strcmp(name, what[i].name) != 0)
 		i++;
 	if (i == count) {
-		console_error(c, "%s: there is no table of this name: %s", c->verb->name, name);
+		console_error(c, "%s: there is no table of this name: %s; those are %s", c->verb->name, name,
+		    c->verb->usage);
 		return CONSOLE_FAILED;
 	}
 	if (!c->json)

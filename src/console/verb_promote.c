@@ -152,6 +152,18 @@ verb_promote(struct console *c)
 	return ask(c, &words, print_verdict);
 }
 
+static bool
+has_reason(const json_t *doc, const char *code)
+{
+	const json_t *reasons = console_at(doc, "readiness.reasons");
+
+	for (size_t i = 0; i < json_array_size(reasons); i++) {
+		if (strcmp(console_str(json_array_get(reasons, i), "code"), code) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 print_demoted(const json_t *doc)
 {
@@ -162,7 +174,9 @@ print_demoted(const json_t *doc)
 		printf("FAILED: the role is %s, by %s\n", console_str(doc, "role.is"),
 		    console_str(doc, "role.by"));
 	else
-		printf("Backup, %s\n", strcmp(result, "in-sync") == 0 ? "in sync" : "not in sync yet");
+		printf("Backup, %s\n", strcmp(result, "in-sync") != 0	 ? "not in sync yet"
+			: has_reason(doc, "no-peer") ? "alone: there is nobody to be in sync with"
+						     : "in sync");
 	print_reasons(doc, "readiness.reasons");
 	if (json_is_integer(purge))
 		printf("  the kernel's table will be flushed in %lld s, unless this node becomes master\n",

@@ -40,7 +40,7 @@ def test_lines_are_those_of_the_old_commands(fw):
     assert len(without_ages(fw.ct("flows", "internal", check=True).stdout)) == 21
     assert fw.ct("flows", "external", check=True).stdout == fw.ct("-e", check=True).stdout == ""
     done = fw.ct("flows", "both")
-    assert done.returncode == 1 and "no table of this name: both" in done.stderr and done.stdout == ""
+    assert done.returncode == 1 and "no table of this name: both; those are [internal|" in done.stderr and done.stdout == ""
 
 
 def test_json_has_all_that_the_kernel_says(fw):
