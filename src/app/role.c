@@ -262,6 +262,8 @@ role_ready_view(const struct daemon *d, struct ready_view *out, ms_t now)
 		out->reasons[i].blocks = false;
 		out->reasons[i].blocks_ms = 0;
 	}
+	/* What scripts of 2007 do with what they have committed. */
+	out->reasons[READY_FLUSHED].open = false;
 	out->ready = true;
 	out->at_the_latest_ms = 0;
 }
