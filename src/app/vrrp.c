@@ -192,8 +192,12 @@ restore(struct daemon *d)
 	static const enum role roles[] = {ROLE_MASTER, ROLE_BACKUP, ROLE_FAULT};
 	struct vrrp *v = &d->vrrp;
 	char note[VRRP_NOTE_MAX];
+	int r = vrrp_note_recall(v->note, note);
 
-	vrrp_note_read(v->note, note);
+	if (r < 0)
+		log_write(d->log, LOG_LV_WARNING, "what stands in `%s' is not believed: %s", v->note,
+		    r == -EPERM ? "everybody may write to it, or it belongs to somebody else, or has a second name"
+				: strerror(-r));
 	for (size_t i = 0; i < ARRAY_LEN(states); i++) {
 		if (strcmp(note, vrrp_state_name(states[i])) != 0)
 			continue;

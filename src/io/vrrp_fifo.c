@@ -10,6 +10,13 @@
 
 enum { OPEN_SAFELY = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY };
 
+/* Whoever writes there, or puts another file in its place, says who is master. */
+static bool
+is_trusted(const struct stat *st)
+{
+	return (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & S_IWOTH) == 0;
+}
+
 /* ---- FIFO ---- */
 
 int
@@ -28,7 +35,7 @@ check_fifo(int fd, struct vrrp_file *file)
 		return -errno;
 	if (!S_ISFIFO(st.st_mode))
 		return -EINVAL;
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & S_IWOTH) != 0)
+	if (!is_trusted(&st))
 		return -EPERM;
 	*file = (struct vrrp_file){st.st_dev, st.st_ino};
 	return 0;
@@ -96,24 +103,24 @@ vrrp_note_write(const char *path, const char *line)
 		return -errno;
 	ASSERT(len == VRRP_NOTE_MAX - 1);
 	errno = EIO; /* for a short write, which sets none */
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode))
 		r = -EINVAL;
+	else if (st.st_nlink > 1)
+		r = -EMLINK;
 	else if (write(fd, text, (size_t)len) != len)
 		r = -errno;
 	close(fd);
 	return r;
 }
 
-void
-vrrp_note_read(const char *path, char out[VRRP_NOTE_MAX])
+static void
+read_line(int fd, char out[VRRP_NOTE_MAX])
 {
-	int fd = open(path, O_RDONLY | OPEN_SAFELY);
 	ssize_t n = fd >= 0 ? read(fd, out, VRRP_NOTE_MAX) : 0;
-	size_t len;
+	size_t len = n > 0 ? (size_t)n : 0;
 
-	if (fd >= 0)
-		close(fd);
-	len = n > 0 ? (size_t)n : 0;
 	for (size_t i = 0; i < len; i++) {
 		if (out[i] == '\n')
 			len = i;
@@ -125,4 +132,35 @@ vrrp_note_read(const char *path, char out[VRRP_NOTE_MAX])
 		len = 0;
 	out[len] = '\0';
 	memmove(out, out + strspn(out, " "), len - strspn(out, " ") + 1);
+}
+
+void
+vrrp_note_read(const char *path, char out[VRRP_NOTE_MAX])
+{
+	int fd = open(path, O_RDONLY | OPEN_SAFELY);
+
+	read_line(fd, out);
+	if (fd >= 0)
+		close(fd);
+}
+
+int
+vrrp_note_recall(const char *path, char out[VRRP_NOTE_MAX])
+{
+	int fd = open(path, O_RDONLY | OPEN_SAFELY), r = 0;
+	struct stat st;
+
+	out[0] = '\0';
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		r = -errno;
+	else if (!S_ISREG(st.st_mode))
+		r = -EINVAL;
+	else if (!is_trusted(&st) || st.st_nlink > 1)
+		r = -EPERM;
+	else
+		read_line(fd, out);
+	close(fd);
+	return r;
 }

@@ -42,12 +42,20 @@ size_t vrrp_fifo_read(int fd, char *buf, size_t cap);
 /*
  * Writes one short line to a file that others read at any time: always as long as the longest, and in one
  * write, so that it is never empty, and never half old.  Creates it, mode 0644.  0 or a negative errno
- * value; -EINVAL if it is no regular file.
+ * value; -EINVAL if it is no regular file, -EMLINK if it has a second name: what would be overwritten may be a
+ * file of somebody else's.
  */
 int vrrp_note_write(const char *path, const char *line);
 
 /* Reads its first line without blanks at either end: "" if there is none, or if it is too long. */
 enum { VRRP_NOTE_MAX = 16 };
 void vrrp_note_read(const char *path, char out[VRRP_NOTE_MAX]);
+
+/*
+ * The same of a file that nobody else writes, and that is believed.  0, also if there is none, or a negative errno
+ * value: then "" is read.  -EPERM if it belongs to somebody who is neither root nor the daemon's user, if everybody
+ * may write to it, or if it has a second name; -EINVAL if it is no regular file.
+ */
+int vrrp_note_recall(const char *path, char out[VRRP_NOTE_MAX]);
 
 #endif

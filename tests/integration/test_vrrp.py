@@ -214,6 +214,16 @@ def test_keepalived_that_runs_and_never_said_anything(node, keepalived):
     assert track(node).strip() == "0"
 
 
+def test_a_note_of_somebody_elses_makes_no_master(node, keepalived):
+    """Who can make files beside the FIFO is not thereby asked who is master."""
+    node.space.run("sh", "-ec", "mkdir -p /run/conntrackd; mkfifo -m 600 %s; echo MASTER >%s.state; "
+                   "chown nobody %s.state" % (FIFO, FIFO, FIFO))
+    keepalived()
+    start(node)
+    assert role(node) == "unknown"
+    assert "what stands in `%s.state' is not believed" % FIFO in node.log()
+
+
 # The track file -----------------------------------------------------------------------------------
 
 def test_a_node_that_is_not_ready_is_held_back_and_never_for_longer_than_said(node, keepalived):

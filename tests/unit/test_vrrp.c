@@ -288,6 +288,45 @@ a_note_is_always_whole(void **state)
 	assert_int_equal(access(other, F_OK), -1);
 }
 
+/* Whoever can make files in the directory of the FIFO makes no master of this node, and has nothing overwritten. */
+static void
+a_note_of_somebody_else_is_not_believed(void **state)
+{
+	char is[VRRP_NOTE_MAX] = "x";
+	int fd;
+
+	(void)state;
+	assert_int_equal(vrrp_note_recall(path, is), 0);
+	assert_string_equal(is, "");
+	assert_int_equal(vrrp_note_write(path, "MASTER"), 0);
+	assert_int_equal(vrrp_note_recall(path, is), 0);
+	assert_string_equal(is, "MASTER");
+	assert_int_equal(chmod(path, 0646), 0);
+	assert_int_equal(vrrp_note_recall(path, is), -EPERM);
+	assert_string_equal(is, "");
+	assert_int_equal(chmod(path, 0644), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 65534, 65534), 0);
+		assert_int_equal(vrrp_note_recall(path, is), -EPERM);
+	}
+	/* A second name of a file that is worth more. */
+	unlink(path);
+	fd = open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, "MASTER\n", 7), 7);
+	assert_int_equal(link(other, path), 0);
+	assert_int_equal(vrrp_note_recall(path, is), -EPERM);
+	assert_string_equal(is, "");
+	assert_int_equal(vrrp_note_write(path, "BACKUP"), -EMLINK);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 7);
+	close(fd);
+	unlink(path);
+	assert_int_equal(symlink(other, path), 0);
+	assert_int_equal(vrrp_note_recall(path, is), -ELOOP);
+	unlink(path);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(vrrp_note_recall(path, is), -EINVAL);
+}
+
 /* ---- holding back ---- */
 
 enum { MAX_MS = 60 * 1000, START_MS = 1000 * 1000 };
@@ -391,6 +430,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_fifo_neither_blocks_nor_ends, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_no_fifo_of_ours_is_refused, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_note_is_always_whole, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_note_of_somebody_else_is_not_believed, set_up, tear_down),
 	    cmocka_unit_test(a_node_is_held_until_it_has_been_ready_for_a_while),
 	    cmocka_unit_test(a_master_is_never_held),
 	    cmocka_unit_test(time_is_up_once),
