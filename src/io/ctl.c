@@ -15,7 +15,10 @@
 enum {
 	CTL_BACKLOG = 100,
 	CTL_ACCEPTS_PER_TURN = 16,
+	/* What the owner is asked for: by one client, and by all of them, so that a crowd delays the turn no
+	 * more than a few do. */
 	CTL_CHUNKS_PER_TURN = 4,
+	CTL_CHUNKS_IN_ALL = 8,
 	CTL_ERR_TEXT_MAX = 512,
 	/* Kept free for the exit frame, so that an answer can always be finished. */
 	CTL_EXIT_ROOM = CTL_FRAME_HEADER + 1,
@@ -59,6 +62,8 @@ struct ctl {
 	ino_t ino;
 	struct ctl_ops ops;
 	struct ctl_counters counters;
+	int chunks_left; /* of CTL_CHUNKS_IN_ALL in this turn */
+	size_t first;    /* who comes first, another one in each turn */
 	size_t count;
 	struct ctl_client *clients[CTL_CLIENTS_MAX]; /* oldest first */
 };
@@ -387,8 +392,9 @@ client_ask(struct ctl *c, struct ctl_client *cl)
 
 	if (cl->state != CLIENT_ANSWER || !cl->want_more || !c->ops.more)
 		return false;
-	if (CTL_OUT_MAX - before < CTL_CHUNK_MAX + CTL_FRAME_HEADER)
+	if (CTL_OUT_MAX - before < CTL_CHUNK_MAX + CTL_FRAME_HEADER || c->chunks_left == 0)
 		return false;
+	c->chunks_left--;
 	c->ops.more(c->ops.ctx, cl, &cl->job);
 	if (cl->state == CLIENT_FINISHED)
 		return true;
@@ -704,8 +710,10 @@ ctl_prepare(struct ctl *c, struct loop *l)
 void
 ctl_dispatch(struct ctl *c, const struct loop *l, ms_t now)
 {
+	c->chunks_left = CTL_CHUNKS_IN_ALL;
+	c->first++;
 	for (size_t i = 0; i < c->count; i++) {
-		struct ctl_client *cl = c->clients[i];
+		struct ctl_client *cl = c->clients[(c->first + i) % c->count];
 
 		client_serve(c, cl, loop_events(l, cl->poll_index), now);
 		client_check_time(c, cl, now);

@@ -94,9 +94,10 @@ void ctl_prepare(struct ctl *c, struct loop *l);
 
 /*
  * Handles what became ready: accepts, reads requests, asks owners for more, writes.  Bounded work:
- * a few chunks per client and turn.  When all places are taken, newcomers wait in the backlog
- * and get the place of a client that has sent no request for CTL_EVICT_MS_MIN or, failing that, has
- * stalled that long; a client whose command is being worked on is never sent away for a newcomer.
+ * a few chunks per client and turn, and not many more of all, who take turns in coming first.  When
+ * all places are taken, newcomers wait in the backlog and get the place of a client that has sent no
+ * request for CTL_EVICT_MS_MIN or, failing that, has stalled that long; a client whose command is
+ * being worked on is never sent away for a newcomer.
  */
 void ctl_dispatch(struct ctl *c, const struct loop *l, ms_t now);
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The contract with scripts, init systems and administrators: one node, no traffic."""
 
+import contextlib
 import os
+import random
 import re
 import shutil
 import signal
@@ -404,6 +406,29 @@ def test_nonsense_on_the_control_socket_is_harmless(running, request_bytes):
     finally:
         sock.close()
     assert running.ct("-s", timeout_s=3).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["check", "demote", "doctor", "expectations", "flows", "history", "log",
+                                  "promote", "status", "trace"])
+def test_words_that_nobody_says_are_harmless(running, verb):
+    dice = random.Random(verb)
+    said = [b"flows", b"external", b"follow", b"seconds=", b"wait=", b"last=", b"level=", b"for=", b"dry-run",
+            b"tcp", b"src=10.0.0.1", b"10.0.0.1:1->10.0.0.2:2", b"-p", b"=", b"", b"9" * 40, b"-1", b"\xff\x1b[2J",
+            b"%s%n", b"x" * 300, b"[", b"::1"]
+    for _ in range(100):
+        words = [verb.encode()] + [b"".join(dice.choices(said, k=dice.randint(1, 3)))
+                                   for _ in range(dice.randint(0, 6))]
+        asked = b"".join(word + b"\0" for word in words)[:1100]
+        size = dice.choice([len(asked)] * 9 + [0, 1024, 1025, 0xffffffff])
+        with contextlib.closing(lab_module.Lab.control_socket(None, running)) as sock:
+            sock.sendall(struct.pack("=II", 0x40000100, size) + asked)
+            sock.settimeout(0.02)
+            # What follows a flow, or waits, is not waited for.
+            with contextlib.suppress(OSError):
+                while sock.recv(65536):
+                    pass
+    assert running.ct("-s", timeout_s=3).returncode == 0
+    assert len(running.daemon_pids()) == 1
 
 
 # Commands -----------------------------------------------------------------------------------------

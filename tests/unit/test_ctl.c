@@ -437,6 +437,41 @@ silent_clients_make_room_for_the_one_that_has_something_to_say(void **state)
 	close(commit);
 }
 
+/* Each answer is worth a while of the daemon's time, in which nothing is replicated. */
+static void
+a_crowd_delays_a_turn_no_more_than_a_few_do(void **state)
+{
+	enum { CROWD = 100, GREEDY = 4, CHUNKS_MAX = 8 };
+	struct world *w = *state;
+	char some[CTL_CHUNK_MAX];
+	int fds[CROWD];
+
+	for (size_t i = 0; i < CROWD; i++) {
+		fds[i] = ask(w, CTL_DUMP_INTERNAL);
+		turns(w, 3);
+	}
+	for (size_t i = 0; i < CROWD; i++) {
+		while (recv(fds[i], some, sizeof(some), 0) > 0)
+			continue;
+	}
+	for (int turn = 0; turn < 2 * CROWD; turn++) {
+		uint32_t before = w->mores;
+
+		for (size_t i = 0; i < GREEDY; i++) {
+			while (recv(fds[i], some, sizeof(some), 0) > 0)
+				continue;
+		}
+		turns(w, 1);
+		assert_true(w->mores - before <= CHUNKS_MAX);
+	}
+	/* But nobody is forgotten for those who came first. */
+	for (size_t i = GREEDY; i < CROWD; i++)
+		assert_true(recv(fds[i], some, sizeof(some), MSG_PEEK) > 0);
+	assert_int_equal(ctl_counters(w->ctl)->timed_out, 0);
+	for (size_t i = 0; i < CROWD; i++)
+		close(fds[i]);
+}
+
 static void
 a_full_house_of_working_clients_makes_newcomers_wait(void **state)
 {
@@ -599,6 +634,7 @@ main(void)
 	    WITH_WORLD(a_client_that_reads_nothing_is_sent_away_in_time),
 	    WITH_WORLD(leaving_before_the_request_is_counted),
 	    WITH_WORLD(silent_clients_make_room_for_the_one_that_has_something_to_say),
+	    WITH_WORLD(a_crowd_delays_a_turn_no_more_than_a_few_do),
 	    WITH_WORLD(a_full_house_of_working_clients_makes_newcomers_wait),
 	    WITH_WORLD(closing_tells_the_owner_about_every_client),
 	    WITH_WORLD(our_own_client_reads_a_long_dump),
