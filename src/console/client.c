@@ -21,6 +21,8 @@ enum {
 	PIECE_MAX = 4096,
 	/* More than this does not wait as long as its reader takes some. */
 	SPOOL_EASE_MAX = 1024 * 1024,
+	/* No answer that is kept as a whole is longer, be it of a million flows. */
+	ANSWER_MAX = 64 * 1024 * 1024,
 };
 
 /*
@@ -100,6 +102,10 @@ spool_add(struct copy *c, const void *data, size_t len)
 		memmove(s->data, s->data + s->head, s->tail - s->head);
 		s->tail -= s->head;
 		s->head = 0;
+	}
+	if (c->out_fd < 0 && len > ANSWER_MAX - s->tail) {
+		c->error = EMSGSIZE;
+		return;
 	}
 	if (len > s->cap - s->tail) {
 		size_t cap = s->cap * 2 > s->tail + len ? s->cap * 2 : s->tail + len;
@@ -308,6 +314,8 @@ client_ask(const char *path, uint32_t number, const struct client_words *words,
 	if (copy->error != 0) {
 		if (copy->error == ETIMEDOUT)
 			say_silent(fd, why, why_len);
+		else if (copy->error == EMSGSIZE)
+			snprintf(why, why_len, "the answer is too long");
 		else if (copy->error != EPIPE)
 			snprintf(why, why_len, "can't write: %s", strerror(copy->error));
 		r = -1;

@@ -5,6 +5,8 @@
 
 enum { PATH_PART_MAX = 64 };
 
+static const json_int_t NUMBER_MAX = (json_int_t)1 << 53;
+
 const json_t *
 console_at(const json_t *doc, const char *path)
 {
@@ -23,9 +25,17 @@ console_at(const json_t *doc, const char *path)
 }
 
 json_int_t
+console_number(const json_t *value)
+{
+	json_int_t n = json_integer_value(value);
+
+	return n > NUMBER_MAX ? NUMBER_MAX : n < -NUMBER_MAX ? -NUMBER_MAX : n;
+}
+
+json_int_t
 console_int(const json_t *doc, const char *path)
 {
-	return json_integer_value(console_at(doc, path));
+	return console_number(console_at(doc, path));
 }
 
 const char *

@@ -543,7 +543,7 @@ write_link_losses(struct metrics_text *m, const json_t *doc)
 
 		snprintf(reason, sizeof(reason), "link_%s", counters[k]);
 		json_array_foreach(links, i, link)
-			sum += json_integer_value(at(link, "counters", counters[k]));
+			sum += console_number(at(link, "counters", counters[k]));
 		metrics_value(m, &labels, sum);
 	}
 }
@@ -582,7 +582,7 @@ write_losses(struct metrics_text *m, const json_t *doc)
 		json_int_t sum = 0;
 
 		for (size_t k = 0; k < LOSS_COUNTERS_MAX && rows[i].counters[k] != NULL; k++)
-			sum += json_integer_value(at(doc, "counters", rows[i].counters[k]));
+			sum += console_number(at(doc, "counters", rows[i].counters[k]));
 		metrics_value(m, &labels, sum);
 	}
 	write_link_losses(m, doc);

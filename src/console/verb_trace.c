@@ -39,7 +39,7 @@ print_list(const json_t *list, const char *none)
 	if (json_array_size(list) == 0)
 		printf("%s", none);
 	json_array_foreach(list, i, item)
-		printf("%s%s", i > 0 ? ", " : "", json_string_value(item));
+		printf("%s%s", i > 0 ? ", " : "", console_str(item, ""));
 }
 
 static void
@@ -184,7 +184,8 @@ print_time(json_int_t ms)
 	time_t s = (time_t)(ms / 1000);
 	struct tm tm;
 
-	localtime_r(&s, &tm);
+	if (localtime_r(&s, &tm) == NULL)
+		return;
 	printf("%02d:%02d:%02d.%03d  ", tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }
 

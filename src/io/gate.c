@@ -13,6 +13,7 @@
 enum {
 	/* Answers to one batch: one to each message at the most. */
 	ANSWERS_MAX = 64,
+	ERRNO_MAX = 4095,
 	ANSWER_MAX = 4096,
 };
 
@@ -79,7 +80,7 @@ take_answer(const struct nlmsghdr *nlh, struct exchange *x)
 		return;
 	x->answered = true;
 	if (x->error == 0 && e->error < 0)
-		x->error = e->error;
+		x->error = e->error >= -ERRNO_MAX ? e->error : -EPROTO;
 }
 
 /* The kernel has carried out, and answered, what it was sent when the call returns. */

@@ -458,6 +458,43 @@ a_reader_that_leaves_ends_the_client_quietly(void **state)
 	close(out[1]);
 }
 
+/* Output without an end, in frames as long as they can be, until nobody takes it. */
+static void
+serve_endlessly(struct fake_daemon *d)
+{
+	d->pid = fork();
+	assert_true(d->pid >= 0);
+	if (d->pid == 0) {
+		static uint8_t frame[CTL_FRAME_HEADER + CTL_FRAME_PAYLOAD_MAX];
+		int fd;
+
+		alarm(60);
+		ctl_frame_write(frame, CTL_FRAME_OUT, CTL_FRAME_PAYLOAD_MAX);
+		fd = accept(d->listener, NULL, NULL);
+		for (int i = 0; i < 64; i++)
+			send_all(fd, frame, sizeof(frame));
+		_exit(0);
+	}
+}
+
+static void
+an_answer_without_an_end_is_given_up(void **state)
+{
+	struct fake_daemon *d = *state;
+	struct client_words words = {.len = 0};
+	struct client_answer answer;
+	char why[200];
+
+	assert_true(client_word(&words, "status"));
+	serve_endlessly(d);
+	assert_int_equal(client_verb(d->path, &words, 2, 0, &answer, why, sizeof(why)), 1);
+	assert_string_equal(why, "the answer is too long");
+	assert_true(answer.len <= 64 * 1024 * 1024);
+	/* It saw us go. */
+	assert_int_equal(daemon_status(d), 3);
+	free(answer.data);
+}
+
 int
 main(void)
 {
@@ -476,6 +513,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(without_a_daemon_path_and_reason_are_named,
 		setup_daemon, teardown_daemon),
 	    cmocka_unit_test_setup_teardown(a_long_dump_streams_through, setup_daemon,
+		teardown_daemon),
+	    cmocka_unit_test_setup_teardown(an_answer_without_an_end_is_given_up, setup_daemon,
 		teardown_daemon),
 	    cmocka_unit_test_setup_teardown(a_reader_that_leaves_ends_the_client_quietly,
 		setup_daemon, teardown_daemon),
