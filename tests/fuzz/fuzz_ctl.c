@@ -188,6 +188,8 @@ owner_request(void *ctx, struct ctl_client *c, struct ctl_job *job)
 	struct bench *b = ctx;
 
 	CHECK(ctl_request_known(job->request));
+	CHECK(job->request != CTL_VERB || (job->words_len <= CTL_WORDS_MAX &&
+		ctl_words_valid(job->words, job->words_len) && ctl_verb_find(job->words) != NULL));
 	CHECK(b->held_count < CTL_CLIENTS_MAX);
 	b->requests++;
 	b->held[b->held_count++] = c;
