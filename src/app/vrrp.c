@@ -14,6 +14,8 @@ enum {
 	LOWER_AGAIN_MS = 10 * 1000, /* between two commits for the same other master */
 	READ_MAX = 4096, /* bytes in a turn: some hundred lines */
 	BACKLOG_READS = 32, /* at the start; the kernel holds 65536 bytes */
+	TELL_MS = 1000,
+	TOLD_MAX = 20, /* lines in the log, and in the flight recorder, in TELL_MS */
 };
 
 static bool
@@ -75,6 +77,31 @@ note_state(struct vrrp *v, enum vrrp_state state)
 	v->news = true;
 }
 
+/* What keepalived says without an end must fill neither the disk nor the flight recorder. */
+static void
+tell_line(struct daemon *d, const struct vrrp_line *line)
+{
+	struct vrrp *v = &d->vrrp;
+	const char *what = line->group ? "GROUP" : "INSTANCE";
+
+	if (ms_since(v->heard_at, v->told_at) >= TELL_MS) {
+		v->told_at = v->heard_at;
+		v->told = 0;
+	}
+	if (v->told > TOLD_MAX)
+		return;
+	if (v->told++ == TOLD_MAX) {
+		log_write(d->log, LOG_LV_WARNING,
+		    "keepalived has said more than %d things in a second: the others are followed, and not shown",
+		    TOLD_MAX);
+		return;
+	}
+	log_write(d->log, LOG_LV_NOTICE, "keepalived: %s \"%s\" %s %u", what, line->name,
+	    vrrp_state_name(line->state), line->priority);
+	history_add(d, HISTORY_FIFO, "keepalived: %s \"%s\" %s", what, line->name,
+	    vrrp_state_name(line->state));
+}
+
 static void
 take_line(struct daemon *d, const struct vrrp_line *line)
 {
@@ -106,10 +133,7 @@ take_line(struct daemon *d, const struct vrrp_line *line)
 	case VRRP_UNKNOWN:
 		return;
 	}
-	log_write(d->log, LOG_LV_NOTICE, "keepalived: %s \"%s\" %s %u", line->group ? "GROUP" : "INSTANCE",
-	    line->name, vrrp_state_name(line->state), line->priority);
-	history_add(d, HISTORY_FIFO, "keepalived: %s \"%s\" %s", line->group ? "GROUP" : "INSTANCE",
-	    line->name, vrrp_state_name(line->state));
+	tell_line(d, line);
 }
 
 static void

@@ -37,6 +37,8 @@ struct vrrp {
 	bool all_read;
 	uint64_t lines, others, strangers, bad; /* ours; of another kind, of another name; malformed */
 	bool bad_told, missing_told;
+	ms_t told_at; /* since then that many lines were logged, in a second at most */
+	unsigned int told;
 	ms_t check_at;
 
 	/* The track file. */

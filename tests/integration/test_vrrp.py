@@ -152,6 +152,30 @@ def test_bytes_of_all_kinds_change_nothing(node, keepalived):
     becomes(node, "master")
 
 
+def test_a_flood_of_states_is_followed_and_does_not_fill_the_log(node, keepalived):
+    start(node)
+    k = keepalived()
+    began = time.monotonic()
+    for _ in range(100):
+        k.says(*['GROUP "G1" FAULT 0', 'GROUP "G1" BACKUP 0'] * 20)
+        time.sleep(0.01)
+    k.says('GROUP "G1" MASTER 0')
+    becomes(node, "master")
+    seconds = 1 + int(time.monotonic() - began)
+    assert status(node)["vrrp"]["lines"] == 4001
+    # As many are shown in a second, and no line is shown twice.
+    told = node.log().count('keepalived: GROUP "G1"')
+    assert 20 <= told <= 20 * (seconds + 1)
+    assert 1 <= node.log().count("more than 20 things in a second") <= seconds + 1
+    kept = json.loads(node.ct("history", "--json").stdout)["entries"]
+    assert sum(entry["event"] == "fifo" for entry in kept) == told
+    # Later all is shown again.
+    time.sleep(1.1)
+    k.says('GROUP "G1" BACKUP 7')
+    becomes(node, "backup")
+    assert 'keepalived: GROUP "G1" BACKUP 7' in node.log()
+
+
 @pytest.mark.parametrize("how, said", [
     ("ln -s /run/elsewhere %s", "Too many levels of symbolic links"),
     ("mkfifo /run/real; ln -s /run/real %s", "Too many levels of symbolic links"),
