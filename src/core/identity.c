@@ -150,7 +150,7 @@ peer_are_two(struct node *n, struct peer *p, size_t link, uint32_t seq, ms_t now
 	struct peer_path *path = &p->paths[link];
 	bool goes_on = path->row > 0 && seq == path->next;
 
-	/* Of a single link peer.c takes care; and where the peer last went on is beyond doubt. */
+	/* Of a single link numbers.c takes care; and where the peer last went on is beyond doubt. */
 	if (n->links_count == 1 || link == p->advanced_on)
 		return false;
 	path->next = seq + 1;
