@@ -40,8 +40,9 @@ struct copy {
 	int error; /* errno of the first write that failed; 0: none */
 	client_sink_fn sink; /* NULL: it goes to the spool */
 	void *sink_ctx;
-	int64_t limit_ms; /* the daemon may be silent for so long, 0: for ever */
-	int64_t until_ms; /* monotonic: then its silence is an error, ETIMEDOUT */
+	int64_t limit_ms; /* the daemon has so long for all of it, or (`renews`) for each piece; 0: for ever */
+	bool renews;
+	int64_t until_ms; /* monotonic: then the time is over, ETIMEDOUT */
 	struct spool spool;
 };
 
@@ -262,7 +263,8 @@ client_copy(int fd, struct ctl_reader *reader, struct copy *copy)
 		if (n == 0)
 			break;
 		total += n;
-		begin_limit(copy);
+		if (copy->renews)
+			begin_limit(copy);
 		if (reader != NULL)
 			ctl_reader_feed(reader, buf, (size_t)n, copy_frame, copy);
 		else
@@ -392,7 +394,7 @@ int
 client_verb_run(const char *path, const struct client_words *words, int out_fd, int err_fd, int64_t limit_ms,
     char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = out_fd, .err_fd = err_fd, .limit_ms = limit_ms};
+	struct copy copy = {.out_fd = out_fd, .err_fd = err_fd, .limit_ms = limit_ms, .renews = true};
 	int exit_code = ask_verb(path, words, &copy, why, why_len);
 
 	free(copy.spool.data);
@@ -403,7 +405,8 @@ int
 client_verb_stream(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     client_sink_fn sink, void *ctx, char *why, size_t why_len)
 {
-	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .sink = sink, .sink_ctx = ctx, .limit_ms = limit_ms};
+	struct copy copy = {.out_fd = -1, .err_fd = err_fd, .sink = sink, .sink_ctx = ctx, .limit_ms = limit_ms,
+	    .renews = true};
 
 	return ask_verb(path, words, &copy, why, why_len);
 }

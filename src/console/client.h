@@ -44,7 +44,7 @@ typedef void (*client_sink_fn)(void *ctx, const void *data, size_t len);
 int client_verb_stream(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     client_sink_fn sink, void *ctx, char *why, size_t why_len);
 
-/* The same, but the output is kept, of at most 64 MiB. */
+/* The same, but the output is kept, of at most 64 MiB; all of it has to be here after limit_ms. */
 int client_verb(const char *path, const struct client_words *words, int err_fd, int64_t limit_ms,
     struct client_answer *out, char *why, size_t why_len);
 
