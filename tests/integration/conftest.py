@@ -5,8 +5,8 @@ CONNTRACKD      the binary under test (default build/conntrackd)
 CONNTRACKD_REF  the incumbent, conntrack-tools' conntrackd (default /usr/sbin/conntrackd)
 SEED_DIR        the example files of 2007 (default tests/data/seed)
 
---slow adds the long tests; --shard I/N runs every Nth test, so that N runs side by side share the
-suite (labs do not see each other).
+--slow adds the long tests; with --share DIR, an empty directory, runs side by side share the suite: each takes
+the next test that no other one has begun (labs do not see each other).
 """
 
 import os
@@ -32,7 +32,7 @@ def pytest_addoption(parser):
                      help="write the results of test_matrix.py to doc/COMPATIBILITY.md")
     parser.addoption("--write-metrics", action="store_true",
                      help="write the families that test_metrics.py finds to doc/METRICS.md")
-    parser.addoption("--shard", default="0/1", help="I/N: run every Nth test from the Ith on")
+    parser.addoption("--share", metavar="DIR", help="run what nobody with the same DIR has begun")
 
 
 def pytest_configure(config):
@@ -76,11 +76,36 @@ def pytest_collection_modifyitems(config, items):
         skipped = [i for i in items if i.get_closest_marker("slow")]
         items[:] = [i for i in items if not i.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=skipped)
-    part, parts = (int(x) for x in config.getoption("--shard").split("/"))
-    if parts > 1:
-        other = [i for n, i in enumerate(items) if n % parts != part]
-        items[:] = [i for n, i in enumerate(items) if n % parts == part]
-        config.hook.pytest_deselected(items=other)
+    # What takes longest is not begun last.
+    items.sort(key=lambda item: os.path.basename(item.fspath) != "test_manual.py")
+
+
+def unclaimed(items, folder):
+    """The items that are this process's to run, each claimed when it is asked for."""
+    for number, item in enumerate(items):
+        try:
+            os.close(os.open(os.path.join(folder, str(number)), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            continue
+        yield item
+
+
+def pytest_runtestloop(session):
+    """As pytest's own, but for what others have claimed."""
+    folder = session.config.getoption("--share")
+    if not folder or session.testsfailed or session.config.option.collectonly:
+        return None
+    mine = unclaimed(session.items, folder)
+    item = next(mine, None)
+    while item:
+        following = next(mine, None)
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
 
 
 def binary(which):
