@@ -2,13 +2,14 @@
 /*
  * Two nodes that share a link, driven through the whole of node.h by a script: kernel events and
  * reads, any answer to any request, datagrams of the other node (lost, late, twice, damaged) and of
- * strangers, commands, time.  After each step what must hold is looked at, inside too.
+ * strangers, commands, time.  After each step what must hold is looked at.
  */
 #include <errno.h>
 
 #include "buf.h"
 #include "engine.h"
 #include "fuzz.h"
+#include "node_holds.h"
 
 enum {
 	STEPS_MAX = 3000,
@@ -116,146 +117,6 @@ any_flow(struct script *s)
 		f.has &= ~(uint32_t)(HAS_PORTS | HAS_ICMP);
 	flow_derive_nat(&f);
 	return f;
-}
-
-/* ---- what must hold inside ---- */
-
-static void
-check_queue(const struct table *t, const struct queue *q)
-{
-	uint32_t count = 0, prev = ENTRY_NONE;
-
-	for (uint32_t id = q->head; id != ENTRY_NONE; id = table_entry(t, id)->q_next) {
-		const struct entry *e = table_entry(t, id);
-
-		CHECK(++count <= t->limit && id <= t->limit);
-		CHECK((e->flags & ENTRY_USED) && e->queue == q->id && e->q_prev == prev);
-		prev = id;
-	}
-	CHECK(count == q->count && q->tail == prev);
-}
-
-/* Acknowledgements and resend requests rely on the order. */
-static void
-check_sent_order(const struct node *n, const struct queue *q)
-{
-	uint32_t age = UINT32_MAX;
-
-	for (uint32_t id = q->head; id != ENTRY_NONE; id = table_entry(&n->local, id)->q_next) {
-		uint32_t this_age = n->next_seq - table_entry(&n->local, id)->seq;
-
-		CHECK(this_age < age && this_age > 0);
-		age = this_age;
-	}
-}
-
-static void
-check_table(const struct table *t)
-{
-	uint32_t used = 0, dead = 0, timers = 0;
-
-	for (uint32_t id = table_next(t, 0); id != ENTRY_NONE; id = table_next(t, id)) {
-		const struct entry *e = table_entry(t, id);
-		struct flow_key key;
-
-		CHECK(++used <= t->limit);
-		dead += (e->flags & ENTRY_DEAD) != 0;
-		timers += e->timer != TIMER_OFF;
-		table_key(t, id, &key);
-		CHECK(table_find(t, &key) == id);
-	}
-	CHECK(used == t->count && dead == t->dead && timers == t->timers);
-	CHECK(t->count <= t->limit && t->high <= t->limit);
-}
-
-static void
-check_peers(const struct node *n)
-{
-	uint32_t owned[NODE_PEERS_MAX] = {0};
-
-	for (uint32_t id = table_next(&n->remote, 0); id != ENTRY_NONE;
-	     id = table_next(&n->remote, id)) {
-		uint8_t peer = table_entry(&n->remote, id)->peer;
-
-		if (peer == PEER_NONE)
-			continue;
-		CHECK(peer < NODE_PEERS_MAX && n->peers[peer].used);
-		owned[peer]++;
-	}
-	for (size_t i = 0; i < NODE_PEERS_MAX; i++)
-		CHECK(owned[i] == n->peers[i].flows);
-}
-
-static void
-check_slots(const struct node *n, const struct side *side)
-{
-	uint32_t taken = 0, retry = 0, out[ARRAY_LEN(n->jobs)] = {0};
-
-	for (size_t i = 0; i < OPS_MAX; i++) {
-		taken += n->ops[i].state != SLOT_FREE;
-		retry += n->ops[i].state == SLOT_RETRY;
-		if (n->ops[i].state != SLOT_FREE)
-			out[n->ops[i].job]++;
-	}
-	CHECK(n->ops_free == OPS_MAX - taken && n->ops_retry == retry);
-	CHECK(taken - retry == side->out_count);
-	for (size_t i = 0; i < ARRAY_LEN(n->jobs); i++)
-		CHECK(n->jobs[i].out == out[i]);
-}
-
-/* ---- what must hold at the seam ---- */
-
-static void
-check_views(const struct node *n, ms_t now)
-{
-	struct queue_view q = node_queue_view(n);
-	uint32_t cursor = 0, unacked = 0;
-	struct unacked_view u;
-	struct peer_view p;
-	size_t peers = 0;
-
-	for (enum node_table t = TABLE_LOCAL; t <= TABLE_REMOTE; t++) {
-		struct table_view v = node_table_view(n, t);
-		struct flow_view f;
-		uint32_t flows = 0;
-
-		CHECK(v.active <= v.total && v.total <= v.limit);
-		cursor = 0;
-		while (node_next_flow(n, t, &cursor, &f, now)) {
-			CHECK(++flows <= v.active && f.age_s >= 0 && f.expires_s >= -1);
-			CHECK(flow_is_complete(&f.flow));
-		}
-		CHECK(flows == v.active);
-	}
-	cursor = 0;
-	while (node_next_unacked(n, &cursor, &u))
-		CHECK(++unacked <= q.unacked);
-	CHECK(unacked == q.unacked);
-	CHECK(q.unacked <= n->local.limit + UNACKED_CONTROLS_MAX);
-	CHECK(q.tx <= n->local.limit + CONTROLS_MAX);
-	while (node_peer_view(n, peers, &p, now))
-		CHECK(++peers <= NODE_PEERS_MAX && p.heard_ms_ago >= 0);
-	CHECK(n->notices_count <= NOTICES_MAX);
-	/* Somebody calls node_tick() at least once a second. */
-	CHECK(node_deadline(n).ms <= now.ms + KEEPALIVE_MS);
-}
-
-static void
-check_side(const struct side *side, ms_t now)
-{
-	const struct node *n = side->node;
-
-	check_table(&n->local);
-	check_table(&n->remote);
-	check_queue(&n->local, &n->tx);
-	check_queue(&n->local, &n->unacked);
-	check_queue(&n->local, &n->buried);
-	check_queue(&n->remote, &n->inject);
-	check_sent_order(n, &n->unacked);
-	check_sent_order(n, &n->buried);
-	CHECK(n->buried.count <= n->cfg.resend_queue);
-	check_peers(n);
-	check_views(n, now);
 }
 
 /* ---- datagrams ---- */
@@ -806,8 +667,8 @@ finish(struct bench *b)
 		turn(b, side);
 		turn(b, side);
 		CHECK(side->commits_done > before);
-		check_side(side, b->now);
-		check_slots(side->node, side);
+		node_holds(side->node, b->now);
+		node_slots_hold(side->node, side->out_count);
 		free(side->mem);
 	}
 }
@@ -825,11 +686,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t acted = *b.s.p & 1;
 
 		step(&b);
-		check_side(&b.sides[acted], b.now);
+		node_holds(b.sides[acted].node, b.now);
 		/* There are many slots, and on the other side hardly anything has happened. */
 		if (i % 8 == 0) {
-			check_side(&b.sides[1 - acted], b.now);
-			check_slots(b.sides[acted].node, &b.sides[acted]);
+			node_holds(b.sides[1 - acted].node, b.now);
+			node_slots_hold(b.sides[acted].node, b.sides[acted].out_count);
 		}
 	}
 	finish(&b);
